@@ -1,0 +1,45 @@
+"""Networks: backbones x temporal modules x temporal pooling, their weights and their cost.
+
+`build(name)` is the one place that makes a network from a name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.spec import BadInput, ModelName, parse_model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NORMALISATION = {  # mean and std per channel, of pixels in 0..1; that of the pretrained weights
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
+
+
+def normalisation(name: str) -> str:
+    """Which normalisation a model's input has: torchvision's GoogLeNet weights expect pixels in -1..1."""
+    return "half" if parse_model(name).backbone == "inception_v1" else "imagenet"
+
+
+def build(
+    name: str, num_classes: int = 87, frames: int = 8, size: int = 224, *, dropout: float = 0.5, seed: int = 0
+) -> nn.Module:
+    """The network of a model name, started from scratch with `seed`; the global generator is left as it was.
+
+    Input (B, 3, T, H, W) float, already normalised (`normalisation`), T = frames, H = W = size; output (B, num_classes)
+    logits, averaged over time.  Under `torch.device("meta")` no memory is taken.  Raises BadInput for an unknown name.
+    """
+    import torch
+
+    from suite.models.network import VideoNetwork
+
+    if frames < 1 or num_classes < 1:
+        raise BadInput(f"A model needs at least one frame and one class, not {frames} and {num_classes}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return VideoNetwork(parse_model(name), num_classes, frames, size, dropout)
+
+
+__all__ = ["NORMALISATION", "ModelName", "build", "normalisation"]

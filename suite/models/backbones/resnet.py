@@ -1,0 +1,74 @@
+"""ResNet-18/34/50/101 (He et al. 2016; stride in the 3x3 of a bottleneck, as torchvision's)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from suite.models.assembly import Assembly
+from suite.models.layers import Head, SpatialMaxPool
+from suite.models.sites import ConvSite
+from suite.spec import ModelName
+
+DEPTHS = {  # blocks per stage, bottleneck
+    "resnet18": ((2, 2, 2, 2), False),
+    "resnet34": ((3, 4, 6, 3), False),
+    "resnet50": ((3, 4, 6, 3), True),
+    "resnet101": ((3, 4, 23, 3), True),
+}
+
+
+class Block(nn.Module):
+    """A residual block, basic (two 3x3) or bottleneck (1x1, 3x3, 1x1): (B, C, T, H, W) -> (B, C', T', H', W')."""
+
+    def __init__(self, layers: Assembly, place: int, channels: int, planes: int, stride: int, bottleneck: bool):
+        super().__init__()
+        width = planes * (4 if bottleneck else 1)
+        between = stride > 1  # the block that strides, at the start of stages 2 to 4
+        self.entrance = layers.entrance(channels, place)
+        if bottleneck:
+            self.conv1 = layers.conv(ConvSite(channels, planes, 1, place))
+            self.conv2 = layers.conv(ConvSite(planes, planes, 3, place, stride, 1, pools_time=between))
+            self.conv3 = layers.conv(ConvSite(planes, width, 1, place))
+        else:
+            self.conv1 = layers.conv(ConvSite(channels, planes, 3, place, stride, 1, pools_time=between))
+            self.conv2 = layers.conv(ConvSite(planes, planes, 3, place, 1, 1))
+            self.conv3 = None
+        self.downsample = None
+        if stride > 1 or channels != width:
+            self.downsample = layers.conv(ConvSite(channels, width, 1, place, stride, pools_time=between))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.entrance is None else self.entrance(x)
+        y = self.conv2(self.conv1(y).relu_())
+        if self.conv3 is not None:
+            y = self.conv3(y.relu_())
+        y += x if self.downsample is None else self.downsample(x)
+        return y.relu_()
+
+
+class ResNet(nn.Module):
+    """Clip (B, 3, T, H, W) -> logits (B, classes)."""
+
+    def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
+        super().__init__()
+        depths, bottleneck = DEPTHS[name.backbone]
+        layers = Assembly(name, places=sum(depths), frames=frames)
+        self.conv1 = layers.conv(ConvSite(3, 64, 7, 0, 2, 3, stem=True))
+        self.maxpool = SpatialMaxPool(3, 2, 1)
+        self.pools = nn.ModuleList()
+        channels, place = 64, 0
+        for stage, depth in enumerate(depths):
+            planes, blocks = 64 * 2**stage, []
+            for i in range(depth):
+                stride = 2 if stage > 0 and i == 0 else 1
+                blocks.append(Block(layers, place, channels, planes, stride, bottleneck))
+                channels, place = planes * (4 if bottleneck else 1), place + 1
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+            self.pools.append((layers.stage_end() if stage < 3 else None) or nn.Identity())
+        self.head = Head(channels, num_classes, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.conv1(x).relu_())
+        for stage, pool in zip((self.layer1, self.layer2, self.layer3, self.layer4), self.pools, strict=True):
+            x = pool(stage(x))
+        return self.head(x)

@@ -1,0 +1,84 @@
+"""Parameters and multiply-adds of a model, operator by operator, on the meta device (no memory, no arithmetic).
+
+One convention for everybody: one multiply-add is one.  Attention is counted; operators that carry multiply-adds and
+that this file does not know are named in `uncounted`, never passed over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from suite.models import build
+
+CONVOLUTIONS = {"convolution", "_convolution", "convolution_overrideable", "cudnn_convolution", "mkldnn_convolution"}
+
+# Operators without multiply-adds in the sense of the field: data movement, elementwise, reductions, normalisation.
+FREE = frozenset(
+    """
+    _adaptive_avg_pool2d _adaptive_avg_pool3d _local_scalar_dense _log_softmax _native_batch_norm_legit
+    _native_batch_norm_legit_no_training _reshape_alias _softmax _to_copy _unsafe_view add add_ alias amax arange
+    as_strided avg_pool2d avg_pool3d bernoulli cat clamp clone constant_pad_nd contiguous copy_ cos cumsum detach div
+    div_ dropout empty empty_like exp expand fill_ floor full full_like gather gelu ge gt hardtanh index index_put
+    index_select lt le masked_fill masked_fill_ max max_pool2d_with_indices max_pool3d_with_indices mean min mul mul_
+    native_batch_norm native_dropout native_group_norm native_layer_norm neg new_empty new_zeros ones ones_like permute
+    pixel_shuffle pow rand repeat relu relu_ roll rsqrt scalar_tensor select select_scatter sigmoid silu sin slice
+    slice_scatter softmax split split_with_sizes sqrt squeeze stack sub sub_ sum t tanh transpose unbind unfold
+    unsqueeze upsample_bilinear2d upsample_linear1d upsample_nearest2d upsample_nearest3d upsample_trilinear3d view
+    where zero_ zeros zeros_like
+    """.split()
+)
+
+
+@dataclass
+class Cost:
+    """`params`: number; `conv_macs`: multiply-adds of convolutions alone, the convention of deep_analysis; `macs`: all."""
+
+    params: int
+    conv_macs: int
+    macs: int
+    by_operator: dict[str, int] = field(default_factory=dict)
+    uncounted: list[str] = field(default_factory=list)
+
+
+class _Counter(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs: Counter[str] = Counter()
+        self.unknown: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        packet, name = func._overloadpacket, func._overloadpacket.__name__
+        if packet not in flop_registry and name not in FREE:
+            parts = func.decompose(*args, **kwargs)  # e.g. linear, einsum: counted by what they are made of
+            if parts is not NotImplemented:
+                return parts
+        out = func(*args, **kwargs)
+        if packet in flop_registry:
+            self.macs[name] += flop_registry[packet](*args, **kwargs, out_val=out) // 2  # PyTorch counts two each
+        elif name not in FREE:
+            self.unknown.add(name)
+        return out
+
+
+def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
+    """Multiply-adds of one forward pass of `model` on `clip`, on whatever device both are, as it stands (training or not)."""
+    with torch.no_grad(), _Counter() as counter:
+        model(clip)
+    conv = sum(n for op, n in counter.macs.items() if op in CONVOLUTIONS)
+    params = sum(p.numel() for p in model.parameters())
+    return Cost(params, conv, sum(counter.macs.values()), dict(sorted(counter.macs.items())), sorted(counter.unknown))
+
+
+@lru_cache(maxsize=1024)
+def cost(name: str, frames: int = 8, size: int = 224, num_classes: int = 87) -> Cost:
+    """Cost of one clip (1, 3, frames, size, size).  Raises BadInput for an unknown name."""
+    with torch.device("meta"):
+        model = build(name, num_classes, frames, size).eval()
+        return count(model, torch.empty(1, 3, frames, size, size))

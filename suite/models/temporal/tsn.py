@@ -1,0 +1,10 @@
+"""TSN: no temporal modelling."""
+
+from suite.models.registry import temporal_module
+
+
+@temporal_module("tsn")
+class FrameWise:
+    """Every frame by itself; the logits are averaged over time (TSN, Wang et al. 2016; deep_analysis Sec. E)."""
+
+    site = "none"

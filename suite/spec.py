@@ -1,0 +1,341 @@
+"""What is to be run: model names, protocols, grids and the identity of a run.
+
+Everything here is plain data, readable without torch, a GPU or the videos.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class BadInput(ValueError):
+    """Something the person at the keyboard can mend; its text is one sentence. The command line exits with 2."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
+    """The error for a name that is not known, with the nearest known one."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}."
+    return BadInput(f"Unknown {kind} '{name}'; {hint}")
+
+
+# --- model names --------------------------------------------------------------------------------------------------
+
+BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "inception_v1")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A name with its options: `tam-resnet18` with {sites: top-half}, or an extra block such as `nl` with {at: conv3_3}."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return dict(self.options).get(key, default)
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A model name taken apart: `<module>-<backbone>[-tp][@key=value,...][+<block>[@key=value,...]]...`."""
+
+    text: str
+    module: str
+    backbone: str
+    pooling: str  # "none", "tp" (as published) or "tp=max" (max-pooling everywhere, as the paper's text says)
+    options: tuple[tuple[str, str], ...] = ()
+    blocks: tuple[Part, ...] = ()
+
+
+def _part(text: str, whole: str) -> Part:
+    name, _, tail = text.partition("@")
+    options = []
+    for item in tail.split(",") if tail else []:
+        key, eq, value = item.partition("=")
+        if not eq or not key or not value:
+            raise BadInput(f"In model name '{whole}' the option '{item}' is not of the form key=value.")
+        if key in dict(options):
+            raise BadInput(f"In model name '{whole}' the option '{key}' is given twice.")
+        options.append((key, value))
+    return Part(name, tuple(options))
+
+
+def parse_model(text: str) -> ModelName:
+    """Takes a model name apart.  Raises BadInput when it has not the form of one; registries check the rest."""
+    head, *tail = [_part(piece, text) for piece in text.strip().split("+")]
+    match = re.fullmatch(r"(?P<module>[a-z0-9_]+)-(?P<backbone>[a-z0-9_]+)(?P<tp>-tp)?", head.name)
+    if not match:
+        raise BadInput(f"'{text}' is not a model name; it has the form <module>-<backbone>[-tp], e.g. tam-resnet18-tp.")
+    if match["backbone"] not in BACKBONES:
+        raise unknown("backbone", match["backbone"], BACKBONES)
+    options = dict(head.options)
+    how = options.get("tp")
+    if how is not None and not match["tp"]:
+        raise BadInput(f"In model name '{text}' the option tp={how} needs temporal pooling: write -tp before the '@'.")
+    if how not in (None, "max", "published"):
+        raise BadInput(f"In model name '{text}' the option tp={how} is unknown; it is 'max' or 'published'.")
+    pooling = "none" if not match["tp"] else "tp=max" if how == "max" else "tp"
+    return ModelName(text.strip(), match["module"], match["backbone"], pooling, head.options, tuple(tail))
+
+
+# --- protocols ----------------------------------------------------------------------------------------------------
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(Strict):
+    """Which frames of a video make a clip."""
+
+    rule: Literal["uniform", "dense"] = "uniform"
+    variant: Literal["segment", "published"] = "segment"  # uniform, training: own offset per segment, or one for all
+    stride: int = Field(1, ge=1)  # dense: distance in frames
+    dense_clip: Literal["middle", "first"] = "middle"  # dense, one test clip: where it lies
+
+
+class Augmentation(Strict):
+    """What is done to a training clip; the same crop and flip for all its frames."""
+
+    scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)  # multi-scale crop of TSN; (1.0,) with corners=False: none
+    flip: Literal["label_aware", "blind", "none"] = "label_aware"
+
+
+class Evaluation(Strict):
+    """How test views are made and fused."""
+
+    clips: int = Field(1, ge=1)  # clip level: 1
+    crops: Literal[1, 3] = 1
+    video_clips: int = Field(0, ge=0)  # video level beside it: that many clips; 0: not computed
+    video_crops: Literal[1, 3] = 1
+    fusion: Literal["logits", "softmax"] = "logits"
+    every_epochs: int = Field(0, ge=0)  # diagnostic curve; 0: only after the last epoch
+    batch: int = Field(16, ge=1)
+
+
+class Protocol(Strict):
+    """How a model is trained and tested.  One stage of a chain, fully resolved."""
+
+    name: str
+    source: str = ""  # where the numbers come from; not part of a run's identity
+    init: str = "imagenet"  # first stage: scratch, imagenet, ibm:PATH, or a path
+    inflate: Literal["repeat", "mean", "center"] = "repeat"
+    size: int = Field(224, ge=16)  # pixels
+    epochs: int = Field(ge=0)
+    batch: int = Field(ge=1)  # effective: clips per update
+    step_batch: int | None = Field(None, ge=1)  # clips per forward pass, and per batch normalisation
+    lr: float = Field(gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["cosine", "multistep", "constant"] = "cosine"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    warmup_epochs: float = Field(0.0, ge=0)
+    clip_gradient: float | None = Field(None, gt=0)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    sampling: Sampling = Sampling()
+    augmentation: Augmentation = Augmentation()
+    evaluation: Evaluation = Evaluation()
+    allow_missing: int = Field(0, ge=0)  # videos that may be missing or undecodable
+    chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
+
+    @model_validator(mode="after")
+    def _batches(self) -> Protocol:
+        if self.batch % self.per_step:
+            raise ValueError(f"batch {self.batch} is not a multiple of step_batch {self.per_step}")
+        return self
+
+    @property
+    def per_step(self) -> int:
+        """Clips that pass through the network at once; batch normalisation sees as many."""
+        return self.step_batch or self.batch
+
+    def stage(self, chained: bool, overrides: dict[str, Any], where: str = "--set") -> Protocol:
+        """The protocol of one stage: the file, then its `chained` part, then what the command line sets."""
+        data = self.model_dump(exclude={"chained"})
+        for source, changes in (
+            (f"chained of protocol {self.name}", self.chained if chained else {}),
+            (where, overrides),
+        ):
+            for key, value in changes.items():
+                _assign(data, key, value, source)
+        return checked(Protocol, data, f"protocol {self.name}")
+
+
+def _assign(data: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Sets `key` (dotted, or the plain name of a nested key) to `value` in a protocol's dictionary."""
+    *path, last = key.split(".")
+    target = data
+    for name in path:
+        if not isinstance(target.get(name), dict):
+            raise unknown(f"key in {where}", key, _keys(data))
+        target = target[name]
+    if last not in target:
+        raise unknown(f"key in {where}", key, _keys(data))
+    if isinstance(value, dict) and isinstance(target[last], dict):
+        for inner, v in value.items():
+            _assign(target[last], inner, v, where)
+    else:
+        target[last] = value
+
+
+def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in data.items():
+        keys += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) and key != "chained" else [prefix + key]
+    return [k for k in keys if k not in ("name", "source", "chained")]
+
+
+# --- grids --------------------------------------------------------------------------------------------------------
+
+
+class Chain(Strict):
+    frames: tuple[int, ...] = Field(min_length=1)
+
+
+class Axes(Strict):
+    module: tuple[str, ...] = ()
+    backbone: tuple[str, ...] = ()
+    pooling: tuple[Literal["none", "tp", "tp=max"], ...] = ("none",)
+    seed: tuple[int, ...] = (0,)
+
+
+class Grid(Strict):
+    """An experiment file: model x backbone x pooling x seed x data, each a chain over frames."""
+
+    name: str
+    title: str = ""
+    protocol: str
+    data: tuple[str, ...]
+    axes: Axes = Axes()
+    models: tuple[str, ...] = ()
+    chain: Chain
+    set: dict[str, Any] = Field(default_factory=dict)  # protocol keys that this grid changes
+    tables: tuple[Literal["accuracy", "contribution", "cost"], ...] = ("accuracy", "contribution", "cost")
+    reference: str | None = None  # published rows to print beside ours
+
+    def model_names(self) -> list[str]:
+        names = list(self.models)
+        for backbone in self.axes.backbone:
+            for module in self.axes.module:
+                for pooling in self.axes.pooling:
+                    names.append(f"{module}-{backbone}" + {"none": "", "tp": "-tp", "tp=max": "-tp@tp=max"}[pooling])
+        return names
+
+
+def checked(kind: type[BaseModel], data: Any, where: str) -> Any:
+    """`data` as a `kind`, or BadInput with the first thing that is wrong in one sentence."""
+    if not isinstance(data, dict):
+        raise BadInput(f"{where} does not hold keys and values.")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            model = kind
+            for part in first["loc"][:-1]:
+                model = model.model_fields[str(part)].annotation
+            raise unknown(f"key in {where}", place, model.model_fields) from None
+        if first["type"] == "missing":
+            raise BadInput(f"{where} lacks the key '{place}'.") from None
+        detail = first["msg"].removeprefix("Value error, ")
+        raise BadInput(
+            f"In {where}{f', key {place!r}' if place else ''}: {detail} (it is {_short(first['input'])})."
+        ) from None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def experiments_dir() -> Path:
+    """Where grids and protocols are: `experiments/` of the working directory or of this checkout."""
+    here = Path.cwd() / "experiments"
+    return here if here.is_dir() else Path(__file__).resolve().parent.parent / "experiments"
+
+
+def load_grid(name: str) -> Grid:
+    """The grid `name` of experiments/, or the one in the file `name`."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else experiments_dir() / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("grid", name, [p.stem for p in experiments_dir().glob("*.yaml")])
+    data = read_yaml(path, "Grid")
+    if isinstance(data, dict):
+        data = {"name": path.stem, **data}
+        if isinstance(data.get("data"), str):
+            data["data"] = [data["data"]]
+    grid = checked(Grid, data, f"grid {path.name}")
+    if not grid.model_names():
+        raise BadInput(f"Grid {path.name} names no model: give 'models' or axes 'module' and 'backbone'.")
+    return grid
+
+
+def load_protocol(name: str) -> Protocol:
+    folder = experiments_dir() / "protocols"
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("protocol", name, [p.stem for p in folder.glob("*.yaml")])
+    data = read_yaml(path, "Protocol")
+    protocol = checked(Protocol, {"name": name, **data} if isinstance(data, dict) else data, f"protocol {path.name}")
+    protocol.stage(chained=True, overrides={})  # a wrong key in `chained` shows now, not at the second stage
+    return protocol
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training run: everything that its result depends on, and nothing else (no paths, devices or workers)."""
+
+    model: str
+    dataset: str
+    frames: int
+    seed: int
+    protocol: Protocol
+    parent: str | None = None  # run id
+
+    def resolved(self) -> dict[str, Any]:
+        """The full configuration as plain data; its hash is the run's identity."""
+        return {
+            "model": self.model,
+            "dataset": self.dataset,
+            "frames": self.frames,
+            "seed": self.seed,
+            "parent": self.parent,
+            "protocol": self.protocol.model_dump(mode="json", exclude={"chained", "source"}),
+        }
+
+    @property
+    def id(self) -> str:
+        """Readable part and hash, in the characters [A-Za-z0-9._+=-]."""
+        digest = hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()[:10]
+        readable = re.sub(r"[^A-Za-z0-9._+=-]", ".", f"{self.dataset}.{self.model}")
+        return f"{readable}.f{self.frames}.s{self.seed}-{digest}"
+
+    @classmethod
+    def from_resolved(cls, data: dict[str, Any]) -> RunSpec:
+        protocol = checked(Protocol, data["protocol"], "a run's spec")
+        return cls(data["model"], data["dataset"], data["frames"], data["seed"], protocol, data["parent"])

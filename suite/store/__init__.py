@@ -1,0 +1,1 @@
+"""Run folders, their states, and where a result came from."""

@@ -1,0 +1,144 @@
+"""A run's folder: what is in it, which state it is in, and writing so that a kill never leaves half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from suite.spec import BadInput, RunSpec
+
+STATES = ("done", "failed", "blocked", "running", "todo")
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes beside `path`, then renames: readers see the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def dump_json(data: Any) -> str:
+    return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+class RunFolder:
+    """`results/<grid>/runs/<run_id>/`.  `result.json` is written last: where it is, the run is done."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self.id = self.path.name
+        self.spec_file = self.path / "spec.yaml"
+        self.checkpoint = self.path / "checkpoint.pt"
+        self.history = self.path / "history.jsonl"
+        self.log = self.path / "log.txt"
+        self.predictions = self.path / "predictions.parquet"
+        self.provenance = self.path / "provenance.json"
+        self.result_file = self.path / "result.json"
+        self.error_file = self.path / "error.json"
+
+    def create(self, spec: RunSpec) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.spec_file.exists():
+            write_atomic(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
+
+    def spec(self) -> RunSpec:
+        if not self.spec_file.is_file():
+            raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
+        return RunSpec.from_resolved(yaml.safe_load(self.spec_file.read_text()))
+
+    def result(self) -> dict[str, Any] | None:
+        return _read_json(self.result_file)
+
+    def error(self) -> dict[str, Any] | None:
+        return _read_json(self.error_file)
+
+    def state(self) -> str:
+        """done, failed, running or todo; `blocked` is known to the plan only."""
+        if self.result_file.exists():
+            return "done"
+        if self.is_locked():
+            return "running"
+        return "failed" if self.error_file.exists() else "todo"
+
+    def fail(self, message: str, kind: str) -> None:
+        """Records why a run stopped; `kind` is input (no use to try again), error or crash."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
+
+    def say(self, message: str) -> None:
+        """One line into the run's log."""
+        with open(self.log, "a") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}\n")
+
+    def keep_history(self, epochs: int) -> None:
+        """Drops the lines of epochs that will be run again."""
+        if self.history.exists():
+            lines = [line for line in self.history.read_text().splitlines() if _epoch(line) < epochs]
+            write_atomic(self.history, "".join(line + "\n" for line in lines))
+
+    def add_history(self, record: dict[str, Any]) -> None:
+        with open(self.history, "a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def read_history(self) -> list[dict[str, Any]]:
+        if not self.history.exists():
+            return []
+        return [json.loads(line) for line in self.history.read_text().splitlines() if _epoch(line) >= 0]
+
+    def is_locked(self) -> bool:
+        file = self.path / ".lock"
+        return file.exists() and is_locked(file)
+
+
+def _epoch(line: str) -> int:
+    """The epoch of a history line; of one that a kill cut short, -1."""
+    try:
+        return json.loads(line)["epoch"]
+    except (ValueError, KeyError):
+        return -1
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise BadInput(f"{path} is damaged; move its folder away and the run starts again.") from None
+
+
+def is_locked(path: Path) -> bool:
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def lock(path: Path, wait: float, busy: str) -> Iterator[None]:
+    """Holds a lock that the kernel drops when this process ends, however it ends.  Raises BadInput(busy)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        until = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise BadInput(busy) from None
+                time.sleep(0.1)
+        yield

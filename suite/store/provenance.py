@@ -1,0 +1,65 @@
+"""Where a result came from: code, packages, device, data, weights, clocks.  Not part of a run's identity."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pyarrow", "pandas")
+
+
+@lru_cache
+def environment() -> dict[str, Any]:
+    """Versions of the code and of what it stands on."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+    return {"python": platform.python_version(), "platform": sys.platform, "packages": packages, "code": code_version()}
+
+
+@lru_cache
+def code_version() -> str | None:
+    """The commit of this checkout, with '+' when files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parents[2]
+
+    def git(*args: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *args], capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "suite") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def device_facts(device: str) -> dict[str, Any]:
+    """The machine's part: device, threads, library versions that are known to matter."""
+    import torch
+
+    facts: dict[str, Any] = {"device": device, "threads": torch.get_num_threads()}
+    if device.startswith("cuda"):
+        facts |= {
+            "name": torch.cuda.get_device_name(device),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+        }
+    else:
+        facts["name"] = _processor()
+    return facts
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""One run: its stages from spec to result, one plain loop, evaluation."""

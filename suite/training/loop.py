@@ -1,0 +1,189 @@
+"""The training loop.  Everything random is a function of (seed, epoch, video, purpose) or of (seed, step)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from suite.data.clips import TrainClips
+from suite.data.rng import generator, permutation
+from suite.models import NORMALISATION, normalisation
+from suite.models.weights import save_dict
+from suite.spec import BadInput, RunSpec
+from suite.store.folder import RunFolder
+from suite.training.control import Control, RunFailed, Stopped
+from suite.training.schedule import learning_rate
+
+
+@dataclass
+class Position:
+    """Where a run stands: updates made, and the sums of the epoch under way."""
+
+    step: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+
+
+def to_network(clips: Tensor, name: str, device: str) -> Tensor:
+    """uint8 (B, T, H, W, 3) -> float32 (B, 3, T, H, W), normalised as the model's weights expect, channels-last."""
+    mean, std = (torch.tensor(v, device=device).view(3, 1, 1, 1) for v in NORMALISATION[normalisation(name)])
+    x = clips.to(device, non_blocking=True).permute(0, 4, 1, 2, 3)
+    return (x.float() / 255 - mean) / std
+
+
+def autocast(precision: str, device: str) -> torch.autocast:
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+class Batches:
+    """Micro-batches of (epoch, index) from update `start` to the last: the order is a function of (seed, epoch)."""
+
+    def __init__(self, spec: RunSpec, videos: int, start: int):
+        protocol = spec.protocol
+        self.seed, self.videos, self.epochs = spec.seed, videos, protocol.epochs
+        self.batch, self.per_step, self.start = protocol.batch, protocol.per_step, start
+        self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
+        if protocol.epochs and not self.steps_per_epoch:
+            raise BadInput(
+                f"A batch of {protocol.batch} needs more than the {videos} training videos of {spec.dataset}: set batch."
+            )
+
+    @property
+    def steps(self) -> int:
+        return self.steps_per_epoch * self.epochs
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in range(self.start, self.steps):
+            epoch, within = divmod(step, self.steps_per_epoch)
+            if within == 0 or step == self.start:
+                order = permutation(self.seed, epoch, self.videos)
+            chosen = order[within * self.batch : (within + 1) * self.batch]
+            for i in range(0, self.batch, self.per_step):
+                yield [(epoch, int(index)) for index in chosen[i : i + self.per_step]]
+
+
+class Trainer:
+    """Trains one run, from wherever its checkpoint stands to the last step."""
+
+    def __init__(self, spec: RunSpec, model: nn.Module, clips: TrainClips, classes: tuple[str, ...], folder: RunFolder):
+        self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
+        p = spec.protocol
+        self.optimizer = torch.optim.SGD(
+            model.parameters(), lr=p.lr, momentum=p.momentum, weight_decay=p.weight_decay, nesterov=p.nesterov
+        )
+        self.at = Position()
+
+    def resume(self) -> bool:
+        """Goes to where the run's checkpoint stands; False when there is none."""
+        if not self.folder.checkpoint.exists():
+            return False
+        saved = torch.load(self.folder.checkpoint, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(saved["state"])
+        if saved["optimizer"] is not None:
+            self.optimizer.load_state_dict(saved["optimizer"])
+        self.at = Position(**saved["position"])
+        return True
+
+    def save(self, final: bool = False) -> None:
+        """Writes the checkpoint in place of the last one; the final one goes without the optimiser."""
+        content = save_dict(self.model, self.classes)
+        content |= {
+            "run": self.folder.id,
+            "position": vars(self.at),
+            "optimizer": None if final else self.optimizer.state_dict(),
+        }
+        temporary = self.folder.checkpoint.with_suffix(".tmp")
+        torch.save(content, temporary)
+        temporary.replace(self.folder.checkpoint)
+
+    def train(self, control: Control) -> None:
+        """Runs to the last step.  Raises Stopped (state saved) when asked to stop, RunFailed on a loss that is not finite."""
+        batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
+        self.folder.keep_history(self.at.step // max(1, batches.steps_per_epoch))
+        loader = iter(
+            DataLoader(
+                self.clips,
+                batch_sampler=batches,
+                num_workers=control.workers,
+                pin_memory=control.device.startswith("cuda"),
+                persistent_workers=control.workers > 0,
+                prefetch_factor=4 if control.workers else None,
+            )
+        )
+        self.model.train()
+        saved_at, saved_step, began = time.monotonic(), self.at.step, time.monotonic()
+        while self.at.step < batches.steps:
+            if control.stopping():
+                self.save()
+                raise Stopped(f"stopped at step {self.at.step} of {batches.steps}")
+            self.update(loader, batches, control)
+            step = self.at.step
+            if step % batches.steps_per_epoch == 0:
+                self.end_epoch(batches, time.monotonic() - began)
+                began = time.monotonic()
+            control.report({"step": step, "steps": batches.steps})
+            due = (
+                step - saved_step >= control.checkpoint_steps
+                if control.checkpoint_steps
+                else time.monotonic() - saved_at >= control.checkpoint_seconds
+            )
+            if due and step < batches.steps:
+                self.save()
+                saved_at, saved_step = time.monotonic(), step
+        self.save(final=True)
+
+    def update(self, loader: Iterator, batches: Batches, control: Control) -> None:
+        """One step of the optimiser: the micro-batches of one effective batch."""
+        p, model, device = self.spec.protocol, self.model, control.device
+        rate = learning_rate(p, self.at.step, batches.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = batches.batch // batches.per_step
+        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.long)
+        for part in range(parts):
+            clips, labels = next(loader)
+            labels = labels.to(device, non_blocking=True)
+            model.set_dropout_key(int(generator(self.spec.seed, self.at.step, part, "dropout").integers(2**62)))
+            with autocast(p.precision, device):
+                logits = model(to_network(clips, self.spec.model, device))
+            loss = F.cross_entropy(logits.float(), labels)
+            (loss / parts).backward()
+            loss_sum += loss.detach() * len(labels)
+            correct += (logits.argmax(1) == labels).sum()
+        if p.clip_gradient:
+            nn.utils.clip_grad_norm_(model.parameters(), p.clip_gradient)
+        self.optimizer.step()
+        self.at.step += 1
+        self.at.seen += batches.batch
+        self.at.loss_sum += loss_sum.item()
+        self.at.correct += int(correct)
+        if not np.isfinite(self.at.loss_sum):
+            raise RunFailed(
+                f"The loss of {self.folder.id} is not finite at step {self.at.step}; a smaller lr may help."
+            )
+
+    def end_epoch(self, batches: Batches, seconds: float) -> None:
+        epoch = self.at.step // batches.steps_per_epoch - 1
+        record = {
+            "epoch": epoch,
+            "step": self.at.step,
+            "loss": self.at.loss_sum / self.at.seen,
+            "train_top1": 100 * self.at.correct / self.at.seen,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "seconds": round(seconds, 3),
+        }
+        self.folder.add_history(record)
+        self.folder.say(
+            f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "
+            f"train top-1 {record['train_top1']:.1f} % in {seconds:.1f} s"
+        )
+        self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0, 0

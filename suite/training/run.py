@@ -1,0 +1,138 @@
+"""One run from its spec to its result file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.data.clips import EvalClips, TrainClips
+from suite.data.datasets import Dataset, open_dataset
+from suite.data.decoding import Decoder
+from suite.data.rng import generator
+from suite.models import build, weights
+from suite.models.cost import cost
+from suite.spec import BadInput, RunSpec
+from suite.store.folder import RunFolder, dump_json, lock, write_atomic
+from suite.store.provenance import device_facts, environment
+from suite.training.control import Control
+from suite.training.evaluation import accuracies, parquet_bytes, predict
+from suite.training.loop import Trainer
+
+
+def execute(folder: RunFolder, data_root: Path, control: Control) -> dict[str, Any]:
+    """Trains and tests the run of `folder`, from its checkpoint if there is one; returns its result.
+
+    The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput; the folder stays fit to go on.
+    """
+    with lock(folder.path / ".lock", wait=30, busy=f"Another process is at work on {folder.id}."):
+        if (result := folder.result()) is not None:
+            return result
+        folder.error_file.unlink(missing_ok=True)
+        return _execute(folder, folder.spec(), data_root, control)
+
+
+def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:
+    began, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    set_determinism(control.device)
+    dataset = open_dataset(spec.dataset, data_root)
+    train, val = dataset.split("train"), dataset.split("val")
+    for manifest in (train, val):
+        manifest.require(spec.protocol.allow_missing)
+    model = build(
+        spec.model,
+        len(dataset.classes),
+        spec.frames,
+        spec.protocol.size,
+        dropout=spec.protocol.dropout,
+        seed=int(generator(spec.seed, "weights").integers(2**62)),
+    )
+    model.to(control.device)
+    decoder = Decoder()
+    clips = TrainClips(dataset, train, spec.frames, spec.protocol, spec.seed, decoder)
+    trainer = Trainer(spec, model, clips, dataset.classes, folder)
+    provenance = _earlier_provenance(folder)
+    if trainer.resume():
+        folder.say(f"resumed from step {trainer.at.step}")
+    else:
+        report = initial_weights(model, spec, folder, dataset)
+        provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
+        folder.say(f"started: {report or 'from scratch'}")
+    provenance.setdefault("sessions", []).append(
+        {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment()}
+    )
+    provenance["data"] = {m.split: {"videos": len(m.videos), "sha256": m.sha256} for m in (train, val)}
+    provenance["data"]["notes"] = dataset.notes
+    write_atomic(folder.provenance, dump_json(provenance))
+    trainer.train(control)
+
+    result = _tested(folder, spec, dataset, model, decoder, control)
+    provenance["decoding"] = decoder.report()
+    provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
+    write_atomic(folder.provenance, dump_json(provenance))
+    write_atomic(folder.result_file, dump_json(result))  # last: the run is done
+    folder.say(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
+    return result
+
+
+def set_determinism(device: str) -> None:
+    if device == "cpu":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        torch.backends.cudnn.benchmark = True
+
+
+def initial_weights(
+    model: torch.nn.Module, spec: RunSpec, folder: RunFolder, dataset: Dataset
+) -> weights.Report | None:
+    """The parent's last weights, else what the protocol's `init` names; None from scratch."""
+    if spec.parent:
+        source = str(folder.path.parent / spec.parent / "checkpoint.pt")
+    elif spec.protocol.init == "scratch":
+        return None
+    else:
+        source = spec.protocol.init
+    return weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
+
+
+def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:
+    import json
+
+    try:
+        return json.loads(folder.provenance.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _tested(
+    folder: RunFolder, spec: RunSpec, dataset: Dataset, model: torch.nn.Module, decoder: Decoder, control: Control
+) -> dict[str, Any]:
+    """Accuracies, cost and what else a table needs; no clocks."""
+    p, val = spec.protocol, dataset.split("val")
+    if not val.videos:
+        raise BadInput(f"{spec.dataset} has no validation videos to test on.")
+
+    def views(clips: int, crops: int, file: Path) -> dict[str, Any]:
+        tested = EvalClips(val, spec.frames, p.size, p.sampling, clips, crops, decoder)
+        found = predict(model, tested, p.precision, p.evaluation.batch, control)
+        write_atomic(file, parquet_bytes(found.table(p.evaluation.fusion)))
+        return accuracies(found.fused(p.evaluation.fusion), found.labels, dataset.classes, dataset.info.pairs)
+
+    result = views(p.evaluation.clips, p.evaluation.crops, folder.predictions)
+    if p.evaluation.video_clips:
+        file = folder.path / "predictions_video.parquet"
+        result["video"] = views(p.evaluation.video_clips, p.evaluation.video_crops, file)
+    found = cost(spec.model, spec.frames, p.size, len(dataset.classes))
+    parent = RunFolder(folder.path.parent / spec.parent).result() if spec.parent else None
+    return result | {
+        "id": folder.id,
+        "params": found.params,
+        "conv_macs": found.conv_macs,
+        "macs": found.macs,
+        "epochs_seen": p.epochs + (parent["epochs_seen"] if parent else 0),
+        "classes": len(dataset.classes),
+        "videos": {split: len(dataset.split(split).videos) for split in ("train", "val")},
+        "manifests": {split: dataset.split(split).sha256 for split in ("train", "val")},
+    }
