@@ -37,7 +37,7 @@ BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "inception_v1")
 
 @dataclass(frozen=True)
 class Part:
-    """A name with its options: `tam-resnet18` with {sites: top-half}, or an extra block such as `nl` with {at: conv3_3}."""
+    """A name with its options: `tam-resnet18` with {sites: top-half}, or a block such as `nl` with {at: conv3_3}."""
 
     name: str
     options: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""What stands at each site of a backbone, given the temporal module, temporal pooling and the options of a model name."""
+"""What stands at each site of a backbone, given temporal module, temporal pooling and options of a model name."""
 
 from __future__ import annotations
 

@@ -18,6 +18,14 @@ from suite.models import build
 
 CONVOLUTIONS = {"convolution", "_convolution", "convolution_overrideable", "cudnn_convolution", "mkldnn_convolution"}
 
+KEPT = CONVOLUTIONS | {
+    "native_batch_norm",
+    "_native_batch_norm_legit_no_training",
+    "max_pool2d_with_indices",
+    "mm",
+    "bmm",
+}
+
 # Operators without multiply-adds in the sense of the field: data movement, elementwise, reductions, normalisation.
 FREE = frozenset(
     """
@@ -37,11 +45,15 @@ FREE = frozenset(
 
 @dataclass
 class Cost:
-    """`params`: number; `conv_macs`: multiply-adds of convolutions alone, the convention of deep_analysis; `macs`: all."""
+    """`params`: number; `conv_macs`: multiply-adds of convolutions alone, as deep_analysis counts; `macs`: all.
+
+    `activations`: elements that the layers put out, about what a training step keeps for the backward pass.
+    """
 
     params: int
     conv_macs: int
     macs: int
+    activations: int = 0
     by_operator: dict[str, int] = field(default_factory=dict)
     uncounted: list[str] = field(default_factory=list)
 
@@ -50,6 +62,7 @@ class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.macs: Counter[str] = Counter()
+        self.activations = 0
         self.unknown: set[str] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -60,6 +73,8 @@ class _Counter(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         out = func(*args, **kwargs)
+        if name in KEPT:
+            self.activations += (out[0] if isinstance(out, tuple) else out).numel()
         if packet in flop_registry:
             self.macs[name] += flop_registry[packet](*args, **kwargs, out_val=out) // 2  # PyTorch counts two each
         elif name not in FREE:
@@ -68,12 +83,13 @@ class _Counter(TorchDispatchMode):
 
 
 def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
-    """Multiply-adds of one forward pass of `model` on `clip`, on whatever device both are, as it stands (training or not)."""
+    """Multiply-adds of one forward pass of `model` on `clip`, on whatever device both are."""
     with torch.no_grad(), _Counter() as counter:
         model(clip)
     conv = sum(n for op, n in counter.macs.items() if op in CONVOLUTIONS)
     params = sum(p.numel() for p in model.parameters())
-    return Cost(params, conv, sum(counter.macs.values()), dict(sorted(counter.macs.items())), sorted(counter.unknown))
+    by_operator = dict(sorted(counter.macs.items()))
+    return Cost(params, conv, sum(by_operator.values()), counter.activations, by_operator, sorted(counter.unknown))
 
 
 @lru_cache(maxsize=1024)

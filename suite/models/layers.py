@@ -104,7 +104,7 @@ class KeyedDropout(nn.Module):
 
 
 class Head(nn.Module):
-    """(B, C, T, H, W) -> (B, classes): global spatial average, dropout, one linear layer per time step, mean over time."""
+    """(B, C, T, H, W) -> (B, classes): spatial average, dropout, one linear layer per time step, mean over time."""
 
     def __init__(self, channels: int, num_classes: int, dropout: float):
         super().__init__()

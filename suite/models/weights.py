@@ -32,7 +32,7 @@ TORCHVISION = {
 
 @dataclass
 class Report:
-    """What was loaded.  `missing` were left as they started (each allowed), `unexpected` were in the file and not used."""
+    """What was loaded.  `missing` stayed as they started (each allowed), `unexpected` were in the file and not used."""
 
     source: str
     loaded: int  # tensors of the model
@@ -170,7 +170,7 @@ def _open(name: ModelName, source: str) -> _Source:
         state = data.get("state_dict") if isinstance(data, dict) else None
         if not isinstance(state, dict) or not all(key.startswith("module.") for key in state):
             raise BadInput(
-                f"{rest} is not a checkpoint of the deep_analysis release: no 'state_dict' of 'module.…' keys."
+                f"{rest} is not a checkpoint of the deep_analysis release: it lacks a state_dict of module.… keys."
             )
         state = {key.removeprefix("module."): value for key, value in state.items()}
         return _Source(source, state, foreign=lambda key: _published_names(key, name.backbone))

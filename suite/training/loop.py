@@ -53,7 +53,7 @@ class Batches:
         self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
         if protocol.epochs and not self.steps_per_epoch:
             raise BadInput(
-                f"A batch of {protocol.batch} needs more than the {videos} training videos of {spec.dataset}: set batch."
+                f"A batch of {protocol.batch} needs more than the {videos} training videos of {spec.dataset}."
             )
 
     @property
@@ -105,7 +105,7 @@ class Trainer:
         temporary.replace(self.folder.checkpoint)
 
     def train(self, control: Control) -> None:
-        """Runs to the last step.  Raises Stopped (state saved) when asked to stop, RunFailed on a loss that is not finite."""
+        """Runs to the last step.  Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite."""
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
         self.folder.keep_history(self.at.step // max(1, batches.steps_per_epoch))
         loader = iter(

@@ -1,4 +1,4 @@
-"""Inception-v1 with batch normalisation, as torchvision's GoogLeNet (the "5x5" branch is 3x3), without auxiliary heads."""
+"""Inception-v1 with batch normalisation, as torchvision's GoogLeNet: the "5x5" branch is 3x3; no auxiliary heads."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from suite.models.sites import ConvSite
 
 @temporal_module("i3d")
 class InflatedConv(ConvNorm):
-    """A k x k convolution becomes 3 x k x k (I3D, Carreira and Zisserman 2017; deep_analysis Sec. E); 1x1 stay as they are.
+    """A k x k convolution becomes 3 x k x k (I3D, Carreira and Zisserman 2017; deep_analysis Sec. E); 1x1 stay.
 
     The stem is never strided in time; Inception's is a 7x7x7 cube.
     """

@@ -1,0 +1,123 @@
+"""The data frame that analysis and report start from: one row a run, with known columns, types and order."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from suite.spec import BadInput, Part, parse_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "source")
+NUMBERS = (
+    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen"),
+    *("top1", "top5", "top1_video", "pair_top1", "best_top1"),  # percent
+    *("chance", "ceiling_blind", "ceiling_ordered"),  # percent, of the data set
+)
+CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "frames"]  # what seeds are averaged within
+
+MODULE_ORDER = ("tsn", "tsm", "tam", "conv", "s3d", "i3d")
+POOLING_ORDER = ("none", "tp", "tp=max")
+BACKBONE_OPTIONS = ("pool",)  # options that change the 2-D network, so that its baseline has them too
+
+
+def rank(known: tuple[str, ...], value: str) -> tuple[int, str]:
+    """Sort key: known values in their order, then the others by name."""
+    return (known.index(value) if value in known else len(known), value)
+
+
+def architecture(name: str, module: str, backbone: str = "") -> tuple[str, str]:
+    """What a model's name says beside backbone and temporal pooling, and the backbone with its own options.
+
+    `tsm-resnet50-tp+rcca@r=3` gives ("tsm+rcca@r=3", "resnet50"): an extra block makes another architecture, which
+    must neither be averaged with plain `tsm` nor serve as the TSN baseline.  Whole networks give (module, backbone).
+    """
+    try:
+        parsed = parse_model(name)
+    except BadInput:
+        return module or name, backbone
+    own = [(k, v) for k, v in parsed.options if k not in (*BACKBONE_OPTIONS, "tp")]
+    parts = [Part(parsed.module, tuple(own)), *parsed.blocks]
+    body = Part(parsed.backbone, tuple(option for option in parsed.options if option[0] in BACKBONE_OPTIONS))
+    return "+".join(map(_text, parts)), _text(body)
+
+
+def _text(part: Part) -> str:
+    return part.name + ("@" + ",".join(f"{k}={v}" for k, v in part.options) if part.options else "")
+
+
+def tidy(rows: pd.DataFrame) -> pd.DataFrame:
+    """A sorted copy with all columns of TEXT and NUMBERS, and `architecture` and `body` taken from the name.
+
+    Unknown text is "", an unknown number NaN.  Order: data set, backbone (whole networks
+    last), module, pooling, frames, seed.
+    Raises BadInput when a column is missing without which a row says nothing.
+    """
+    import pandas as pd
+
+    lacking = [c for c in ("name", "dataset", "frames", "state") if c not in rows.columns] if len(rows.columns) else []
+    if lacking:
+        raise BadInput(f"The table of runs lacks the column '{lacking[0]}'.")
+    out = rows.copy()
+    for column in TEXT:
+        out[column] = out[column].astype(object).where(out[column].notna(), "").map(str) if column in out else ""
+    for column in NUMBERS:
+        values = out[column] if column in out else pd.Series(math.nan, index=out.index)
+        out[column] = pd.to_numeric(values, errors="coerce").astype(float)
+    out["pooling"] = out["pooling"].replace("", "none")
+    out["source"] = out["source"].replace("", "suite")
+    named = [architecture(*row) for row in zip(out["name"], out["module"], out["backbone"], strict=True)]
+    out["architecture"] = [a for a, _ in named]
+    out["body"] = [b for _, b in named]
+    order = sorted(range(len(out)), key=[_place(row) for row in out.to_dict("records")].__getitem__)
+    return out.iloc[order].reset_index(drop=True)
+
+
+def _place(row: dict) -> tuple:
+    numbers = [-1.0 if math.isnan(row[c]) else row[c] for c in ("frames", "seed")]
+    return (
+        *(row["dataset"], row["body"] == "", row["body"], rank(MODULE_ORDER, row["module"]), row["architecture"]),
+        *(rank(POOLING_ORDER, row["pooling"]), row["name"], *numbers, row["source"], row["id"]),
+    )
+
+
+def finished(rows: pd.DataFrame) -> pd.DataFrame:
+    """The tidied rows of runs that are done and have a top-1.
+
+    Raises BadInput when two of them differ in nothing but their protocol: their mean would be no mean over seeds.
+    """
+    done = tidy(rows)
+    done = done[(done["state"] == "done") & done["top1"].notna()].reset_index(drop=True)
+    twice = done[done.duplicated([*CELL, "seed"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise BadInput(
+            f"Two finished runs of {row['name']} on {row['dataset']} have the same frames ({row['frames']:.0f}) and "
+            "seed: give the rows of one protocol at a time."
+        )
+    return done
+
+
+def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per model, data set and frames: the finished runs averaged over seeds.
+
+    Adds `seeds` (how many) and `top1_sd` (sample standard deviation in percent; NaN for one seed).  `n` stays the
+    number of videos of one evaluation: more seeds do not make the set of videos larger.
+    """
+    done = finished(rows)
+    groups = done.groupby(CELL, sort=False, dropna=False)
+    out = groups.agg(
+        **{c: (c, "first") for c in ("module", "backbone")},
+        **{c: (c, "min" if c == "n" else "mean") for c in NUMBERS if c not in ("frames", "seed")},
+        seeds=("top1", "size"),
+        top1_sd=("top1", "std"),
+    ).reset_index()
+    return out.astype({"frames": int})
+
+
+def datasets(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per data set: n, chance, ceiling_blind, ceiling_ordered (percent), from the first row that knows each."""
+    facts = ["n", "chance", "ceiling_blind", "ceiling_ordered"]
+    return tidy(rows).groupby("dataset", sort=True)[facts].first().reset_index()

@@ -1,0 +1,126 @@
+"""What the read-only commands print for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from suite.sweep.plan import TERA_MACS, Plan, totals
+from suite.sweep.progress import duration
+
+
+def _print(*parts: Any) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 180  # a pipe has no edge to fold at
+    for part in parts:
+        console.print(part)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold", no_wrap=True)
+    return table
+
+
+def print_plan(plan: Plan) -> None:
+    """A line a chain."""
+    table = _table(
+        "model", "data", ">seed", "frames", ">GMACs a clip", ">params (M)", ">GiB a step", ">GPU hours", "state"
+    )
+    for first in (run for run in plan.runs if run.parent is None):
+        chain, at = [first], first
+        while at.children:
+            at = at.children[0]
+            chain.append(at)
+        states = Counter(run.state() for run in chain)
+        table.add_row(
+            first.spec.model,
+            first.spec.dataset,
+            str(first.spec.seed),
+            " > ".join(str(run.spec.frames) for run in chain),
+            " > ".join(f"{run.gmacs:.3g}" for run in chain),
+            f"{first.params / 1e6:.2f}",
+            f"{max(run.gib for run in chain):.1f}",
+            f"{sum(run.device_hours() for run in chain):.3g}",
+            ", ".join(f"{n} {state}" for state, n in states.items()),
+        )
+    found = totals(plan)
+    _print(
+        table,
+        f"\n{found['runs']} runs in {found['chains']} chains, about {found['device_hours']:.3g} GPU hours at "
+        f"{TERA_MACS['cuda']:.0f} T multiply-adds a second; the largest step needs about {found['gib_max']:.0f} GiB.",
+    )
+
+
+def print_status(grid: str, found: dict[str, Any]) -> None:
+    counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
+    table = _table("model", "data", ">frames", ">seed", "state", ">top-1", "")
+    for run in found["runs"]:
+        top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
+        cells = (run["name"], run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
+        table.add_row(*cells, run["error"] or "")
+    _print(table, f"\n{grid}: {counts}")
+
+
+def print_models(found: dict[str, Any]) -> None:
+    table = _table("module", "about", "options")
+    for entry in found["modules"]:
+        options = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
+        table.add_row(entry["module"], entry["about"], options)
+    _print(
+        table,
+        f"\nBackbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...], e.g. "
+        "tam-resnet18-tp.\nOptions of all: sites=all|top-half|bottom-half|uniform-half, tp=max; "
+        "of 3-D inception_v1: pool=2.",
+    )
+
+
+def print_costs(found: list[dict[str, Any]], frames: int, size: int) -> None:
+    table = _table("model", ">params (M)", ">convolutions (GMACs)", ">all (GMACs)", "not counted")
+    for entry in found:
+        table.add_row(
+            entry["name"],
+            f"{entry['params'] / 1e6:.3f}",
+            f"{entry['conv_macs'] / 1e9:.3f}",
+            f"{entry['macs'] / 1e9:.3f}",
+            ", ".join(entry["uncounted"]),
+        )
+    _print(table, f"\nMultiply-adds of one clip of {frames} frames of {size}x{size} pixels.")
+
+
+def print_order(found: list[dict[str, Any]]) -> None:
+    table = _table("model", ">frames", ">clip and its reverse", ">shuffled, parameters redrawn", "order-blind")
+    for entry in found:
+        table.add_row(
+            entry["name"],
+            str(entry["frames"]),
+            f"{entry['max_abs_difference']:.3g}",
+            f"{entry['max_abs_difference_shuffled']:.3g}",
+            "yes" if entry["order_blind"] else "no",
+        )
+    _print(table, "\nLargest difference of a logit.")
+
+
+def print_layout_bench(found: dict[str, Any]) -> None:
+    table = _table("model", ">batch", ">forward, plain", ">ours", ">ratio", ">training step, plain", ">ours", ">ratio")
+    for e in found["rows"]:
+        table.add_row(
+            e["name"],
+            str(e["batch"]),
+            f"{1000 * e['forward_plain']:.1f} ms",
+            f"{1000 * e['forward_ours']:.1f} ms",
+            f"{e['forward_ratio']:.2f}",
+            f"{1000 * e['step_plain']:.1f} ms",
+            f"{1000 * e['step_ours']:.1f} ms",
+            f"{e['step_ratio']:.2f}",
+        )
+    _print(
+        table,
+        f"\n{found['device']}, {found['threads']} threads, torch {found['torch']}; medians of {found['rounds']} "
+        f"interleaved rounds, clips {found['clip']}, took {duration(found['seconds'])}.",
+    )

@@ -1,0 +1,138 @@
+"""One static page of a grid: figures, tables and what they mean, in a single file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.analysis.rows import datasets, tidy
+from suite.report.formats import Column, Part, Table, to_html
+from suite.report.plots import FIGURES
+from suite.report.tables import describe_dataset, make_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAPTIONS = {
+    "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
+    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
+    "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
+}
+TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
+LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
+PHI_PSI = (
+    "Φ is the share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed reaches too, "
+    "and Ψ the share of that TSN's errors which the temporal module repairs (negative: it adds errors)."
+)
+STATES = ("done", "failed", "blocked", "running", "todo")
+
+CSS = """
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --quiet: #666666; --rule: #d5d5d5; --tint: #f4f4f4 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e8; --paper: #161616; --quiet: #a5a5a5; --rule: #3c3c3c; --tint: #222222 }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif }
+body { color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
+h1 { font-size: 1.6rem; line-height: 1.2 } h2 { font-size: 1.25rem; margin-top: 2.5rem } h3 { font-size: 1rem }
+figure { margin: 1.5rem 0 } figcaption, .note { color: var(--quiet); font-size: .875rem }
+img { display: block; width: 100%; max-width: 56rem; height: auto; background: #ffffff; border-radius: 4px }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule) }
+th[colspan] { text-align: center } .text { text-align: left } tbody tr:hover { background: var(--tint) }
+""".strip()
+
+
+def write_page(
+    title: str,
+    rows: pd.DataFrame,
+    folder: Path,
+    timing: pd.DataFrame | None = None,
+    which: Iterable[str] = ("accuracy", "contribution", "cost"),
+    reference: pd.DataFrame | None = None,
+) -> Path:
+    """Writes `folder`/report.html and gives its path.
+
+    `rows` are all runs of the grid, whatever their state.  The figures are those that `write_figures` left in
+    `folder`/figures; `timing` is shown as it is.  The same rows, figures and timing give the same bytes.
+    """
+    folder = Path(folder)
+    rows = tidy(rows)
+    tables = make_tables(rows, list(which), reference)
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
+    body += [to_html(_timing(timing))] if timing is not None and len(timing) else []
+    body += _trouble(rows)
+    body += [_files()]
+    page = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{html.escape(title)}</title>",
+        f"<style>\n{CSS}\n</style></head><body>",
+        *body,
+        "</body></html>\n",
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text("\n".join(page), encoding="utf-8", newline="\n")
+    return path
+
+
+def _summary(rows: pd.DataFrame) -> list[str]:
+    counts = rows["state"].value_counts().to_dict()
+    named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
+    named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
+    top1 = TOP1 + (LAST_EPOCH if set(rows["source"]) <= {"suite"} else "")
+    out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
+    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(rows).to_dict("records")]
+    items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
+    return out + (["<ul>", *items, "</ul>"] if items else [])
+
+
+def _figures(folder: Path) -> list[str]:
+    out = []
+    for name in FIGURES:
+        path = folder / "figures" / f"{name}.png"
+        if path.is_file():
+            data = base64.b64encode(path.read_bytes()).decode()
+            caption = html.escape(CAPTIONS[name])
+            out.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">')
+            out.append(f"<figcaption>{caption}</figcaption></figure>")
+    return ["<h2>Figures</h2>", *out] if out else []
+
+
+def _timing(timing: pd.DataFrame) -> Table:
+    numeric = [kind.kind in "iuf" for kind in timing.dtypes]
+    columns = [Column(str(c), str(c), text=not n) for c, n in zip(timing.columns, numeric, strict=True)]
+    lines = [
+        tuple(cell if n else str(cell) for cell, n in zip(row, numeric, strict=True))
+        for row in timing.astype(object).where(timing.notna(), None).itertuples(index=False)
+    ]
+    return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
+
+
+def _trouble(rows: pd.DataFrame) -> list[str]:
+    """Runs that failed or wait for one that did, with the first line of the error where there is a column of it."""
+    bad = rows[rows["state"].isin(["failed", "blocked"])]
+    if bad.empty:
+        return []
+    errors = bad["error"] if "error" in bad else [""] * len(bad)
+    lines = [
+        (run_id or name, state, (str(error).strip().splitlines() or [""])[0] if isinstance(error, str) else "")
+        for run_id, name, state, error in zip(bad["id"], bad["name"], bad["state"], errors, strict=True)
+    ]
+    columns = tuple(Column(key, key, text=True) for key in ("run", "state", "error"))
+    note = "A blocked run waits for the failed one it starts from; the same sweep command tries them again."
+    return [to_html(Table("trouble", "Runs that did not finish", note, columns, [Part("", lines)]))]
+
+
+def _files() -> str:
+    return (
+        '<section id="files"><h2>Files</h2><p>In the folder of this page: <code>summary.csv</code> (one row a run), '
+        "<code>tables/</code> (Markdown, LaTeX, CSV with all digits), <code>figures/</code> (PNG, PDF) and "
+        "<code>runs/</code> (configuration, log, history and the scores of every video of each run).</p></section>"
+    )

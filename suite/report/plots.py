@@ -1,0 +1,270 @@
+"""The three figures: accuracy against cost, accuracy against frames, what temporal pooling gains."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suite.analysis.rows import POOLING_ORDER, mean_over_seeds, rank
+from suite.analysis.statistics import wilson
+from suite.report.look import (
+    DASHES,
+    POOLING,
+    WIDTH,
+    Look,
+    dot,
+    legends,
+    line,
+    module_rank,
+    ordered,
+    patch,
+    shade,
+    styled,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FIGURES = ("accuracy_vs_gflops", "accuracy_vs_frames", "gain_by_temporal_pooling")
+# Neither a clock nor a version in the files: their bytes depend on the rows alone.
+METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+LARGEST = 420.0  # area in square points of the circle of the model with most parameters
+
+
+def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
+    """Writes `folder`/figures/<name>.{png,pdf} (PNG: 200 dpi) and gives their paths; the same rows give the same bytes.
+
+    A figure that would show nothing, such as the gain by temporal pooling where nothing was pooled, is not written,
+    and an older one of its name goes.
+    """
+    runs = mean_over_seeds(rows)
+    place = Path(folder) / "figures"
+    place.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in zip(FIGURES, (accuracy_vs_gflops, accuracy_vs_frames, gain_by_temporal_pooling), strict=True):
+        figure = draw(runs) if len(runs) else None
+        for ending, metadata in METADATA.items():
+            path = place / f"{name}.{ending}"
+            if figure is None:
+                path.unlink(missing_ok=True)
+            else:
+                _save(figure, path, metadata)
+                written.append(path)
+    return written
+
+
+@styled
+def _save(figure: Figure, path: Path, metadata: dict[str, None]) -> None:
+    figure.savefig(path, dpi=200, metadata=metadata)
+
+
+@styled
+def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
+    """Top-1 (percent) against multiply-adds of one clip (1e9, log): circle area = parameters, colour, marker.
+
+    `runs` are those of `mean_over_seeds`.  Where a run does not know all its multiply-adds (published ones), the axis
+    of the whole figure is that of convolutions alone, and says so.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    cost = "gmacs" if runs["gmacs"].notna().all() else "conv_gmacs"
+    runs = runs[runs[cost].gt(0)]
+    if runs.empty:
+        return None
+    look = Look(runs)
+    sets, poolings = ordered(runs, "dataset"), ordered(runs, "pooling", POOLING_ORDER)
+    figure, grid = _panels(sets, len(poolings), height=2.5)
+    per_million = LARGEST / (runs["params"].max() / 1e6)
+    low, high = runs[cost].min(), runs[cost].max()
+    for (dataset, column), axes in grid.items():
+        of_set = runs[runs["dataset"] == dataset]
+        shown = of_set[of_set["pooling"] == poolings[column]]
+        circles = shown[shown["params"].notna()].sort_values("params", ascending=False, kind="stable")
+        edges = [look.colour[module] for module in circles["architecture"]]
+        areas = per_million * circles["params"] / 1e6
+        faces = [(colour, 0.16) for colour in edges]
+        axes.scatter(circles[cost], circles["top1"], s=areas, c=faces, edgecolors=edges, linewidth=0.6)
+        for body, of_body in shown.groupby("body", sort=False):
+            colours = [look.colour[module] for module in of_body["architecture"]]
+            kind = {"marker": look.marker[body], "linewidth": 0, "zorder": 3}
+            axes.scatter(of_body[cost], of_body["top1"], s=15, c=colours, **kind)
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.6, high * 1.6)
+        _set_y(axes, of_set)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        title = dataset if len(poolings) == 1 else f"{dataset}, {POOLING[poolings[column]]}"
+        axes.set_title(title if len(title) < 88 / len(poolings) else f"{dataset},\n{POOLING[poolings[column]]}")
+        _reference_lines(axes, of_set, labels=column == len(poolings) - 1)
+    what = "multiply-adds" if cost == "gmacs" else "multiply-adds of convolutions"
+    _label(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
+    sizes = [dot(s * per_million, f"{s:g} M") for s in _sizes(runs["params"] / 1e6)]
+    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    legends(figure, *groups, *([("parameters (area)", sizes)] if sizes else []))
+    return figure
+
+
+@styled
+def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
+    """Top-1 (percent) against frames (log2), a line per module, backbone and pooling.
+
+    Bars are 95 % Wilson intervals, where n is known and the panel has at most twelve lines.  Nothing to show when no
+    model was run at two frame counts.
+    """
+    series = ["dataset", "architecture", "body", "pooling"]
+    if runs.groupby(series)["frames"].nunique().max() < 2:
+        return None
+    look = Look(runs)
+    frames = sorted(set(runs["frames"]))
+    crowded = runs.groupby("dataset")[series[1:]].apply(lambda d: len(d.drop_duplicates())).max() > 12
+    figure, grid = _panels(ordered(runs, "dataset"), 1, height=3.1, wide=crowded)
+    for (dataset, _), axes in grid.items():
+        of_set = runs[runs["dataset"] == dataset]
+        lines = list(of_set.groupby(series, sort=False))
+        for i, ((_, module, body, pooling), of_line) in enumerate(lines):
+            of_line = of_line.sort_values("frames")
+            kind = {"color": look.colour[module], "marker": look.marker[body], "linestyle": DASHES[pooling]}
+            kind |= {"linewidth": 1.1, "markersize": 4, "markerfacecolor": "white" if pooling != "none" else None}
+            x, y = of_line["frames"].astype(float), of_line["top1"]
+            if crowded or of_line["n"].isna().any():
+                axes.plot(x, y, **kind)
+                continue
+            x = x * 2 ** (0.04 * (i - (len(lines) - 1) / 2))  # side by side, so that no bar hides another
+            bounds = [wilson(*pair) for pair in zip(y, of_line["n"], strict=True)]
+            bars = [[v - low for v, (low, _) in zip(y, bounds, strict=True)]]
+            bars += [[high - v for v, (_, high) in zip(y, bounds, strict=True)]]
+            axes.errorbar(x, y, yerr=bars, elinewidth=0.7, capsize=1.5, **kind)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(frames, [str(f) for f in frames])
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(frames[0] / 1.25, frames[-1] * 1.25)
+        axes.set_title(dataset)
+        _set_y(axes, of_set)
+        _reference_lines(axes, of_set)
+    _label(grid, "frames of a clip", "top-1 (%)")
+    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    poolings = ordered(runs, "pooling", POOLING_ORDER)
+    if poolings != ["none"]:
+        handles = [line(DASHES[p], POOLING[p].replace(" temporal", "")) for p in poolings]
+        groups.append(("temporal pooling (line)", handles))
+    legends(figure, *groups)
+    return figure
+
+
+@styled
+def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
+    """top1 with temporal pooling minus top1 without, in percentage points, as bars (deep_analysis, Figure 6).
+
+    A bar needs both models at the same data set, module, backbone and frames.
+    """
+    key = ["dataset", "architecture", "body", "frames"]
+    plain = runs.loc[runs["pooling"] == "none", [*key, "top1"]]
+    gains = runs[runs["pooling"] != "none"].merge(plain, on=key, suffixes=("", "_none"))
+    if gains.empty:
+        return None
+    gains = gains.assign(gain=gains["top1"] - gains["top1_none"])
+    look, frames = Look(gains), sorted(set(gains["frames"]))
+    groups = sorted(
+        {(r["architecture"], r["body"], r["pooling"]) for r in gains.to_dict("records")},
+        key=lambda g: (module_rank(g[0]), rank(POOLING_ORDER, g[2]), g[1]),
+    )
+    figure, grid = _panels(ordered(gains, "dataset"), 1, height=2.1, wide=True, share_x=True)
+    width = 0.8 / len(frames)
+    for (dataset, _), axes in grid.items():
+        for run in gains[gains["dataset"] == dataset].to_dict("records"):
+            step = frames.index(run["frames"])
+            x = groups.index((run["architecture"], run["body"], run["pooling"])) + width * (step + 0.5) - 0.4
+            hatch = "////" if run["pooling"] == "tp=max" else None
+            colour = shade(look.colour[run["architecture"]], step, len(frames))
+            axes.bar(x, run["gain"], width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(dataset)
+        axes.set_xticks(range(len(groups)), [body for _, body, _ in groups], rotation=35, ha="right")
+        axes.set_xlim(-0.6, len(groups) - 0.4)
+        axes.grid(False, axis="x")
+        for i in range(1, len(groups)):
+            if groups[i][0] != groups[i - 1][0]:
+                axes.axvline(i - 0.5, color="#bbbbbb", linewidth=0.6)
+        lowest, highest = min(0, *axes.dataLim.intervaly), max(0, *axes.dataLim.intervaly)
+        margin = max(0.5, 0.06 * (highest - lowest))
+        axes.set_ylim(lowest - margin, highest + margin)
+    _label(grid, "", "gain (percentage points)")
+    shades = [patch(shade("black", i, len(frames)), str(f)) for i, f in enumerate(frames)]
+    kinds = [patch("#888888", "as published"), patch("#888888", "max-pooling", hatch="////")]
+    some = [("temporal pooling", kinds)] if "tp=max" in set(gains["pooling"]) else []
+    legends(figure, ("module (colour)", look.colours()), *some, ("frames (shade)", shades))
+    return figure
+
+
+def _panels(
+    sets: list[str], columns: int, height: float, wide: bool = False, share_x: bool = False
+) -> tuple[Figure, dict[tuple[str, int], Axes]]:
+    """A figure of WIDTH with `columns` panels a data set, keyed by (data set, column); single ones stand in pairs."""
+    from matplotlib.figure import Figure
+
+    across = columns if columns > 1 or wide or len(sets) == 1 else 2
+    down = math.ceil(len(sets) * columns / across)
+    figure = Figure(figsize=(WIDTH, height * down + 1.1 + (0.5 if down == 1 else 0)), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05)
+    grid: dict[tuple[str, int], Axes] = {}
+    for i, dataset in enumerate(sets):
+        for column in range(columns):
+            left = grid.get((dataset, 0))
+            above = next(iter(grid.values()), None) if share_x else None
+            axes = figure.add_subplot(down, across, i * columns + column + 1, sharey=left, sharex=above)
+            grid[dataset, column] = axes
+    if share_x:
+        for dataset, column in list(grid)[:-columns]:
+            grid[dataset, column].tick_params(labelbottom=False)
+    return figure, grid
+
+
+def _label(grid: dict[tuple[str, int], Axes], x: str, y: str) -> None:
+    """Names the axes of the panels at the left and at the bottom."""
+    for axes in grid.values():
+        place = axes.get_subplotspec()
+        below = (place.rowspan.stop, place.colspan.start)
+        taken = {(a.get_subplotspec().rowspan.start, a.get_subplotspec().colspan.start) for a in grid.values()}
+        axes.set_xlabel(x if below not in taken else "")
+        axes.set_ylabel(y if place.is_first_col() else "")
+
+
+def _set_y(axes: Axes, runs: pd.DataFrame) -> None:
+    """Room above and below the points, and for the reference lines."""
+    values = list(runs["top1"])
+    if runs["ceiling_blind"].notna().any():
+        values += [v for v in (runs["chance"].max(), runs["ceiling_blind"].max()) if not math.isnan(v)]
+    for value, n in zip(runs["top1"], runs["n"], strict=True):
+        values += [v for v in wilson(value, n) if not math.isnan(v)]
+    margin = max(2.0, 0.08 * (max(values) - min(values)))
+    axes.set_ylim(max(min(values) - margin, -2), min(max(values) + margin, 104))
+
+
+def _reference_lines(axes: Axes, runs: pd.DataFrame, labels: bool = True) -> None:
+    """Chance and the ceiling of order-blind models, on calibrated sets, named at the right edge outside the data."""
+    if runs["ceiling_blind"].isna().all():
+        return
+    for column, name in {"chance": "chance", "ceiling_blind": "order-blind\nceiling"}.items():
+        value = runs[column].max()
+        if math.isnan(value):
+            continue
+        axes.axhline(value, color="#555555", linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
+        if labels:
+            at = {"xy": (1, value), "xycoords": ("axes fraction", "data")}
+            axes.annotate(
+                f"{name}\n{value:.4g} %", **at, xytext=(3, 0), textcoords="offset points", va="center", color="#444444"
+            )
+
+
+def _sizes(millions: pd.Series) -> list[float]:
+    """At most three round numbers of parameters between the smallest and the largest model's."""
+    low, high = millions.min(), millions.max()
+    if math.isnan(high):
+        return []
+    steps = [m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)]
+    inside = [s for s in steps if low * 0.7 <= s <= high * 1.1]
+    return inside if len(inside) <= 3 else [inside[0], inside[len(inside) // 2], inside[-1]]

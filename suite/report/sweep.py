@@ -1,0 +1,174 @@
+"""A sweep as a person starts it: data first, then the runs, then what comes out of them."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from suite.data.datasets import Dataset, info, open_dataset
+from suite.report.tracking import Tracker, TrackingError
+from suite.spec import BadInput
+from suite.store.folder import lock, write_atomic
+from suite.sweep.local import LocalExecutor, Machine
+from suite.sweep.plan import Plan, PlannedRun, remember
+from suite.sweep.progress import Display
+from suite.sweep.rows import SUMMARY, row, rows, timing
+
+DONE, SOME_FAILED, STOPPED = 0, 1, 130
+
+
+def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any]) -> int:
+    """Runs what a plan still needs and writes its report; returns the exit code."""
+    console = Console(highlight=False, soft_wrap=True)
+    busy = f"Another sweep is at work on {plan.folder}; wait for it or stop it."
+    with lock(plan.folder / ".lock", wait=1, busy=busy):
+        prepare_data(plan, data, console)
+        remember(plan)
+        tracker = Tracking(plan, console) if tracking else None
+        todo = sum(run.state() != "done" for run in plan.runs)
+        share = f"{machine.slots} at a time on {machine.device}, {machine.threads} threads each"
+        console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {share}")
+        executor = LocalExecutor(plan, data, machine, **options)
+        with Display(plan, console) as display:
+
+            def on_event(event: str, run: PlannedRun) -> None:
+                display.event(event, run)
+                if tracker and event == "done":
+                    tracker.finished(run)
+
+            outcome = executor.execute(on_event, display.tick)
+        files = write_report(plan)
+        if tracker:
+            tracker.close(files)
+        _last_words(plan, outcome.stopped, console)
+    if outcome.stopped:
+        return STOPPED
+    return SOME_FAILED if any(run.state() in ("failed", "blocked") for run in plan.runs) else DONE
+
+
+def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]:
+    """Makes embedded sets that are not there yet, indexes all, and refuses what runs could not use.
+
+    Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
+    """
+    from suite.data.synthetic import synthesize
+
+    opened = {}
+    for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
+        runs = [run for run in plan.runs if run.spec.dataset == name]
+        about = info(name)
+        if about.reader == "calibrated":
+            data.mkdir(parents=True, exist_ok=True)
+            with console.status(f"{name}: drawing and encoding its videos") if console.is_terminal else _quiet():
+                synthesize(name, data)
+        dataset = opened[name] = open_dataset(name, data)
+        manifests = {split: dataset.split(split) for split in ("train", "val")}
+        if len(dataset.classes) != about.num_classes:
+            raise BadInput(f"{name} has {len(dataset.classes)} classes here, not {about.num_classes}.")
+        for manifest in manifests.values():
+            for allowed in {run.spec.protocol.allow_missing for run in runs}:
+                manifest.require(allowed)
+        counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
+        console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
+        for note in dataset.notes:
+            console.print(f"  note: {note}", markup=False)
+        hashes = {split: m.sha256 for split, m in manifests.items()}
+        stale = [run for run in runs if (r := run.folder.result()) is not None and r["manifests"] != hashes]
+        if stale:
+            raise BadInput(
+                f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "
+                f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
+            )
+    return opened
+
+
+@contextlib.contextmanager
+def _quiet():
+    yield
+
+
+def write_report(plan: Plan) -> list[Path]:
+    """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there."""
+    import pandas as pd
+
+    from suite.analysis.references import published_rows
+    from suite.report.page import write_page
+    from suite.report.plots import write_figures
+    from suite.report.tables import write_tables
+
+    folder, grid = plan.folder, plan.grid
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(rows(plan), columns=list(SUMMARY))
+    clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
+    reference = published_rows(grid.reference) if grid.reference else None
+    write_atomic(folder / "summary.csv", table.to_csv(index=False))
+    write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
+    files = [folder / "summary.csv", folder / "timing.csv"]
+    files += write_tables(table, folder, grid.tables, reference)
+    files += write_figures(table, folder)
+    files.append(write_page(grid.title or grid.name, table, folder, clocks, grid.tables, reference))
+    return files
+
+
+class Tracking:
+    """Logs finished runs to MLflow from a thread of its own, so that no slot waits for a database."""
+
+    def __init__(self, plan: Plan, console: Console):
+        self.plan, self.console = plan, console
+        self.tracker = Tracker(None, plan.grid.name, plan.folder.parent)
+        self.queue: queue.Queue[PlannedRun | None] = queue.Queue()
+        for run in plan.runs:  # an earlier session may have been killed before it logged them
+            if run.folder.result_file.exists():
+                self.queue.put(run)
+        self.broken: TrackingError | None = None
+        self.thread = threading.Thread(target=self._log, name="mlflow", daemon=True)
+        self.thread.start()
+
+    def finished(self, run: PlannedRun) -> None:
+        self.queue.put(run)
+
+    def _log(self) -> None:
+        while (run := self.queue.get()) is not None:
+            if self.broken is None:
+                try:
+                    folder = run.folder
+                    files = [folder.spec_file, folder.result_file, folder.provenance, folder.predictions]
+                    self.tracker.log_finished(row(run), run.spec.resolved(), folder.read_history(), files)
+                except TrackingError as error:
+                    self.broken = error
+
+    def close(self, files: list[Path]) -> None:
+        """Waits for what is still to be logged, then logs the report."""
+        self.queue.put(None)
+        self.thread.join()
+        if self.broken is None:
+            try:
+                self.tracker.log_report(self.plan.grid.name, files)
+            except TrackingError as error:
+                self.broken = error
+        if self.broken:
+            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are whole.", markup=False)
+
+
+def _last_words(plan: Plan, stopped: bool, console: Console) -> None:
+    """The table, and where the rest lies."""
+    folder = plan.folder
+    left = [run for run in plan.runs if run.state() != "done"]
+    for run in left:
+        if (error := run.folder.error()) is not None:
+            console.print(f"failed: {run.id}: {error['error']}", markup=False)
+    table = folder / "tables" / "accuracy.md"
+    if table.exists() and len(left) < len(plan.runs):
+        console.print()
+        console.print(table.read_text().rstrip(), markup=False, soft_wrap=True)
+        console.print()
+    if stopped:
+        console.print(f"Stopped with {len(left)} runs to go; the same command goes on.")
+    console.print(f"Page:    {folder / 'report.html'}")
+    console.print(f"Tables:  {folder / 'tables'} (Markdown, LaTeX, CSV)    Figures: {folder / 'figures'} (PNG, PDF)")
+    console.print(f"Rows:    {folder / 'summary.csv'}    Runs: {folder / 'runs'}    MLflow: make mlflow")

@@ -1,0 +1,1 @@
+"""A grid of runs: plan, order, execution, and its rows."""

@@ -1,0 +1,175 @@
+"""From a grid to its runs: a forest of chains in which each stage starts from the one before."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from suite.data.datasets import info
+from suite.spec import BadInput, Grid, Protocol, RunSpec, load_grid, load_protocol, parse_model, unknown
+from suite.store.folder import RunFolder, dump_json, write_atomic
+
+NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
+TERA_MACS = {"cpu": 0.1, "cuda": 60.0}  # sustained multiply-adds per second that device-hours are reckoned with, x 1e12
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains."""
+
+    only: tuple[str, ...] = ()
+    frames: tuple[int, ...] = ()
+    set: dict[str, Any] = field(default_factory=dict)
+    shard: tuple[int, int] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Selection:
+        return cls(
+            tuple(data["only"]),
+            tuple(data["frames"]),
+            dict(data["set"]),
+            tuple(data["shard"]) if data["shard"] else None,
+        )
+
+
+@dataclass
+class PlannedRun:
+    """A run and its place in the forest; `cost_macs` is the whole training and testing, in multiply-adds."""
+
+    spec: RunSpec
+    folder: RunFolder
+    parent: PlannedRun | None = None
+    gmacs: float = 0.0
+    conv_gmacs: float = 0.0
+    params: int = 0
+    gib: float = 0.0  # device memory of one step, a rough upper estimate
+    cost_macs: float = 0.0
+    children: list[PlannedRun] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return self.spec.id
+
+    def state(self) -> str:
+        """done, running, failed, blocked (a run before it in the chain failed) or todo."""
+        state = self.folder.state()
+        if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
+            return "blocked"
+        return state
+
+    def device_hours(self, device: str = "cuda") -> float:
+        return self.cost_macs / (TERA_MACS[device] * 1e12) / 3600
+
+    def chain_cost(self) -> float:
+        """Multiply-adds from here to the end of the longest chain that hangs on this run."""
+        return self.cost_macs + max((child.chain_cost() for child in self.children), default=0.0)
+
+
+@dataclass
+class Plan:
+    grid: Grid
+    selection: Selection
+    folder: Path  # results/<grid>
+    runs: list[PlannedRun]
+
+    def by_id(self, run: str) -> PlannedRun:
+        for planned in self.runs:
+            if planned.id == run:
+                return planned
+        raise unknown("run", run, [planned.id for planned in self.runs])
+
+
+def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
+    """All runs of grid `name` that the selection asks for, parents before children.
+
+    Works without data and without a GPU.  Raises BadInput for whatever in the grid or the selection is not known.
+    """
+    grid = load_grid(name)
+    protocol = load_protocol(grid.protocol)
+    names = _chosen(grid.model_names(), selection.only)
+    odd = sorted(set(selection.frames) - set(grid.chain.frames))
+    if odd:
+        raise BadInput(
+            f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.chain.frames))}."
+        )
+    frames = [f for f in grid.chain.frames if not selection.frames or f in selection.frames]
+    overrides = grid.set | selection.set
+    chains = [
+        _chain(model, data, seed, frames, protocol, overrides, results / grid.name)
+        for data in grid.data
+        for model in names
+        for seed in grid.axes.seed
+    ]
+    if selection.shard:
+        index, count = selection.shard
+        chains = chains[index - 1 :: count]
+    plan = Plan(grid, selection, results / grid.name, [run for chain in chains for run in chain])
+    if costs:
+        for run in plan.runs:
+            _add_cost(run)
+    return plan
+
+
+def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
+    globs = list(globs)
+    for glob in globs:
+        if not fnmatch.filter(names, glob):
+            raise unknown("model of this grid", glob, names)
+    return [name for name in names if not globs or any(fnmatch.fnmatch(name, glob) for glob in globs)]
+
+
+def _chain(
+    model: str, data: str, seed: int, frames: list[int], protocol: Protocol, overrides: dict[str, Any], folder: Path
+) -> list[PlannedRun]:
+    parse_model(model)
+    info(data)
+    chain: list[PlannedRun] = []
+    for count in frames:
+        before = chain[-1] if chain else None
+        stage = protocol.stage(before is not None, overrides)
+        spec = RunSpec(model, data, count, seed, stage, before.id if before else None)
+        run = PlannedRun(spec, RunFolder(folder / "runs" / spec.id), before)
+        if before:
+            before.children.append(run)
+        chain.append(run)
+    return chain
+
+
+def _add_cost(run: PlannedRun) -> None:
+    from suite.models.cost import cost
+
+    p, about = run.spec.protocol, info(run.spec.dataset)
+    found = cost(run.spec.model, run.spec.frames, p.size, about.num_classes)
+    train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
+    views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
+    run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
+    run.cost_macs = found.macs * (3 * train * p.epochs + val * views)  # backward costs twice the forward pass
+    bytes_each = 2 if p.precision == "bf16" else 4
+    run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30
+
+
+def remember(plan: Plan) -> None:
+    """Keeps the selection: `status` and `report` without one show what was last planned."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(plan.folder / "selection.json", dump_json(plan.selection.as_dict()))
+
+
+def last_selection(grid: str, results: Path) -> Selection:
+    file = results / grid / "selection.json"
+    return Selection.from_dict(json.loads(file.read_text())) if file.exists() else Selection()
+
+
+def totals(plan: Plan) -> dict[str, Any]:
+    return {
+        "runs": len(plan.runs),
+        "chains": sum(run.parent is None for run in plan.runs),
+        "device_hours": sum(run.device_hours() for run in plan.runs),
+        "gib_max": max((run.gib for run in plan.runs), default=0.0),
+    }

@@ -1,0 +1,87 @@
+"""Runs as rows: what status, summary, tables and figures are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.data.datasets import info
+from suite.spec import parse_model
+from suite.sweep.plan import Plan, PlannedRun
+
+SUMMARY = (  # columns of summary.csv, in order
+    *("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state", "top1", "top5"),
+    *("top1_video", "pair_top1", "best_top1", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen"),
+    *("chance", "ceiling_blind", "ceiling_ordered", "source"),
+)
+
+
+def row(run: PlannedRun) -> dict[str, Any]:
+    """One run as a row; accuracies and ceilings in percent, None where not known (yet)."""
+    spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
+    result = run.folder.result() or {}
+
+    def percent(fraction: float | None) -> float | None:
+        return None if fraction is None else 100 * fraction
+
+    return {
+        "id": run.id,
+        "name": spec.model,
+        "dataset": spec.dataset,
+        "module": name.module,
+        "backbone": name.backbone,
+        "pooling": name.pooling,
+        "frames": spec.frames,
+        "seed": spec.seed,
+        "state": run.state(),
+        "top1": result.get("top1"),
+        "top5": result.get("top5"),
+        "top1_video": result.get("video", {}).get("top1"),
+        "pair_top1": result.get("pair_top1"),
+        "best_top1": result.get("best_top1"),
+        "n": result.get("n"),
+        "params": result.get("params", run.params or None),
+        "conv_gmacs": result["conv_macs"] / 1e9 if result else run.conv_gmacs or None,
+        "gmacs": result["macs"] / 1e9 if result else run.gmacs or None,
+        "epochs": spec.protocol.epochs,
+        "epochs_seen": result.get("epochs_seen"),
+        "chance": percent(about.chance),
+        "ceiling_blind": percent(about.ceiling_blind),
+        "ceiling_ordered": percent(about.ceiling_ordered),
+        "source": "suite",
+    }
+
+
+def rows(plan: Plan) -> list[dict[str, Any]]:
+    """All runs of a plan, in its order."""
+    return [row(run) for run in plan.runs]
+
+
+def status(plan: Plan) -> dict[str, Any]:
+    """Counts by state, and one entry a run."""
+    counts = dict.fromkeys(("done", "failed", "blocked", "running", "todo"), 0)
+    listed = []
+    for run in plan.runs:
+        state = run.state()
+        counts[state] += 1
+        error = run.folder.error() if state == "failed" else None
+        entry = {key: value for key, value in row(run).items() if key in SUMMARY[:11]}
+        listed.append(entry | {"error": error["error"] if error else None})
+    return counts | {"runs": listed}
+
+
+def timing(run: PlannedRun) -> dict[str, Any]:
+    """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind."""
+    import json
+
+    sessions = []
+    if run.folder.provenance.exists():
+        sessions = json.loads(run.folder.provenance.read_text()).get("sessions", [])
+    history = run.folder.read_history()
+    return {
+        "id": run.id,
+        "train_seconds": round(sum(h["seconds"] for h in history), 3),
+        "epochs": len(history),
+        "sessions": len(sessions),
+        "device": sessions[-1]["name"] if sessions else None,
+        "threads": sessions[-1]["threads"] if sessions else None,
+    }
