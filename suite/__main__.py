@@ -173,8 +173,12 @@ def status(
     """How far a grid is."""
     from suite.report.listing import print_status
     from suite.sweep.rows import status as statuses
+    from suite.sweep.rows import troubles
 
-    found = statuses(planned(grid, results, selection(only, frames, changes, shard), costs=False))
+    made = planned(grid, results, selection(only, frames, changes, shard), costs=False)
+    found = statuses(made)
+    for trouble in troubles(made):
+        say(f"warning: {trouble}")
     print_json(found) if as_json else print_status(grid, found)
 
 
@@ -196,6 +200,15 @@ def report(
         print_json({"files": [str(file) for file in files]})
     else:
         print("\n".join(str(file) for file in files))
+
+
+@app.command()
+def reproduce(results: Results = RESULTS, as_json: Json = False) -> None:
+    """Tables and figures of deep_analysis's 288 runs, from the published numbers alone."""
+    from suite.report.reproduce import reproduce as run
+
+    found = run(results / "deep_analysis")
+    print_json(found) if as_json else print("\n".join(found["files"]))
 
 
 # --- models -------------------------------------------------------------------------------------------------------

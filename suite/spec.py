@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -203,7 +203,7 @@ def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 class Chain(Strict):
-    frames: tuple[int, ...] = Field(min_length=1)
+    frames: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
 
 
 class Axes(Strict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from suite.models.layers import ConvNorm, SpatialConv, SpatialMaxPool, TemporalMaxPool
+from suite.models.layers import ConvNorm, SpatialConv, SpatialMaxPool, TemporalMaxPool, VolumeMaxPool
 from suite.models.registry import find_temporal_module
 from suite.models.sites import ConvSite, PoolSite
 from suite.spec import BadInput, ModelName, unknown
@@ -78,8 +78,8 @@ class Assembly:
             stride = (2 if pooled and site.stride > 1 else 1, site.stride, site.stride)
             # S3D's last pool, and that of the older I3D code, is 2x2x2 without padding: 8 frames become 7.
             if site.last and (self.older_pool or self.name.module == "s3d"):
-                return nn.MaxPool3d(2, stride)
-            return nn.MaxPool3d(3, stride, 1)
+                return VolumeMaxPool(2, stride)
+            return VolumeMaxPool(3, stride, 1)
         pool = SpatialMaxPool(site.kernel, site.stride, site.padding, site.ceil)
         return nn.Sequential(pool, TemporalMaxPool()) if pooled and site.joint and site.stride > 1 else pool
 

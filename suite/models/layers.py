@@ -76,6 +76,19 @@ class TemporalMaxPool(nn.Module):
         return F.max_pool2d(x.flatten(3), (3, 1), (2, 1), (1, 0)).unflatten(3, x.shape[3:])
 
 
+class VolumeMaxPool(nn.Module):
+    """Max-pool over time and space; in time its kernel is never longer than the clip."""
+
+    def __init__(self, kernel: int, stride: tuple[int, int, int], padding: int = 0):
+        super().__init__()
+        self.kernel, self.stride, self.padding = kernel, stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        k = self.kernel
+        time = k if self.padding else min(k, x.shape[2])
+        return F.max_pool3d(x, (time, k, k), self.stride, self.padding)
+
+
 class ConvNorm(nn.Module):
     """A convolution and its batch normalisation; the activation is the backbone's."""
 

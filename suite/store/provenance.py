@@ -57,6 +57,17 @@ def device_facts(device: str) -> dict[str, Any]:
     return facts
 
 
+def known_trouble(facts: dict[str, Any]) -> str | None:
+    """A sentence where a device's libraries are known to compute wrongly, None otherwise."""
+    cudnn = facts.get("cudnn") or 0
+    if 90800 <= cudnn < 91500:
+        return (
+            f"cuDNN {cudnn // 10000}.{cudnn // 100 % 100} is wrong in silence for some large bf16 3-D convolutions in "
+            "the default layout; this suite's channels-last layout is not hit, custom layers may be."
+        )
+    return None
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

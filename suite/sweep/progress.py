@@ -34,11 +34,15 @@ class Estimate:
         self.before = {run.id for run in plan.runs if run.state() == "done"}
         self.plan = plan
 
+    def observe(self, executor: LocalExecutor) -> None:
+        """Notes where each run took up its work."""
+        for slot in executor.slots:
+            if slot.progress:
+                self.at_start.setdefault(slot.run.id, slot.fraction())
+
     def seconds_left(self, executor: LocalExecutor) -> float | None:
         """None until there is something to go by."""
         running = {slot.run.id: slot.fraction() for slot in executor.slots if slot.progress}
-        for run, part in running.items():
-            self.at_start.setdefault(run, part)
         worked = left = 0.0
         chain_left = 0.0
         for run in self.plan.runs:
@@ -99,6 +103,7 @@ class Display:
         self.last_line = time.monotonic()
 
     def tick(self, executor: LocalExecutor) -> None:
+        self.estimate.observe(executor)
         if self.live:
             self.live.update(self.render(executor))
         elif time.monotonic() - self.last_line > LINE_EVERY:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from suite.data.datasets import info
 from suite.spec import parse_model
+from suite.store.provenance import known_trouble
 from suite.sweep.plan import Plan, PlannedRun
 
 SUMMARY = (  # columns of summary.csv, in order
@@ -69,13 +71,21 @@ def status(plan: Plan) -> dict[str, Any]:
     return counts | {"runs": listed}
 
 
+def troubles(plan: Plan) -> list[str]:
+    """Sentences on library versions that finished runs were made with and that are known to be wrong."""
+    found = {known_trouble(session) for run in plan.runs for session in _sessions(run)}
+    return sorted(found - {None})
+
+
+def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
+    if not run.folder.provenance.exists():
+        return []
+    return json.loads(run.folder.provenance.read_text()).get("sessions", [])
+
+
 def timing(run: PlannedRun) -> dict[str, Any]:
     """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind."""
-    import json
-
-    sessions = []
-    if run.folder.provenance.exists():
-        sessions = json.loads(run.folder.provenance.read_text()).get("sessions", [])
+    sessions = _sessions(run)
     history = run.folder.read_history()
     return {
         "id": run.id,

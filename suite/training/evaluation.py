@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from suite.data.clips import EvalClips
+from suite.data.clips import EvalClips, worker_settings
 from suite.training.control import Control, Stopped
 from suite.training.loop import autocast, to_network
 
@@ -50,7 +50,7 @@ class Predictions:
 
 def predict(model: nn.Module, clips: EvalClips, precision: str, batch: int, control: Control) -> Predictions:
     """Runs `model` over every view of every video.  Raises Stopped when asked to stop."""
-    loader = DataLoader(clips, batch_size=batch, num_workers=control.workers)
+    loader = DataLoader(clips, batch_size=batch, **worker_settings(control.workers))
     videos = clips.manifest.videos
     logits: list[torch.Tensor] = [torch.empty(0)] * len(videos)
     model.eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from suite.data.clips import TrainClips
+from suite.data.clips import TrainClips, worker_settings
 from suite.data.rng import generator, permutation
 from suite.models import NORMALISATION, normalisation
 from suite.models.weights import save_dict
@@ -73,8 +73,18 @@ class Batches:
 class Trainer:
     """Trains one run, from wherever its checkpoint stands to the last step."""
 
-    def __init__(self, spec: RunSpec, model: nn.Module, clips: TrainClips, classes: tuple[str, ...], folder: RunFolder):
+    def __init__(
+        self,
+        spec: RunSpec,
+        model: nn.Module,
+        clips: TrainClips,
+        classes: tuple[str, ...],
+        folder: RunFolder,
+        validate: Callable[[], float] | None = None,
+    ):
+        """validate: top-1 in percent on the validation split, asked for every `evaluation.every_epochs` epochs."""
         self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
+        self.validate = validate
         p = spec.protocol
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=p.lr, momentum=p.momentum, weight_decay=p.weight_decay, nesterov=p.nesterov
@@ -112,10 +122,9 @@ class Trainer:
             DataLoader(
                 self.clips,
                 batch_sampler=batches,
-                num_workers=control.workers,
                 pin_memory=control.device.startswith("cuda"),
-                persistent_workers=control.workers > 0,
                 prefetch_factor=4 if control.workers else None,
+                **worker_settings(control.workers),
             )
         )
         self.model.train()
@@ -181,6 +190,10 @@ class Trainer:
             "lr": self.optimizer.param_groups[0]["lr"],
             "seconds": round(seconds, 3),
         }
+        every = self.spec.protocol.evaluation.every_epochs
+        if every and self.validate and ((epoch + 1) % every == 0 or epoch + 1 == batches.epochs):
+            record["val_top1"] = self.validate()  # a diagnostic: the last epoch is what is reported
+            self.model.train()
         self.folder.add_history(record)
         self.folder.say(
             f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "

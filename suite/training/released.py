@@ -67,7 +67,8 @@ def evaluate_checkpoint(
         raise BadInput(f"{source} has no classifier for {dataset}; it can start a training, not be tested.")
     model.to(device)
 
-    decoder, control = Decoder(), Control(workers=workers, device=device)
+    out.mkdir(parents=True, exist_ok=True)
+    decoder, control = Decoder(journal=out / "decoding.jsonl"), Control(workers=workers, device=device)
     views = EvalClips(manifest, frames, size, rule, clips, crops, decoder)
     found = predict(model, views, precision, how.batch, control)
     fused = found.fused(fusion)
@@ -91,7 +92,6 @@ def evaluate_checkpoint(
         "environment": environment(),
         "folder": str(out),
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / "views.parquet", parquet_bytes(found.view_table()))
     write_atomic(out / "predictions.parquet", parquet_bytes(found.table(fusion)))
     if unlabelled:

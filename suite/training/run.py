@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from suite.spec import BadInput, RunSpec
 from suite.store.folder import RunFolder, dump_json, lock, write_atomic
 from suite.store.provenance import device_facts, environment
 from suite.training.control import Control
-from suite.training.evaluation import accuracies, parquet_bytes, predict
+from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
 
 
@@ -50,9 +52,10 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         seed=int(generator(spec.seed, "weights").integers(2**62)),
     )
     model.to(control.device)
-    decoder = Decoder()
+    decoder = Decoder(journal=folder.path / "decoding.jsonl")
     clips = TrainClips(dataset, train, spec.frames, spec.protocol, spec.seed, decoder)
-    trainer = Trainer(spec, model, clips, dataset.classes, folder)
+    test = Tester(spec, dataset, model, decoder, control)
+    trainer = Trainer(spec, model, clips, dataset.classes, folder, lambda: test.clip_level().accuracies["top1"])
     provenance = _earlier_provenance(folder)
     if trainer.resume():
         folder.say(f"resumed from step {trainer.at.step}")
@@ -68,7 +71,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     write_atomic(folder.provenance, dump_json(provenance))
     trainer.train(control)
 
-    result = _tested(folder, spec, dataset, model, decoder, control)
+    result = _result(folder, spec, dataset, test)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(provenance))
@@ -98,32 +101,61 @@ def initial_weights(
 
 
 def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:
-    import json
-
     try:
         return json.loads(folder.provenance.read_text())
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def _tested(
-    folder: RunFolder, spec: RunSpec, dataset: Dataset, model: torch.nn.Module, decoder: Decoder, control: Control
-) -> dict[str, Any]:
+@dataclass
+class Tested:
+    """Predictions of one kind of views, and their accuracies."""
+
+    predictions: Predictions
+    accuracies: dict[str, Any]
+
+
+@dataclass
+class Tester:
+    """Tests a model on the validation split by the run's protocol."""
+
+    spec: RunSpec
+    dataset: Dataset
+    model: torch.nn.Module
+    decoder: Decoder
+    control: Control
+
+    def clip_level(self) -> Tested:
+        how = self.spec.protocol.evaluation
+        return self._test(how.clips, how.crops)
+
+    def video_level(self) -> Tested:
+        how = self.spec.protocol.evaluation
+        return self._test(how.video_clips, how.video_crops)
+
+    def _test(self, clips: int, crops: int) -> Tested:
+        p, val = self.spec.protocol, self.dataset.split("val")
+        if not val.videos:
+            raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
+        views = EvalClips(val, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
+        found = predict(self.model, views, p.precision, p.evaluation.batch, self.control)
+        fused = found.fused(p.evaluation.fusion)
+        return Tested(found, accuracies(fused, found.labels, self.dataset.classes, self.dataset.info.pairs))
+
+
+def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) -> dict[str, Any]:
     """Accuracies, cost and what else a table needs; no clocks."""
-    p, val = spec.protocol, dataset.split("val")
-    if not val.videos:
-        raise BadInput(f"{spec.dataset} has no validation videos to test on.")
-
-    def views(clips: int, crops: int, file: Path) -> dict[str, Any]:
-        tested = EvalClips(val, spec.frames, p.size, p.sampling, clips, crops, decoder)
-        found = predict(model, tested, p.precision, p.evaluation.batch, control)
-        write_atomic(file, parquet_bytes(found.table(p.evaluation.fusion)))
-        return accuracies(found.fused(p.evaluation.fusion), found.labels, dataset.classes, dataset.info.pairs)
-
-    result = views(p.evaluation.clips, p.evaluation.crops, folder.predictions)
+    p = spec.protocol
+    tested = test.clip_level()
+    write_atomic(folder.predictions, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
+    result = dict(tested.accuracies)
     if p.evaluation.video_clips:
+        tested = test.video_level()
         file = folder.path / "predictions_video.parquet"
-        result["video"] = views(p.evaluation.video_clips, p.evaluation.video_crops, file)
+        write_atomic(file, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
+        result["video"] = tested.accuracies
+    if curve := [line["val_top1"] for line in folder.read_history() if "val_top1" in line]:
+        result["best_top1"] = max(curve)
     found = cost(spec.model, spec.frames, p.size, len(dataset.classes))
     parent = RunFolder(folder.path.parent / spec.parent).result() if spec.parent else None
     return result | {

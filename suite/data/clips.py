@@ -1,0 +1,103 @@
+"""torch data sets: training clips and test views.  Normalisation is left to the training loop, on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset as TorchDataset
+
+from suite.data.datasets import Dataset
+from suite.data.decoding import Decoder, Undecodable
+from suite.data.manifest import Manifest, Video
+from suite.data.rng import generator
+from suite.data.sampling import test_indices, train_indices
+from suite.data.transforms import flipped_label, test_views, train_view
+from suite.spec import BadInput, Protocol, Sampling
+
+
+class TrainClips(TorchDataset[tuple[torch.Tensor, int]]):
+    """Training clips.  What a clip looks like depends on (seed, epoch, video id) and on nothing else.
+
+    Items are addressed as `(epoch, index)`, index into the manifest, so that workers need not be told the epoch.
+    Raises BadInput when a video has no label.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        manifest: Manifest,
+        frames: int,
+        protocol: Protocol,
+        seed: int,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.flip_map, self.manifest = dataset.flip_map, manifest
+        self.frames, self.protocol, self.seed = frames, protocol, seed
+        self.decoder = decoder or Decoder()
+        if any(video.label is None for video in manifest.videos):
+            raise BadInput(f"Split '{manifest.split}' has videos without labels; it cannot be trained on.")
+
+    def __len__(self) -> int:
+        return len(self.manifest.videos)
+
+    def __getitem__(self, item: tuple[int, int]) -> tuple[torch.Tensor, int]:
+        """(uint8 `(T, size, size, 3)`, label after the flip)."""
+        epoch, index = item
+        video, augmentation = self.manifest.videos[index], self.protocol.augmentation
+
+        def chance(purpose: str) -> np.random.Generator:
+            return generator(self.seed, epoch, video.id, purpose)
+
+        indices = train_indices(video.frames, self.frames, self.protocol.sampling, chance("frames"))
+        flip, label = flipped_label(video.label, augmentation.flip, self.flip_map, chance("flip"))
+        frames = _read(self.decoder, self.manifest.root, video, indices)
+        return train_view(frames, self.protocol.size, augmentation, flip, chance("crop")), label
+
+
+class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
+    """Test views of whole videos; nothing is random."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        frames: int,
+        size: int,
+        sampling: Sampling | None = None,
+        clips: int = 1,
+        crops: int = 1,
+        decoder: Decoder | None = None,
+    ) -> None:
+        self.manifest, self.frames, self.size = manifest, frames, size
+        self.sampling, self.clips, self.crops = sampling or Sampling(), clips, crops
+        self.decoder = decoder or Decoder()
+
+    def __len__(self) -> int:
+        return len(self.manifest.videos)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        """(uint8 `(clips * crops, T, size, size, 3)`, the crops of a clip next to each other; index)."""
+        video = self.manifest.videos[index]
+        indices = test_indices(video.frames, self.frames, self.clips, self.sampling)
+        frames = _read(self.decoder, self.manifest.root, video, indices.reshape(-1))
+        views = test_views(frames, self.size, self.crops)  # (crops, clips * T, size, size, 3)
+        views = views.unflatten(1, (self.clips, self.frames)).transpose(0, 1)
+        return views.flatten(0, 1).contiguous(), index
+
+
+def _read(decoder: Decoder, root: Path, video: Video, indices: np.ndarray) -> np.ndarray:
+    try:
+        return decoder.read(root / video.path, indices, video.frames)
+    except Undecodable as error:
+        raise BadInput(f"Video '{video.id}' was in order when it was indexed and is not now: {error}") from None
+
+
+def worker_settings(workers: int) -> dict[str, Any]:
+    """Arguments of a DataLoader with that many workers; results do not depend on them."""
+    return {"num_workers": workers, "persistent_workers": workers > 0, "worker_init_fn": _one_thread}
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)  # workers are the parallelism

@@ -1,0 +1,227 @@
+"""Frames of a video file: decord where it can be trusted, PyAV otherwise.
+
+decord 0.6 returns wrong frames without a word on B-frame AVI and on MPEG-4, and fails on webm files of one frame or
+of narrow pictures; so it is used for H.264 and VP9 in mp4 and webm alone, and whatever it refuses goes to PyAV.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from suite.spec import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DECORD_CODECS = ("h264", "vp9")
+DECORD_SUFFIXES = (".mp4", ".webm")
+
+
+class Undecodable(BadInput):
+    """A file that is there and is not a video that can be read."""
+
+
+def probe(path: Path | str) -> tuple[int, float, str]:
+    """(frames, frames per second, codec) of a file, by counting packets; only the first frame is decoded.
+
+    Raises Undecodable when there is no video in it, its first frame does not decode, or its end is cut off.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            _one_thread(stream)
+            frames, end, opened = 0, 0.0, False
+            for packet in container.demux(stream):
+                if packet.size == 0 or packet.is_discard:
+                    continue
+                opened = opened or bool(packet.decode())
+                frames += 1
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * stream.time_base))
+            opened = opened or bool(stream.decode(None))
+            fps = float(stream.average_rate or stream.guessed_rate or 0)
+            codec = stream.codec_context.name
+            length = _declared_seconds(container, stream)
+    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
+    if not opened or frames == 0:
+        raise Undecodable(f"Video {path} holds no frame that can be decoded.")
+    if length - end > max(0.05 * length, 2 / fps if fps else 0):
+        raise Undecodable(f"Video {path} is cut off: it says {length:.2f} s and ends at {end:.2f} s.")
+    return frames, fps, codec
+
+
+def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, str]:
+    """Frames `indices` (any order, repeats allowed) of a file: uint8 `(len(indices), H, W, 3)` RGB, and the backend.
+
+    Raises Undecodable when the file cannot be read or is shorter than asked.
+    """
+    frames, backend, _ = _read(str(path), indices, _picture(str(path)))
+    return frames, backend
+
+
+class Picture(NamedTuple):
+    """What a file says of its pictures, in pixels."""
+
+    width: int
+    height: int
+    codec: str
+
+
+class Decoder:
+    """Reads frames, remembers small videos, and counts who decoded what (of its own process).
+
+    cache_bytes: whole decoded videos are kept up to this sum.  Only videos of at most a 256th of it are kept: a set
+    of larger ones would not fit, and would cost every data-loader worker the memory.  Nothing is ever evicted: an
+    epoch in random order makes any eviction a loss.
+    journal: a file to which every process of a data loader adds which backends it used, and every fallback.
+    """
+
+    def __init__(self, cache_bytes: int = 1 << 30, journal: Path | None = None) -> None:
+        self.cache_bytes, self.journal = cache_bytes, journal
+        self._cache: dict[str, np.ndarray] = {}
+        self._used = 0
+        self._counts: Counter[str] = Counter()
+        self._fallbacks: Counter[str] = Counter()
+        self._fallen: set[str] = set()
+
+    def read(self, path: Path | str, indices: Sequence[int] | np.ndarray, frames: int = 0) -> np.ndarray:
+        """Frames `indices` of a file, uint8 `(len(indices), H, W, 3)`; do not write into them.
+
+        frames: how many the file has, from the manifest; 0 means unknown, and the video is not kept.
+        """
+        key = str(path)
+        video = self._cache.get(key)
+        if video is None:
+            picture = _picture(key)
+            whole = frames > 0 and self._fits(frames * picture.width * picture.height * 3)
+            video, backend, reason = _read(key, range(frames) if whole else indices, picture)
+            self._count(key, backend, reason)
+            if not whole:
+                return video
+            self._cache[key] = video
+            self._used += video.nbytes
+        return video[indices]
+
+    def _count(self, path: str, backend: str, reason: str) -> None:
+        first = backend not in self._counts or (reason and path not in self._fallen)
+        self._counts[backend] += 1
+        if reason:
+            self._fallbacks[reason] += 1
+            self._fallen.add(path)
+        if self.journal is not None and first:
+            with open(self.journal, "a") as file:  # short lines: appends of several processes do not mix
+                file.write(json.dumps({"backend": backend, "video": Path(path).name, "reason": reason}) + "\n")
+
+    def report(self) -> dict[str, Any]:
+        """For provenance: {"backends": names, "fallbacks": {reason: names of files}}, of all processes with a journal.
+
+        Without one, of this process: {"decoded": {backend: reads}, "fallbacks": {reason: reads}, "cached_bytes": int}.
+        """
+        if self.journal is None:
+            return {"decoded": dict(self._counts), "fallbacks": dict(self._fallbacks), "cached_bytes": self._used}
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        notes = [json.loads(line) for line in lines]
+        fallbacks: dict[str, set[str]] = {}
+        for note in notes:
+            if note["reason"]:
+                fallbacks.setdefault(note["reason"], set()).add(note["video"])
+        return {
+            "backends": sorted({note["backend"] for note in notes}),
+            "fallbacks": {reason: sorted(videos) for reason, videos in sorted(fallbacks.items())},
+        }
+
+    def _fits(self, size: int) -> bool:
+        return size <= min(self.cache_bytes // 256, self.cache_bytes - self._used)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a spawned worker gets the settings, not a gigabyte of frames
+        return {**self.__dict__, "_cache": {}, "_used": 0, "_counts": Counter(), "_fallbacks": Counter()}
+
+
+def _read(path: str, indices: Sequence[int] | np.ndarray, picture: Picture) -> tuple[np.ndarray, str, str]:
+    """Frames, backend, and why it was not decord ("" when it was)."""
+    import numpy as np
+
+    indices = np.asarray(indices, dtype=np.int64)
+    if indices.size == 0 or indices.min() < 0:
+        raise BadInput(f"The frames asked of {path} must be a list of numbers from 0 on.")
+    wanted, back = np.unique(indices, return_inverse=True)
+    frames, reason = _by_decord(path, wanted, picture.codec)
+    backend = "decord"
+    if frames is None:
+        frames, backend = _by_pyav(path, wanted), "pyav"
+    return (frames if len(wanted) == len(indices) and (back[:-1] < back[1:]).all() else frames[back]), backend, reason
+
+
+def _by_decord(path: str, wanted: np.ndarray, codec: str) -> tuple[np.ndarray | None, str]:
+    """Frames, or None and the reason."""
+    if not path.lower().endswith(DECORD_SUFFIXES):
+        return None, "container"
+    if codec not in DECORD_CODECS:
+        return None, f"codec {codec}"
+    try:
+        import decord
+    except (ImportError, OSError):
+        return None, "decord cannot be imported"
+    try:
+        # one thread: data-loader workers are the parallelism, and further threads change nothing but the speed
+        frames = decord.VideoReader(path, num_threads=1).get_batch(wanted.tolist()).asnumpy()
+    except Exception:  # decord raises its own error, and RuntimeError or IndexError by version
+        return None, "decord failed on the file"
+    return frames, ""
+
+
+def _by_pyav(path: str, wanted: np.ndarray) -> np.ndarray:
+    """Exact frames: decodes from the beginning, counts, and stops after the last one."""
+    import av
+    import numpy as np
+
+    out, position = [], 0
+    try:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            _one_thread(stream)
+            for frame in container.decode(stream):
+                if position == wanted[len(out)]:
+                    out.append(frame.to_ndarray(format="rgb24"))
+                    if len(out) == len(wanted):
+                        return np.stack(out)
+                position += 1
+    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
+    raise Undecodable(f"Video {path} has {position} frames that decode, and frame {wanted[-1]} was asked for.")
+
+
+def _picture(path: str) -> Picture:
+    import av
+
+    try:
+        with av.open(path) as container:
+            context = container.streams.video[0].codec_context
+            return Picture(context.width, context.height, context.name)
+    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
+        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
+
+
+def _declared_seconds(container: Any, stream: Any) -> float:
+    """How long the file says its video is; 0 when it does not say, or speaks of other streams too."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    alone = len(container.streams) == 1 and container.duration is not None
+    return container.duration / 1e6 if alone else 0.0
+
+
+def _one_thread(stream: Any) -> None:
+    stream.thread_type = "NONE"
+    stream.thread_count = 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].split(": '/")[0]

@@ -1,0 +1,320 @@
+"""The sweep as people run it: real processes, really killed; real data formats; MLflow read back."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from suite.data.synthetic import synthesize
+from tests.videos import write_ssv2
+
+ROOT = Path(__file__).parent.parent
+GRID = """
+title: A small sweep
+protocol: smoke
+data: calib_order
+models: [tsn-resnet18, tam-resnet18]
+chain: {frames: [4, 8]}
+set: {epochs: 3, batch: 8, size: 32, dropout: 0.5}
+"""
+
+
+def suite(*args, check=None, **env):
+    command = [sys.executable, "-m", "suite", *map(str, args)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **env}, timeout=400)
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    synthesize("calib_order", root, videos={"train": 48, "val": 16})
+    return root
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    path = tmp_path_factory.mktemp("grid") / "small.yaml"
+    path.write_text(GRID)
+    return path
+
+
+def sweep_args(grid, data, results):
+    return ["sweep", grid, "--data", data, "--results", results, "--checkpoint-steps", 2, "--slots", 2]
+
+
+@pytest.fixture(scope="module")
+def whole(grid, calibrated, tmp_path_factory):
+    """A sweep that nobody disturbed."""
+    results = tmp_path_factory.mktemp("whole")
+    done = suite(*sweep_args(grid, calibrated, results), check=0)
+    return results, done.stdout
+
+
+def comparable(folder):
+    """The files that must not differ between two sweeps, by name."""
+    names = [
+        *folder.glob("runs/*/spec.yaml"),
+        *folder.glob("runs/*/predictions.parquet"),
+        *folder.glob("runs/*/result.json"),
+    ]
+    names += [folder / "summary.csv", *folder.glob("tables/accuracy.*")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in names}
+
+
+def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
+    results, printed = whole
+    summary = pd.read_csv(results / "small" / "summary.csv")
+    assert list(summary.columns[:11]) == [
+        *("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state", "top1", "top5")
+    ]
+    assert set(summary.state) == {"done"}
+    assert sorted(zip(summary.name, summary.frames, strict=True)) == [
+        ("tam-resnet18", 4), ("tam-resnet18", 8), ("tsn-resnet18", 4), ("tsn-resnet18", 8)
+    ]  # fmt: skip
+    assert summary[summary.frames == 8].epochs_seen.tolist() == [6, 6]
+    table = (results / "small" / "tables" / "accuracy.md").read_text()
+    assert table.strip() in printed
+    for name in ("tables/contribution.tex", "tables/cost.csv", "figures/accuracy_vs_gflops.pdf", "report.html"):
+        assert (results / "small" / name).stat().st_size > 300, name
+    last = printed.strip().splitlines()[-3:]
+    assert "report.html" in last[0]
+    assert "summary.csv" in last[2]
+
+
+def kill_now_and_then(grid, calibrated, results, times):
+    """Starts the sweep again and again, killing the driver or a worker with SIGKILL in the middle of an epoch."""
+    chance, resumed = random.Random(0), 0
+    for number in range(times):
+        driver = subprocess.Popen(
+            [sys.executable, "-m", "suite", *map(str, sweep_args(grid, calibrated, results))],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until = time.monotonic() + 120
+        before = {log: log.stat().st_size for log in results.glob("small/runs/*/log.txt")}
+
+        def moved(before=before):
+            """A run of this session has passed a checkpoint."""
+            return [
+                log.parent
+                for log in results.glob("small/runs/*/log.txt")
+                if log.stat().st_size > before.get(log, 0)
+                and (log.parent / "checkpoint.pt").exists()
+                and not (log.parent / "result.json").exists()
+            ]
+
+        while driver.poll() is None and not moved() and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0.0, 0.6))
+        if driver.poll() is None:
+            if number % 2:
+                for worker in workers_of(driver.pid)[:1]:
+                    os.kill(worker, signal.SIGKILL)
+                time.sleep(chance.uniform(0.5, 1.5))
+            driver.kill()
+        driver.wait()
+    for log in results.glob("small/runs/*/log.txt"):
+        resumed += sum("resumed from step" in line and not line.endswith(" 0") for line in log.read_text().splitlines())
+    return resumed
+
+
+def workers_of(driver):
+    """Processes below the fork server of a driver."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+    children = [pid for pid, parent in parents.items() if parent == driver]
+    return [pid for pid, parent in parents.items() if parent in children]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes to kill in /proc")
+def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_not(whole, grid, calibrated, tmp_path):
+    undisturbed, _ = whole
+    resumed = kill_now_and_then(grid, calibrated, tmp_path, times=4)
+    suite(*sweep_args(grid, calibrated, tmp_path), check=0)
+    for log in tmp_path.glob("small/runs/*/log.txt"):
+        resumed += "resumed from step" in log.read_text()
+    assert resumed > 0
+    ours, theirs = comparable(tmp_path / "small"), comparable(undisturbed / "small")
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibrated, tmp_path):
+    driver = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "suite",
+            *map(str, sweep_args(grid, calibrated, tmp_path)),
+            "--checkpoint-steps",
+            "1000",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 120
+    while not list(tmp_path.glob("small/runs/*/history.jsonl")) and time.monotonic() < until:
+        time.sleep(0.1)
+    driver.send_signal(signal.SIGTERM)
+    printed, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 130
+    assert "the same command goes on" in printed
+    steps = [
+        int(line.split("stopped at step ")[1].split()[0])
+        for log in tmp_path.glob("small/runs/*/log.txt")
+        for line in log.read_text().splitlines()
+        if "stopped at step" in line
+    ]
+    assert steps
+    suite(*sweep_args(grid, calibrated, tmp_path), check=0)
+    ours = comparable(tmp_path / "small")
+    assert ours == comparable(whole[0] / "small")
+
+
+def test_a_second_sweep_of_the_same_grid_has_nothing_to_do_and_is_quick(whole, grid, calibrated):
+    results, _ = whole
+    before = comparable(results / "small")
+    done = suite(*sweep_args(grid, calibrated, results), check=0)
+    assert "0 of 4 runs to do" in done.stdout
+    assert comparable(results / "small") == before
+
+
+def test_plan_status_and_report_speak_json(whole, grid):
+    results, _ = whole
+    plan = json.loads(suite("plan", grid, "--results", results, "--json", check=0).stdout)
+    assert {"id", "name", "frames", "seed", "parent", "gmacs", "params", "device_hours", "state"} <= set(
+        plan["runs"][0]
+    )
+    assert plan["totals"]["runs"] == 4
+    assert [run["parent"] for run in plan["runs"]].count(None) == 2
+    status = json.loads(suite("status", grid, "--results", results, "--json", check=0).stdout)
+    assert [status[key] for key in ("done", "failed", "blocked", "running", "todo")] == [4, 0, 0, 0, 0]
+    assert all(run["top1"] is not None and run["error"] is None for run in status["runs"])
+    files = json.loads(suite("report", grid, "--results", results, "--json", check=0).stdout)["files"]
+    assert all(Path(file).exists() for file in files)
+
+
+def test_mlflow_has_every_finished_run_with_its_parameters_metrics_and_the_report(whole):
+    from mlflow import MlflowClient
+
+    results, _ = whole
+    client = MlflowClient(tracking_uri=f"sqlite:///{results}/mlflow.db")
+    experiment = client.get_experiment_by_name("small")
+    runs = {run.data.tags.get("suite.run_id"): run for run in client.search_runs([experiment.experiment_id])}
+    summary = pd.read_csv(results / "small" / "summary.csv")
+    assert set(runs) - {None} == set(summary.id)
+    for row in summary.itertuples():
+        logged = runs[row.id]
+        assert logged.info.status == "FINISHED"
+        assert logged.data.metrics["top1"] == pytest.approx(row.top1)
+        assert logged.data.params["protocol.epochs"] == str(row.epochs)
+        assert len(client.get_metric_history(logged.info.run_id, "epoch/loss")) == row.epochs
+        names = {file.path for file in client.list_artifacts(logged.info.run_id)}
+        assert {"predictions.parquet", "spec.yaml"} <= names
+    report = runs[None].info.run_id
+    assert {f.path for f in client.list_artifacts(report, "tables")} >= {"tables/accuracy.md", "tables/cost.tex"}
+    copy = Path(client.download_artifacts(report, "tables/accuracy.md"))
+    assert copy.read_text() == (results / "small" / "tables" / "accuracy.md").read_text()
+
+
+def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path):
+    grid = tmp_path / "odd.yaml"
+    # 16 pixels are too few for the unpadded 3-D pool of Inception; the other chain must not suffer
+    grid.write_text(
+        GRID.replace("tsn-resnet18, tam-resnet18", "s3d-inception_v1, tsn-resnet18").replace("size: 32", "size: 16")
+    )
+    done = suite("sweep", grid, "--data", calibrated, "--results", tmp_path, "--slots", 2)
+    assert done.returncode == 1
+    status = json.loads(suite("status", grid, "--results", tmp_path, "--json", check=0).stdout)
+    states = {(run["name"], run["frames"]): run["state"] for run in status["runs"]}
+    assert states == {
+        ("s3d-inception_v1", 4): "failed",
+        ("s3d-inception_v1", 8): "blocked",
+        ("tsn-resnet18", 4): "done",
+        ("tsn-resnet18", 8): "done",
+    }
+    assert next(run["error"] for run in status["runs"] if run["state"] == "failed")
+
+
+def test_the_sweep_of_the_paper_runs_on_a_folder_in_the_official_format(tmp_path):
+    """VP9 webm of uneven length, labels as strings, templates with brackets; the chain 8 -> 16 included."""
+    write_ssv2(tmp_path / "data", train=12, val=8, classes=4)
+    args = ["--only", "tam-resnet18", "--frames", "8,16", "--slots", "1", "--device", "cpu"]
+    for change in ("epochs=1", "batch=4", "step_batch=4", "size=32", "init=scratch", "precision=fp32", "video_clips=3"):
+        args += ["--set", change if not change.startswith("video") else f"evaluation.{change}"]
+    done = subprocess.run(
+        [
+            "make",
+            "-s",
+            "sweep",
+            "GRID=mini_ssv2",
+            f"DATA={tmp_path / 'data'}",
+            f"ARGS=--results {tmp_path} {' '.join(args)}",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lists 8 videos; 11799 are expected" in done.stdout
+    summary = pd.read_csv(tmp_path / "mini_ssv2" / "summary.csv")
+    assert summary.frames.tolist() == [8, 16]
+    assert summary.epochs_seen.tolist() == [1, 2]
+    assert summary.top1_video.notna().all()
+    child = next((tmp_path / "mini_ssv2" / "runs").glob("*.f16.*"))
+    assert "130 of 130 tensors" in (child / "log.txt").read_text()
+    provenance = json.loads((child / "provenance.json").read_text())
+    assert provenance["decoding"]["backends"]
+    table = (tmp_path / "mini_ssv2" / "tables" / "accuracy.md").read_text()
+    assert "published" in table.lower()
+
+
+def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid):
+    (tmp_path / "empty").mkdir()
+    for args, words in (
+        (["sweep", "demmo"], "did you mean 'demo'"),
+        (["sweep", "mini_ssv2", "--data", tmp_path / "empty"], "something-something-v2-labels.json"),
+        (["sweep", "mini_kinetics", "--data", tmp_path / "empty"], "no reader"),
+        (["sweep", grid, "--set", "epoch=1"], "did you mean 'epochs'"),
+        (["sweep", grid, "--set", "epochs=some"], "epochs"),
+        (["sweep", grid, "--frames", "5"], "no runs of 5 frames"),
+        (["sweep", grid, "--only", "tam-resnet50"], "did you mean 'tam-resnet18'"),
+        (["sweep", grid, "--shard", "3/2"], "--shard"),
+        (["sweep", grid, "--executor", "cloud"], "cloud"),
+        (["cost", "tam-resnet18", "--frames", "0"], "at least one frame"),
+        (["cost", "tam-resnet"], "did you mean"),
+        (["swep"], "swep"),
+    ):
+        done = suite(*args, "--results", tmp_path / "out") if args[0] == "sweep" else suite(*args)
+        assert done.returncode == 2, (args, done.stdout, done.stderr)
+        assert words in done.stderr, (args, done.stderr)
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not list(tmp_path.glob("out/*/runs"))
+
+
+def test_a_missing_video_stops_a_sweep_before_it_starts(tmp_path):
+    write_ssv2(tmp_path / "data", train=8, val=8, classes=4)
+    lost = sorted((tmp_path / "data").rglob("*.webm"))[0]
+    lost.unlink()
+    args = ["sweep", "mini_ssv2", "--only", "tsn-resnet18", "--data", tmp_path / "data", "--results", tmp_path / "out"]
+    done = suite(*args)
+    assert done.returncode == 2
+    assert lost.stem in done.stderr
+    assert not list(tmp_path.glob("out/mini_ssv2/runs/*"))
