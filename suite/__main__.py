@@ -354,9 +354,13 @@ def check_command(dataset: str, data: Data = None, as_json: Json = False) -> Non
 
 @app.command()
 def bench(
-    what: Annotated[
-        str, typer.Argument(help="layout: ours against plain Conv3d/Conv2d in the default layout.")
-    ] = "layout",
+    what: Annotated[str, typer.Argument(help="layout: ours against plain layers in the default layout.")] = "layout",
+    names: Annotated[list[str] | None, typer.Option("--name", help="Models (default: four on resnet18).")] = None,
+    batch: Annotated[str, typer.Option(help="Batch sizes.")] = "2,8",
+    frames: int = 8,
+    size: int = 112,
+    device: str = "cpu",
+    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     rounds: int = 9,
     as_json: Json = False,
 ) -> None:
@@ -365,9 +369,10 @@ def bench(
 
     if what != "layout":
         raise BadInput(f"There is no benchmark '{what}'; known: layout.")
-    from suite.analysis.speed import layout
+    from suite.analysis.speed import MODELS, layout
 
-    found = layout(rounds)
+    batches = _numbers(batch, "--batch", ",")
+    found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
 
 

@@ -112,7 +112,7 @@ def layout(
     clip: tuple[int, int] = (8, 112),
     device: str = "cpu",
     names: tuple[str, ...] = MODELS,
-    precision: torch.dtype = torch.float32,
+    precision: str = "fp32",
 ) -> dict[str, Any]:
     """Forward pass and training step of each model, ours and plain, interleaved; ratio above 1: ours is faster."""
     frames, size = clip
@@ -136,7 +136,7 @@ def layout(
             rows.append(row)
     return {
         "rows": rows,
-        "clip": f"{frames}x{size}x{size}",
+        "clip": f"{frames}x{size}x{size} {precision}",
         "rounds": rounds,
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
         "threads": torch.get_num_threads(),
@@ -145,8 +145,8 @@ def layout(
     }
 
 
-def _job(kind: str, model: nn.Module, x: Tensor, y: Tensor, precision: torch.dtype) -> Callable[[], None]:
-    cast = torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
+def _job(kind: str, model: nn.Module, x: Tensor, y: Tensor, precision: str) -> Callable[[], None]:
+    cast = torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
     def forward() -> None:
         model.eval()

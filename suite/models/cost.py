@@ -30,7 +30,8 @@ KEPT = CONVOLUTIONS | {
 FREE = frozenset(
     """
     _adaptive_avg_pool2d _adaptive_avg_pool3d _local_scalar_dense _log_softmax _native_batch_norm_legit
-    _native_batch_norm_legit_no_training _reshape_alias _safe_softmax _softmax _to_copy _unsafe_view add add_ alias amax arange
+    _native_batch_norm_legit_no_training _reshape_alias _safe_softmax _softmax _to_copy _unsafe_view add add_ alias
+    amax arange
     as_strided avg_pool2d avg_pool3d bernoulli cat clamp clone constant_pad_nd contiguous copy_ cos cumsum detach div
     div_ dropout empty empty_like exp expand fill_ floor full full_like gather gelu ge gt hardtanh index index_put
     index_select lt le masked_fill masked_fill_ max max_pool2d_with_indices max_pool3d_with_indices mean min mul mul_

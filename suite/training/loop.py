@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from suite.store.folder import RunFolder
 from suite.training.control import Control, RunFailed, Stopped
 from suite.training.schedule import learning_rate
 
+CHECK_EVERY = 50  # steps between looks at whether the loss is finite
+
 
 @dataclass
 class Position:
@@ -34,9 +37,15 @@ class Position:
 
 def to_network(clips: Tensor, name: str, device: str) -> Tensor:
     """uint8 (B, T, H, W, 3) -> float32 (B, 3, T, H, W), normalised as the model's weights expect, channels-last."""
-    mean, std = (torch.tensor(v, device=device).view(3, 1, 1, 1) for v in NORMALISATION[normalisation(name)])
+    mean, std = _statistics(normalisation(name), device)
     x = clips.to(device, non_blocking=True).permute(0, 4, 1, 2, 3)
     return (x.float() / 255 - mean) / std
+
+
+@lru_cache
+def _statistics(kind: str, device: str) -> tuple[Tensor, Tensor]:
+    mean, std = (torch.tensor(v).view(3, 1, 1, 1).to(device) for v in NORMALISATION[kind])
+    return mean, std
 
 
 def autocast(precision: str, device: str) -> torch.autocast:
@@ -89,7 +98,13 @@ class Trainer:
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=p.lr, momentum=p.momentum, weight_decay=p.weight_decay, nesterov=p.nesterov
         )
-        self.at = Position()
+        self.device = next(model.parameters()).device
+        self.set_position(Position())
+
+    def set_position(self, position: Position) -> None:
+        self.at = position
+        self.loss_sum = torch.tensor(position.loss_sum, dtype=torch.float64, device=self.device)
+        self.correct = torch.tensor(position.correct, device=self.device)
 
     def resume(self) -> bool:
         """Goes to where the run's checkpoint stands; False when there is none."""
@@ -99,11 +114,12 @@ class Trainer:
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])
-        self.at = Position(**saved["position"])
+        self.set_position(Position(**saved["position"]))
         return True
 
     def save(self, final: bool = False) -> None:
         """Writes the checkpoint in place of the last one; the final one goes without the optimiser."""
+        self.settle()
         content = save_dict(self.model, self.classes)
         content |= {
             "run": self.folder.id,
@@ -117,7 +133,18 @@ class Trainer:
     def train(self, control: Control) -> None:
         """Runs to the last step.  Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite."""
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
-        self.folder.keep_history(self.at.step // max(1, batches.steps_per_epoch))
+        if batches.steps:
+            try:
+                self._train(batches, control)
+            except Stopped:
+                self.save()
+                raise
+        self.save(final=True)
+
+    def _train(self, batches: Batches, control: Control) -> None:
+        per_epoch = batches.steps_per_epoch
+        ended = self.at.step // per_epoch - (self.at.step % per_epoch == 0 and self.at.seen > 0)
+        self.folder.keep_history(ended)
         loader = iter(
             DataLoader(
                 self.clips,
@@ -129,25 +156,24 @@ class Trainer:
         )
         self.model.train()
         saved_at, saved_step, began = time.monotonic(), self.at.step, time.monotonic()
-        while self.at.step < batches.steps:
-            if control.stopping():
-                self.save()
-                raise Stopped(f"stopped at step {self.at.step} of {batches.steps}")
-            self.update(loader, batches, control)
-            step = self.at.step
-            if step % batches.steps_per_epoch == 0:
+        while True:
+            if self.at.seen and self.at.step % per_epoch == 0:
                 self.end_epoch(batches, time.monotonic() - began)
                 began = time.monotonic()
-            control.report({"step": step, "steps": batches.steps})
+            if self.at.step == batches.steps:
+                return
+            if control.stopping():
+                raise Stopped(f"stopped at step {self.at.step} of {batches.steps}")
+            self.update(loader, batches, control)
+            control.report({"step": self.at.step, "steps": batches.steps})
             due = (
-                step - saved_step >= control.checkpoint_steps
+                self.at.step - saved_step >= control.checkpoint_steps
                 if control.checkpoint_steps
                 else time.monotonic() - saved_at >= control.checkpoint_seconds
             )
-            if due and step < batches.steps:
+            if due and self.at.step < batches.steps:
                 self.save()
-                saved_at, saved_step = time.monotonic(), step
-        self.save(final=True)
+                saved_at, saved_step = time.monotonic(), self.at.step
 
     def update(self, loader: Iterator, batches: Batches, control: Control) -> None:
         """One step of the optimiser: the micro-batches of one effective batch."""
@@ -157,7 +183,6 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         parts = batches.batch // batches.per_step
-        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), device=device, dtype=torch.long)
         for part in range(parts):
             clips, labels = next(loader)
             labels = labels.to(device, non_blocking=True)
@@ -166,21 +191,26 @@ class Trainer:
                 logits = model(to_network(clips, self.spec.model, device))
             loss = F.cross_entropy(logits.float(), labels)
             (loss / parts).backward()
-            loss_sum += loss.detach() * len(labels)
-            correct += (logits.argmax(1) == labels).sum()
+            self.loss_sum += loss.detach().double() * len(labels)  # on the device: no step waits for a number
+            self.correct += (logits.argmax(1) == labels).sum()
         if p.clip_gradient:
             nn.utils.clip_grad_norm_(model.parameters(), p.clip_gradient)
         self.optimizer.step()
         self.at.step += 1
         self.at.seen += batches.batch
-        self.at.loss_sum += loss_sum.item()
-        self.at.correct += int(correct)
+        if self.at.step % CHECK_EVERY == 0:
+            self.settle()
+
+    def settle(self) -> None:
+        """Brings the sums of the epoch from the device.  Raises RunFailed when the loss is not finite."""
+        self.at.loss_sum, self.at.correct = self.loss_sum.item(), int(self.correct)
         if not np.isfinite(self.at.loss_sum):
             raise RunFailed(
                 f"The loss of {self.folder.id} is not finite at step {self.at.step}; a smaller lr may help."
             )
 
     def end_epoch(self, batches: Batches, seconds: float) -> None:
+        self.settle()
         epoch = self.at.step // batches.steps_per_epoch - 1
         record = {
             "epoch": epoch,
@@ -199,4 +229,4 @@ class Trainer:
             f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "
             f"train top-1 {record['train_top1']:.1f} % in {seconds:.1f} s"
         )
-        self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0, 0
+        self.set_position(Position(self.at.step))
