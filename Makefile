@@ -9,6 +9,9 @@ ifdef DATA
 export SUITE_DATA := $(DATA)
 endif
 
+# Compiled modules are kept: many short processes import the same large packages.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep plan status report reproduce test lint bench mlflow lock clean
 

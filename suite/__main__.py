@@ -116,7 +116,7 @@ def sweep(
 
     if executor != "local":
         raise BadInput(f"Executor '{executor}' is not in this version; known: local.")
-    plan = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
+    plan = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results, costs=False)
     machine = Machine.of(slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options))

@@ -85,7 +85,7 @@ def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
     table = (results / "small" / "tables" / "accuracy.md").read_text()
     assert table.strip() in printed
     for name in ("tables/contribution.tex", "tables/cost.csv", "figures/accuracy_vs_gflops.pdf", "report.html"):
-        assert (results / "small" / name).stat().st_size > 300, name
+        assert (results / "small" / name).stat().st_size > 200, name
     last = printed.strip().splitlines()[-3:]
     assert "report.html" in last[0]
     assert "summary.csv" in last[2]
@@ -96,7 +96,7 @@ def kill_now_and_then(grid, calibrated, results, times):
     chance, resumed = random.Random(0), 0
     for number in range(times):
         driver = subprocess.Popen(
-            [sys.executable, "-m", "suite", *map(str, sweep_args(grid, calibrated, results))],
+            [sys.executable, "-m", "suite", *map(str, sweep_args(grid, calibrated, results)), "--no-tracking"],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -145,7 +145,7 @@ def workers_of(driver):
 def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_not(whole, grid, calibrated, tmp_path):
     undisturbed, _ = whole
     resumed = kill_now_and_then(grid, calibrated, tmp_path, times=4)
-    suite(*sweep_args(grid, calibrated, tmp_path), check=0)
+    suite(*sweep_args(grid, calibrated, tmp_path), "--no-tracking", check=0)
     for log in tmp_path.glob("small/runs/*/log.txt"):
         resumed += "resumed from step" in log.read_text()
     assert resumed > 0
@@ -182,7 +182,7 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
         if "stopped at step" in line
     ]
     assert steps
-    suite(*sweep_args(grid, calibrated, tmp_path), check=0)
+    suite(*sweep_args(grid, calibrated, tmp_path), "--no-tracking", check=0)
     ours = comparable(tmp_path / "small")
     assert ours == comparable(whole[0] / "small")
 
@@ -233,23 +233,23 @@ def test_mlflow_has_every_finished_run_with_its_parameters_metrics_and_the_repor
     assert copy.read_text() == (results / "small" / "tables" / "accuracy.md").read_text()
 
 
-def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path):
-    grid = tmp_path / "odd.yaml"
-    # 16 pixels are too few for the unpadded 3-D pool of Inception; the other chain must not suffer
-    grid.write_text(
-        GRID.replace("tsn-resnet18, tam-resnet18", "s3d-inception_v1, tsn-resnet18").replace("size: 32", "size: 16")
-    )
-    done = suite("sweep", grid, "--data", calibrated, "--results", tmp_path, "--slots", 2)
+def test_a_run_that_fails_blocks_only_what_hangs_on_it(grid, calibrated, tmp_path):
+    plan = json.loads(suite("plan", grid, "--results", tmp_path, "--json", check=0).stdout)
+    ids = {(run["name"], run["frames"]): run["id"] for run in plan["runs"]}
+    damaged = tmp_path / "small" / "runs" / ids["tsn-resnet18", 4]
+    damaged.mkdir(parents=True)
+    (damaged / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    done = suite(*sweep_args(grid, calibrated, tmp_path), "--no-tracking")
     assert done.returncode == 1
+    assert "failed" in done.stdout
     status = json.loads(suite("status", grid, "--results", tmp_path, "--json", check=0).stdout)
-    states = {(run["name"], run["frames"]): run["state"] for run in status["runs"]}
-    assert states == {
-        ("s3d-inception_v1", 4): "failed",
-        ("s3d-inception_v1", 8): "blocked",
-        ("tsn-resnet18", 4): "done",
-        ("tsn-resnet18", 8): "done",
+    assert {(run["name"], run["frames"]): run["state"] for run in status["runs"]} == {
+        ("tsn-resnet18", 4): "failed",
+        ("tsn-resnet18", 8): "blocked",
+        ("tam-resnet18", 4): "done",
+        ("tam-resnet18", 8): "done",
     }
-    assert next(run["error"] for run in status["runs"] if run["state"] == "failed")
+    assert "not a readable checkpoint" in next(run["error"] for run in status["runs"] if run["state"] == "failed")
 
 
 def test_the_sweep_of_the_paper_runs_on_a_folder_in_the_official_format(tmp_path):
@@ -286,7 +286,10 @@ def test_the_sweep_of_the_paper_runs_on_a_folder_in_the_official_format(tmp_path
     assert "published" in table.lower()
 
 
-def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid):
+def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, capsys, monkeypatch):
+    from suite.__main__ import main
+
+    monkeypatch.chdir(ROOT)
     (tmp_path / "empty").mkdir()
     for args, words in (
         (["sweep", "demmo"], "did you mean 'demo'"),
@@ -298,15 +301,30 @@ def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid):
         (["sweep", grid, "--only", "tam-resnet50"], "did you mean 'tam-resnet18'"),
         (["sweep", grid, "--shard", "3/2"], "--shard"),
         (["sweep", grid, "--executor", "cloud"], "cloud"),
+        (["sweep", grid, "--device", "cuda:x"], "device"),
         (["cost", "tam-resnet18", "--frames", "0"], "at least one frame"),
+        (["cost", "s3d-inception_v1", "--size", "16"], "cannot take 8 frames of 16x16 pixels"),
         (["cost", "tam-resnet"], "did you mean"),
         (["swep"], "swep"),
     ):
-        done = suite(*args, "--results", tmp_path / "out") if args[0] == "sweep" else suite(*args)
-        assert done.returncode == 2, (args, done.stdout, done.stderr)
-        assert words in done.stderr, (args, done.stderr)
-        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            ["suite", *map(str, args), *(["--results", str(tmp_path / "out")] if args[0] == "sweep" else [])],
+        )
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        assert stop.value.code == 2, (args, printed)
+        assert words in printed.err, (args, printed.err)
+        assert len(printed.err.strip().splitlines()) == 1, printed.err
     assert not list(tmp_path.glob("out/*/runs"))
+
+
+def test_the_command_line_ends_with_2_and_without_a_traceback():
+    done = suite("cost", "tam-resnet18@sites=tophalf")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "suite: Unknown value of option 'sites' 'tophalf'; did you mean 'top-half'?\n"
 
 
 def test_a_missing_video_stops_a_sweep_before_it_starts(tmp_path):

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from suite.models import build
+from suite.spec import BadInput
 
 CONVOLUTIONS = {"convolution", "_convolution", "convolution_overrideable", "cudnn_convolution", "mkldnn_convolution"}
 
@@ -83,6 +85,16 @@ class _Counter(TorchDispatchMode):
         return out
 
 
+class _NoDraws(TorchFunctionMode):
+    """Leaves parameters as they are: on the meta device a draw means nothing and loads half of PyTorch's compiler."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_) or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
     """Multiply-adds of one forward pass of `model` on `clip`, on whatever device both are."""
     with torch.no_grad(), _Counter() as counter:
@@ -97,5 +109,10 @@ def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
 def cost(name: str, frames: int = 8, size: int = 224, num_classes: int = 87) -> Cost:
     """Cost of one clip (1, 3, frames, size, size).  Raises BadInput for an unknown name."""
     with torch.device("meta"):
-        model = build(name, num_classes, frames, size).eval()
-        return count(model, torch.empty(1, 3, frames, size, size))
+        with _NoDraws():
+            model = build(name, num_classes, frames, size).eval()
+        try:
+            return count(model, torch.empty(1, 3, frames, size, size))
+        except RuntimeError as error:  # a map that has become smaller than the next layer's kernel
+            reason = str(error).strip().splitlines()[0]
+            raise BadInput(f"{name} cannot take {frames} frames of {size}x{size} pixels ({reason}).") from None

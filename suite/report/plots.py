@@ -25,12 +25,14 @@ from suite.report.look import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIGURES = ("accuracy_vs_gflops", "accuracy_vs_frames", "gain_by_temporal_pooling")
 # Neither a clock nor a version in the files: their bytes depend on the rows alone.
 METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+CROWD = 16  # more points of a data set than this get a panel for each kind of pooling
 LARGEST = 420.0  # area in square points of the circle of the model with most parameters
 
 
@@ -76,17 +78,21 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
         return None
     look = Look(runs)
     sets, poolings = ordered(runs, "dataset"), ordered(runs, "pooling", POOLING_ORDER)
-    figure, grid = _panels(sets, len(poolings), height=2.5)
+    crowded = runs.groupby("dataset").size().max() > CROWD
+    columns = [[pooling] for pooling in poolings] if crowded else [poolings]
+    figure, grid = _panels(sets, len(columns), height=2.5)
     per_million = LARGEST / (runs["params"].max() / 1e6)
     low, high = runs[cost].min(), runs[cost].max()
     for (dataset, column), axes in grid.items():
         of_set = runs[runs["dataset"] == dataset]
-        shown = of_set[of_set["pooling"] == poolings[column]]
+        shown = of_set[of_set["pooling"].isin(columns[column])]
         circles = shown[shown["params"].notna()].sort_values("params", ascending=False, kind="stable")
         edges = [look.colour[module] for module in circles["architecture"]]
         areas = per_million * circles["params"] / 1e6
         faces = [(colour, 0.16) for colour in edges]
-        axes.scatter(circles[cost], circles["top1"], s=areas, c=faces, edgecolors=edges, linewidth=0.6)
+        dashes = "-" if crowded else [DASHES[pooling] for pooling in circles["pooling"]]
+        outline = {"edgecolors": edges, "linewidth": 0.6 if crowded else 0.9, "linestyle": dashes}
+        axes.scatter(circles[cost], circles["top1"], s=areas, c=faces, **outline)
         for body, of_body in shown.groupby("body", sort=False):
             colours = [look.colour[module] for module in of_body["architecture"]]
             kind = {"marker": look.marker[body], "linewidth": 0, "zorder": 3}
@@ -97,13 +103,16 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        title = dataset if len(poolings) == 1 else f"{dataset}, {POOLING[poolings[column]]}"
-        axes.set_title(title if len(title) < 88 / len(poolings) else f"{dataset},\n{POOLING[poolings[column]]}")
-        _reference_lines(axes, of_set, labels=column == len(poolings) - 1)
+        kind_of_pooling = "" if len(columns) == 1 else POOLING[poolings[column]]
+        title = f"{dataset}, {kind_of_pooling}" if kind_of_pooling else dataset
+        axes.set_title(title if len(title) < 88 / len(columns) else f"{dataset},\n{kind_of_pooling}")
+        _reference_lines(axes, of_set, labels=column == len(columns) - 1)
     what = "multiply-adds" if cost == "gmacs" else "multiply-adds of convolutions"
     _label(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
     sizes = [dot(s * per_million, f"{s:g} M") for s in _sizes(runs["params"] / 1e6)]
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    if not crowded and poolings != ["none"]:
+        groups[1] = ("backbone (marker), pooling (outline)", look.markers() + _outlines(poolings))
     legends(figure, *groups, *([("parameters (area)", sizes)] if sizes else []))
     return figure
 
@@ -149,10 +158,13 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
     poolings = ordered(runs, "pooling", POOLING_ORDER)
     if poolings != ["none"]:
-        handles = [line(DASHES[p], POOLING[p].replace(" temporal", "")) for p in poolings]
-        groups.append(("temporal pooling (line)", handles))
+        groups.append(("temporal pooling (line)", _outlines(poolings)))
     legends(figure, *groups)
     return figure
+
+
+def _outlines(poolings: list[str]) -> list[Artist]:
+    return [line(DASHES[p], POOLING[p].replace(" temporal", "")) for p in poolings]
 
 
 @styled
@@ -184,7 +196,8 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(dataset)
         axes.set_xticks(range(len(groups)), [body for _, body, _ in groups], rotation=35, ha="right")
-        axes.set_xlim(-0.6, len(groups) - 0.4)
+        room = max(0.0, (6 - len(groups)) / 2)  # a single bar should not fill the page
+        axes.set_xlim(-0.6 - room, len(groups) - 0.4 + room)
         axes.grid(False, axis="x")
         for i in range(1, len(groups)):
             if groups[i][0] != groups[i - 1][0]:

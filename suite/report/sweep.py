@@ -15,7 +15,7 @@ from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput
 from suite.store.folder import lock, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
-from suite.sweep.plan import Plan, PlannedRun, remember
+from suite.sweep.plan import Plan, PlannedRun, reckon, remember
 from suite.sweep.progress import Display
 from suite.sweep.rows import SUMMARY, row, rows, timing
 
@@ -25,6 +25,10 @@ DONE, SOME_FAILED, STOPPED = 0, 1, 130
 def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any]) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code."""
     console = Console(highlight=False, soft_wrap=True)
+    for name in _datasets(plan):
+        if info(name).reader != "calibrated":
+            open_dataset(name, data)  # a missing data set is said at once, not after the costs are reckoned
+    reckon(plan)
     busy = f"Another sweep is at work on {plan.folder}; wait for it or stop it."
     with lock(plan.folder / ".lock", wait=1, busy=busy):
         prepare_data(plan, data, console)
@@ -48,7 +52,7 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
         _last_words(plan, outcome.stopped, console)
     if outcome.stopped:
         return STOPPED
-    return SOME_FAILED if any(run.state() in ("failed", "blocked") for run in plan.runs) else DONE
+    return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
 
 
 def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]:
@@ -59,7 +63,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
     from suite.data.synthetic import synthesize
 
     opened = {}
-    for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
+    for name in _datasets(plan):
         runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
         if about.reader == "calibrated":
@@ -85,6 +89,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
             )
     return opened
+
+
+def _datasets(plan: Plan) -> list[str]:
+    return list(dict.fromkeys(run.spec.dataset for run in plan.runs))
 
 
 @contextlib.contextmanager

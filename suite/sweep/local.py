@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from suite.spec import BadInput
 from suite.sweep import worker
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -29,8 +30,12 @@ class Machine:
 
     @classmethod
     def of(cls, slots: int | None = None, device: str | None = None, workers: int | None = None) -> Machine:
-        """GPUs as slots where there are some, else one slot a core up to the memory's taste."""
+        """As slots the GPUs, else up to eight cores.  Raises BadInput where the device is not there."""
+        if device not in (None, "cpu", "cuda"):
+            raise BadInput(f"--device is cpu or cuda, not '{device}'.")
         gpus = _gpus() if device != "cpu" else 0
+        if device == "cuda" and not gpus:
+            raise BadInput("There is no GPU that PyTorch can use on this machine; --device cpu does without.")
         cores = len(os.sched_getaffinity(0))
         device = device or ("cuda" if gpus else "cpu")
         slots = slots or (gpus if device == "cuda" else max(1, min(cores, 8)))

@@ -112,9 +112,14 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
         chains = chains[index - 1 :: count]
     plan = Plan(grid, selection, results / grid.name, [run for chain in chains for run in chain])
     if costs:
-        for run in plan.runs:
-            _add_cost(run)
+        reckon(plan)
     return plan
+
+
+def reckon(plan: Plan) -> None:
+    """Adds what every run costs.  Raises BadInput for a model that cannot be built or cannot take its clips."""
+    for run in plan.runs:
+        _add_cost(run)
 
 
 def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from suite.data.clips import TrainClips, worker_settings
 from suite.data.rng import generator, permutation
 from suite.models import NORMALISATION, normalisation
-from suite.models.weights import save_dict
+from suite.models.weights import read_checkpoint, save_dict
 from suite.spec import BadInput, RunSpec
 from suite.store.folder import RunFolder
 from suite.training.control import Control, RunFailed, Stopped
@@ -110,7 +110,7 @@ class Trainer:
         """Goes to where the run's checkpoint stands; False when there is none."""
         if not self.folder.checkpoint.exists():
             return False
-        saved = torch.load(self.folder.checkpoint, map_location="cpu", weights_only=True)
+        saved = read_checkpoint(self.folder.checkpoint)
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])

@@ -83,6 +83,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
 def set_determinism(device: str) -> None:
     if device == "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing reads such memory
     else:
         torch.backends.cudnn.benchmark = True
 
