@@ -22,7 +22,7 @@ protocol: smoke
 data: calib_order
 models: [tsn-resnet18, tam-resnet18]
 chain: {frames: [4, 8]}
-set: {epochs: 3, batch: 8, size: 32, dropout: 0.5}
+set: {epochs: 2, batch: 8, size: 32, dropout: 0.5}
 """
 
 
@@ -81,7 +81,7 @@ def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
     assert sorted(zip(summary.name, summary.frames, strict=True)) == [
         ("tam-resnet18", 4), ("tam-resnet18", 8), ("tsn-resnet18", 4), ("tsn-resnet18", 8)
     ]  # fmt: skip
-    assert summary[summary.frames == 8].epochs_seen.tolist() == [6, 6]
+    assert summary[summary.frames == 8].epochs_seen.tolist() == [4, 4]
     table = (results / "small" / "tables" / "accuracy.md").read_text()
     assert table.strip() in printed
     for name in ("tables/contribution.tex", "tables/cost.csv", "figures/accuracy_vs_gflops.pdf", "report.html"):
