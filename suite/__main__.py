@@ -101,12 +101,12 @@ def sweep(
     changes: Set = None,
     shard: Shard = None,
     executor: Annotated[str, typer.Option(help="Where runs are placed: local.")] = "local",
-    slots: Annotated[int | None, typer.Option(help="Runs at a time (default: GPUs, else cores).")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Runs at a time (default: GPUs, else cores).")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda (default: cuda where there is one).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that load data, for each run.")] = None,
-    retries: Annotated[int, typer.Option(help="Tries after a crash.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that load data, for each run.")] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Tries after a crash.")] = 1,
     checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.")] = 60.0,
-    checkpoint_steps: Annotated[int | None, typer.Option(help="Steps between checkpoints, instead.")] = None,
+    checkpoint_steps: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints, instead.")] = None,
     tracking: Annotated[bool, typer.Option(help="Log to MLflow.")] = True,
 ) -> None:
     """Run what is missing of a grid, then write its tables and figures."""
@@ -265,7 +265,7 @@ def evaluate(
     ] = None,
     split: str = "val",
     frames: int = 8,
-    size: int = 224,
+    size: Annotated[int, typer.Option(min=16)] = 224,
     clips: int = 1,
     crops: int = 1,
     rule: Annotated[str, typer.Option(help="uniform or dense.")] = "uniform",
@@ -274,7 +274,7 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     batch: int = 8,
     device: str | None = None,
-    workers: int = 0,
+    workers: Annotated[int, typer.Option(min=0)] = 0,
     unlabelled: Annotated[bool, typer.Option(help="Write a submission for a split without labels.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("results/eval"),
     allow_missing: int = 0,
@@ -359,9 +359,9 @@ def bench(
     batch: Annotated[str, typer.Option(help="Batch sizes.")] = "2,8",
     frames: int = 8,
     size: int = 112,
-    device: str = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
-    rounds: int = 9,
+    rounds: Annotated[int, typer.Option(min=1)] = 9,
     as_json: Json = False,
 ) -> None:
     """Measure speed, as ratios within one run."""
@@ -370,8 +370,12 @@ def bench(
     if what != "layout":
         raise BadInput(f"There is no benchmark '{what}'; known: layout.")
     from suite.analysis.speed import MODELS, layout
+    from suite.training.control import usable_device
 
     batches = _numbers(batch, "--batch", ",")
+    usable_device(device)
+    if precision not in ("fp32", "bf16"):
+        raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
 
@@ -385,6 +389,12 @@ def main() -> None:
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        say(f"suite: {error.filename or 'A file'}: {error.strerror or error}.")
+        sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line have it
             raise

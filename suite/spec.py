@@ -108,7 +108,8 @@ class Sampling(Strict):
 class Augmentation(Strict):
     """What is done to a training clip; the same crop and flip for all its frames."""
 
-    scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)  # multi-scale crop of TSN; (1.0,) with corners=False: none
+    # multi-scale crop of TSN: fractions of the short side; (1.0,) leaves the position alone to chance
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((1.0, 0.875, 0.75, 0.66), min_length=1)
     flip: Literal["label_aware", "blind", "none"] = "label_aware"
 
 
@@ -135,7 +136,7 @@ class Protocol(Strict):
     epochs: int = Field(ge=0)
     batch: int = Field(ge=1)  # effective: clips per update
     step_batch: int | None = Field(None, ge=1)  # clips per forward pass, and per batch normalisation
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, allow_inf_nan=False)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0)
@@ -176,8 +177,8 @@ class Protocol(Strict):
 
 
 def _assign(data: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """Sets `key` (dotted, or the plain name of a nested key) to `value` in a protocol's dictionary."""
-    *path, last = key.split(".")
+    """Sets `key` (dotted where nested, e.g. evaluation.clips) to `value` in a protocol's dictionary."""
+    *path, last = str(key).split(".")
     target = data
     for name in path:
         if not isinstance(target.get(name), dict):
@@ -219,7 +220,7 @@ class Grid(Strict):
     name: str
     title: str = ""
     protocol: str
-    data: tuple[str, ...]
+    data: tuple[str, ...] = Field(min_length=1)
     axes: Axes = Axes()
     models: tuple[str, ...] = ()
     chain: Chain
@@ -287,6 +288,8 @@ def load_grid(name: str) -> Grid:
         if isinstance(data.get("data"), str):
             data["data"] = [data["data"]]
     grid = checked(Grid, data, f"grid {path.name}")
+    if not re.fullmatch(r"[A-Za-z0-9_+=-][A-Za-z0-9._+=-]*", grid.name):
+        raise BadInput(f"Grid {path.name}: a name has letters, digits and ._+=- only, not '{grid.name}'.")
     if not grid.model_names():
         raise BadInput(f"Grid {path.name} names no model: give 'models' or axes 'module' and 'backbone'.")
     return grid

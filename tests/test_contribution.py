@@ -118,7 +118,7 @@ def test_tsn_has_a_row_only_through_temporal_pooling_and_extra_blocks_make_modul
 
 def test_an_architecture_is_the_name_without_backbone_and_pooling():
     assert architecture("tsm-resnet50-tp@tp=max+rcca@at=conv3_3,r=3", "") == ("tsm+rcca@at=conv3_3,r=3", "resnet50")
-    assert architecture("i3d-inception_v1@pool=2", "") == ("i3d", "inception_v1@pool=2")
+    assert architecture("i3d-inception_v1@pool=2", "") == ("i3d@pool=2", "inception_v1")
     assert architecture("torchvision:r3d_18", "r3d", "its own") == ("r3d", "its own")
 
 

@@ -8,7 +8,7 @@ import torch
 
 from suite.data.clips import EvalClips, TrainClips, worker_settings
 from suite.data.datasets import open_dataset
-from suite.data.decoding import Decoder
+from suite.data.decoding import Decoder, Undecodable
 from suite.data.rng import generator, permutation
 from suite.data.sampling import test_indices as sample_test
 from suite.data.sampling import train_indices as sample_train
@@ -256,3 +256,22 @@ def test_clips_survive_pickling_for_spawned_workers(ssv2):
     copy = pickle.loads(pickle.dumps(clips))
     assert torch.equal(copy[0, 1][0], picture)
     assert copy[0, 1][1] == label
+
+
+def test_a_video_that_breaks_behind_its_first_frame_counts_as_undecodable_at_the_next_start(tmp_path, monkeypatch):
+    data = write_ssv2(tmp_path, train=2, val=1, classes=1)
+    dataset = open_dataset("mini_ssv2", data)
+    clips = train_clips(dataset)
+    video = clips.manifest.videos[0]
+
+    def broken(*args, **more):
+        raise Undecodable("it ends in the middle of a frame.")
+
+    monkeypatch.setattr(clips.decoder, "read", broken)
+    with pytest.raises(BadInput, match=f"Video '{video.id}'.*allow_missing"):
+        clips[0, 0]
+    again = open_dataset("mini_ssv2", data).split("train")
+    assert again.undecodable == (video.id,)
+    with pytest.raises(BadInput, match="1 undecodable"):
+        again.require(0)
+    assert again.require(1) is again

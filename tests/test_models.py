@@ -63,7 +63,7 @@ def test_fvcore_counts_what_we_count(name):
     ours = count(model, clip(4, 32))
     assert ours.conv_macs == counts["conv"]
     assert ours.macs == counts["conv"] + counts["linear"]
-    assert ours == count(model.to("meta"), clip(4, 32).to("meta"))
+    assert ours.by_operator == count(model.to("meta"), clip(4, 32).to("meta")).by_operator
 
 
 def test_attention_is_counted_and_an_unknown_operator_is_named():
@@ -125,6 +125,23 @@ def test_the_plain_network_of_the_benchmark_computes_the_same(name):
         assert torch.allclose(other(clip(batch=2)), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("name", ["s3d-inception_v1", "i3d-resnet18-tp", "tam-resnet50"])
+def test_folding_the_normalisation_away_when_testing_changes_nothing_and_follows_the_weights(name):
+    model, x = build(name, 5, 8, 64), clip(batch=2)
+    with torch.no_grad():
+        for step in range(3):
+            model.train()
+            model(x)  # moves the running statistics
+            model.eval()
+            folded = model(x)
+            with torch.enable_grad():
+                plainly = model(x).detach()
+            assert torch.allclose(folded, plainly, rtol=1e-3, atol=1e-4 * float(plainly.abs().max())), step
+            for parameter in model.parameters():
+                parameter.mul_(1.05)
+    assert not any("folded" in key for key in model.state_dict())
+
+
 def test_one_layout_from_input_to_logits():
     model, odd = build("s3d-resnet18", 5).eval(), []
 
@@ -181,3 +198,22 @@ def test_a_wrong_name_is_one_sentence_with_the_nearest_known_one(name, words):
 
 def test_published_rows_and_names_agree():
     assert set(published_rows().module) <= set(temporal_modules())
+
+
+def test_the_ten_lines_of_contributing_make_a_model():
+    from pathlib import Path
+
+    from suite.models.registry import TEMPORAL_MODULES
+
+    text = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    try:
+        exec(code, {})
+        for name in ("diff-resnet18-tp", "diff-inception_v1@sites=top-half"):
+            assert build(name, 5, 4, 32).eval()(clip(4, 32)).shape == (1, 5)
+        found = cost("diff-resnet18")
+        assert found.uncounted == []
+        assert found.conv_macs > cost("tsn-resnet18").conv_macs
+        assert not order("diff-resnet18", 4, 32, 5)["order_blind"]
+    finally:
+        TEMPORAL_MODULES.pop("diff", None)

@@ -61,8 +61,9 @@ def test_identity_changes_with_what_a_result_depends_on_and_with_nothing_else(tm
     assert ids(text="title: Another title\n" + GOOD) == base
     for change in ({"lr": 0.5}, {"epochs": 1}, {"size": 64}, {"precision": "bf16"}, {"augmentation.flip": "none"}):
         assert not set(ids(Selection(set=change))) & set(base)
+    assert ids(Selection(frames=(16,))) == base  # the stage before comes along
+    assert ids(Selection(frames=(8,))) == base[:1]
     # another start of the chain makes another second stage
-    assert ids(Selection(frames=(16,)))[0] not in base
     assert ids(text=GOOD.replace("[8, 16]", "[4, 16]"))[1] != base[1]
 
 

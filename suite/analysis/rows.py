@@ -20,7 +20,7 @@ CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "frames"
 
 MODULE_ORDER = ("tsn", "tsm", "tam", "conv", "s3d", "i3d")
 POOLING_ORDER = ("none", "tp", "tp=max")
-BACKBONE_OPTIONS = ("pool",)  # options that change the 2-D network, so that its baseline has them too
+BACKBONE_OPTIONS: tuple[str, ...] = ()  # options that change the 2-D network, so that its baseline has them too
 
 
 def rank(known: tuple[str, ...], value: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models import build
-from suite.models.layers import SpatialConv, SpatialMaxPool, TemporalConv
+from suite.models.layers import SpatialConv, SpatialMaxPool, TemporalConv, VolumeConv
 from suite.models.registry import find_temporal_module
 
 MODELS = ("tsn-resnet18", "tam-resnet18", "s3d-resnet18", "i3d-resnet18")
@@ -99,6 +99,12 @@ def _plain_layer(module: nn.Module, folded_frames: int | None) -> nn.Module | No
         layer.weight.data = module.weight.data.reshape(layer.weight.shape)
         if module.bias is not None:
             layer.bias.data = module.bias.data
+        return layer
+    if isinstance(module, VolumeConv):
+        layer = nn.Conv3d(
+            module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding, bias=False
+        )
+        layer.weight.data = module.weight.data
         return layer
     if isinstance(module, SpatialMaxPool):
         k, s, p = module.kernel, module.stride, module.padding

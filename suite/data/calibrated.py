@@ -185,7 +185,7 @@ def locate(name: str, level: str, root: Path) -> Path:
             return folder
     raise BadInput(
         f"The calibrated set '{name}' (level {level}) is not in '{root}': there is no {inner / CARD}; "
-        f"make it with suite.data.synthetic.synthesize, or name another folder with DATA= or SUITE_DATA."
+        f"make it with suite data synthesize, or name another folder with DATA= or SUITE_DATA."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from suite.data.datasets import Dataset
 from suite.data.decoding import Decoder, Undecodable
-from suite.data.manifest import Manifest, Video
+from suite.data.manifest import Manifest, Video, condemn
 from suite.data.rng import generator
 from suite.data.sampling import test_indices, train_indices
 from suite.data.transforms import flipped_label, test_views, train_view
@@ -53,7 +53,7 @@ class TrainClips(TorchDataset[tuple[torch.Tensor, int]]):
 
         indices = train_indices(video.frames, self.frames, self.protocol.sampling, chance("frames"))
         flip, label = flipped_label(video.label, augmentation.flip, self.flip_map, chance("flip"))
-        frames = _read(self.decoder, self.manifest.root, video, indices)
+        frames = _read(self.decoder, self.manifest, video, indices)
         return train_view(frames, self.protocol.size, augmentation, flip, chance("crop")), label
 
 
@@ -81,17 +81,29 @@ class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
         """(uint8 `(clips * crops, T, size, size, 3)`, the crops of a clip next to each other; index)."""
         video = self.manifest.videos[index]
         indices = test_indices(video.frames, self.frames, self.clips, self.sampling)
-        frames = _read(self.decoder, self.manifest.root, video, indices.reshape(-1))
+        frames = _read(self.decoder, self.manifest, video, indices.reshape(-1))
         views = test_views(frames, self.size, self.crops)  # (crops, clips * T, size, size, 3)
         views = views.unflatten(1, (self.clips, self.frames)).transpose(0, 1)
         return views.flatten(0, 1).contiguous(), index
 
 
-def _read(decoder: Decoder, root: Path, video: Video, indices: np.ndarray) -> np.ndarray:
+def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarray) -> np.ndarray:
     try:
-        return decoder.read(root / video.path, indices, video.frames)
+        return decoder.read(manifest.root / video.path, indices, video.frames)
     except Undecodable as error:
-        raise BadInput(f"Video '{video.id}' was in order when it was indexed and is not now: {error}") from None
+        condemn(manifest, video)  # the next start counts it, so that allow_missing can speak of it
+        raise BadInput(
+            f"Video '{video.id}' could be read when it was indexed and cannot now; the next start counts it among the "
+            f"missing or undecodable, so fetch it again or raise allow_missing: {error}"
+        ) from None
+
+
+def plain_errors(batches: Iterator[Any]) -> Any:
+    """The next batch of a DataLoader; a worker's BadInput comes as the one sentence that it was."""
+    try:
+        return next(batches)
+    except BadInput as error:
+        raise BadInput(str(error).strip().splitlines()[-1].rpartition("BadInput: ")[2]) from None
 
 
 def worker_settings(workers: int) -> dict[str, Any]:

@@ -88,13 +88,16 @@ def _infos() -> dict[str, DatasetInfo]:
         plain("mini_mit", "Mini-Moments in Time", 200, None),
     ]
     for kind in calibrated.SETS.values():
-        counts = {"train": None, "val": None, "test": None}
+        counts = {**dict(calibrated.LEVELS["easy"].videos), "test": None}
+        hard = {**dict(calibrated.LEVELS["hard"].videos), "test": None}
         easy = DatasetInfo(
             kind.name, kind.title, len(kind.classes), counts, 1 / len(kind.classes),
             kind.ceiling_blind, kind.ceiling_ordered, kind.pairs, "easy", "calibrated",
         )  # fmt: skip
         sets.append(easy)
-        sets.append(replace(easy, name=f"{kind.name}@level=hard", title=f"{kind.title}, hard", level="hard"))
+        sets.append(
+            replace(easy, name=f"{kind.name}@level=hard", title=f"{kind.title}, hard", expected=hard, level="hard")
+        )
     return {info.name: info for info in sets}
 
 

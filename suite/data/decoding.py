@@ -127,7 +127,7 @@ class Decoder:
         if self.journal is None:
             return {"decoded": dict(self._counts), "fallbacks": dict(self._fallbacks), "cached_bytes": self._used}
         lines = self.journal.read_text().splitlines() if self.journal.exists() else []
-        notes = [json.loads(line) for line in lines]
+        notes = [json.loads(line) for line in lines if line.endswith("}")]  # a kill may cut a line short
         fallbacks: dict[str, set[str]] = {}
         for note in notes:
             if note["reason"]:

@@ -50,6 +50,7 @@ class Manifest:
     missing: tuple[str, ...] = ()
     undecodable: tuple[str, ...] = ()
     root: Path = field(default=Path("."), repr=False, compare=False)  # of this machine; not in the hash
+    folder: str = field(default=".", repr=False, compare=False)  # where in the root the videos are
 
     @cached_property
     def sha256(self) -> str:
@@ -114,7 +115,20 @@ def build_manifest(
             continue
         path = item.path if folder == "." else f"{folder}/{item.path}"
         videos.append(Video(item.id, path, item.class_name, item.label, frames, fps))
-    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root))
+    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+
+
+def condemn(manifest: Manifest, video: Video) -> None:
+    """Writes into the index that a video cannot be decoded, though its first frame could."""
+    base = manifest.root / manifest.folder
+    index = Index(manifest.root, base)
+    path = video.path if manifest.folder == "." else video.path.removeprefix(f"{manifest.folder}/")
+    try:
+        found = os.stat(base / path)
+    except FileNotFoundError:
+        return  # gone: the next start counts it among the missing
+    index.entries[path] = [found.st_size, found.st_mtime_ns, 0, 0.0]
+    index.save()
 
 
 class _Inside:
@@ -182,9 +196,9 @@ class Index:
         for path, frames, fps in self._probe(todo, threads or min(16, os.cpu_count() or 1)):
             self.entries[path] = [*states[path], frames, fps]
             if time.monotonic() - saved > SAVE_SECONDS:
-                self._save()
+                self.save()
                 saved = time.monotonic()
-        self._save()
+        self.save()
 
     def _probe(self, paths: list[str], threads: int) -> Iterator[tuple[str, int, float]]:
         from suite.data.decoding import Undecodable, probe
@@ -212,7 +226,7 @@ class Index:
         except (OSError, ValueError, KeyError, TypeError):
             return {}  # only a cache: what cannot be read is made again
 
-    def _save(self) -> None:
+    def save(self) -> None:
         self.entries = {**self._load(), **self.entries}  # another process may have indexed another split meanwhile
         temporary = self.file.with_name(f"{self.file.name}.{os.getpid()}.tmp")
         try:

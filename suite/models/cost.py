@@ -72,7 +72,8 @@ class _Counter(TorchDispatchMode):
         kwargs = kwargs or {}
         packet, name = func._overloadpacket, func._overloadpacket.__name__
         if packet not in flop_registry and name not in FREE:
-            parts = func.decompose(*args, **kwargs)  # e.g. linear, einsum: counted by what they are made of
+            with self:  # e.g. linear, einsum: counted by what they are made of
+                parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
                 return parts
         out = func(*args, **kwargs)

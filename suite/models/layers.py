@@ -22,6 +22,9 @@ def frames_unview(y: Tensor, batch: int) -> Tensor:
     return y.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
+Weights = tuple[Tensor, Tensor | None]  # of a convolution, and its bias
+
+
 class SpatialConv(nn.Conv2d):
     """Convolves every frame; with `time_stride` s only every s-th frame is kept."""
 
@@ -30,10 +33,11 @@ class SpatialConv(nn.Conv2d):
         self.time_stride = time_stride
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, folded: Weights | None = None) -> Tensor:
         if self.time_stride > 1:
             x = x[:, :, :: self.time_stride].contiguous(memory_format=torch.channels_last_3d)
-        return frames_unview(super().forward(frames_view(x)), len(x))
+        weight, bias = folded or (self.weight, self.bias)
+        return frames_unview(F.conv2d(frames_view(x), weight, bias, self.stride, self.padding), len(x))
 
 
 class TemporalConv(nn.Conv2d):
@@ -45,8 +49,10 @@ class TemporalConv(nn.Conv2d):
         )
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.flatten(3)).unflatten(3, x.shape[3:])
+    def forward(self, x: Tensor, folded: Weights | None = None) -> Tensor:
+        weight, bias = folded or (self.weight, self.bias)
+        y = F.conv2d(x.flatten(3), weight, bias, self.stride, self.padding, groups=self.groups)
+        return y.unflatten(3, x.shape[3:])
 
 
 class VolumeConv(nn.Conv3d):
@@ -55,6 +61,10 @@ class VolumeConv(nn.Conv3d):
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding=0, bias=False):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=bias)
         self.to(memory_format=torch.channels_last_3d)
+
+    def forward(self, x: Tensor, folded: Weights | None = None) -> Tensor:
+        weight, bias = folded or (self.weight, self.bias)
+        return F.conv3d(x, weight, bias, self.stride, self.padding)
 
 
 class SpatialMaxPool(nn.Module):
@@ -98,7 +108,26 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm3d(channels, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))
+        return normalised(self.conv, self.bn, x)
+
+
+def normalised(conv: nn.Module, bn: nn.BatchNorm3d, x: Tensor) -> Tensor:
+    """bn(conv(x)).  When testing on the CPU in fp32 the normalisation is folded into the weights of the convolution.
+
+    The folded weights are kept until one of the tensors behind them changes.
+    """
+    ours = isinstance(conv, (SpatialConv, TemporalConv, VolumeConv))
+    testing = not (bn.training or torch.is_grad_enabled())
+    if not (ours and testing and x.device.type == "cpu") or torch.is_autocast_enabled("cpu"):
+        return bn(conv(x))
+    behind = [t for t in (conv.weight, conv.bias, bn.weight, bn.bias, bn.running_mean, bn.running_var) if t is not None]
+    state = [(t.data_ptr(), t._version) for t in behind]
+    if getattr(conv, "folded_state", None) != state:
+        scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
+        shift = bn.running_mean if conv.bias is None else bn.running_mean - conv.bias
+        weight = conv.weight * scale.view(-1, *[1] * (conv.weight.ndim - 1))
+        conv.folded, conv.folded_state = (weight, bn.bias - shift * scale), state
+    return conv(x, conv.folded)
 
 
 class KeyedDropout(nn.Module):

@@ -7,21 +7,29 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from suite.sweep.plan import TERA_MACS, Plan, totals
 from suite.sweep.progress import duration
 
 
 def _print(*parts: Any) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 180  # a pipe has no edge to fold at
     for part in parts:
         console.print(part)
 
 
+class _Plain(Table):
+    """A table whose cells are text, not markup."""
+
+    def add_row(self, *cells: Any, **more: Any) -> None:
+        super().add_row(*(Text(str(cell)) for cell in cells), **more)
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = _Plain(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
             column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold", no_wrap=True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput
 from suite.store.folder import lock, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
-from suite.sweep.plan import Plan, PlannedRun, reckon, remember
+from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
 from suite.sweep.rows import SUMMARY, row, rows, timing
 
@@ -24,19 +26,20 @@ DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any]) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for name in _datasets(plan):
         if info(name).reader != "calibrated":
             open_dataset(name, data)  # a missing data set is said at once, not after the costs are reckoned
     reckon(plan)
     busy = f"Another sweep is at work on {plan.folder}; wait for it or stop it."
-    with lock(plan.folder / ".lock", wait=1, busy=busy):
+    share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
+    with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         prepare_data(plan, data, console)
         remember(plan)
         tracker = Tracking(plan, console) if tracking else None
         todo = sum(run.state() != "done" for run in plan.runs)
-        share = f"{machine.slots} at a time on {machine.device}, {machine.threads} threads each"
-        console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {share}")
+        how = f"{machine.slots} at a time on {machine.device}, {machine.threads} threads each"
+        console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
         executor = LocalExecutor(plan, data, machine, **options)
         with Display(plan, console) as display:
 
@@ -46,7 +49,8 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
                     tracker.finished(run)
 
             outcome = executor.execute(on_event, display.tick)
-        files = write_report(plan)
+        whole = make_plan(plan.name, replace(plan.selection, shard=None), plan.folder.parent) if share else plan
+        files = write_report(whole)
         if tracker:
             tracker.close(files)
         _last_words(plan, outcome.stopped, console)
@@ -69,7 +73,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
             with console.status(f"{name}: drawing and encoding its videos") if console.is_terminal else _quiet():
-                synthesize(name, data)
+                synthesize(name, data, processes=machine_cores())
         dataset = opened[name] = open_dataset(name, data)
         manifests = {split: dataset.split(split) for split in ("train", "val")}
         if len(dataset.classes) != about.num_classes:
@@ -82,13 +86,17 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
         for note in dataset.notes:
             console.print(f"  note: {note}", markup=False)
         hashes = {split: m.sha256 for split, m in manifests.items()}
-        stale = [run for run in runs if (r := run.folder.result()) is not None and r["manifests"] != hashes]
+        stale = [run for run in runs if (r := run.folder.result()) is not None and r.get("manifests") != hashes]
         if stale:
             raise BadInput(
                 f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
             )
     return opened
+
+
+def machine_cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _datasets(plan: Plan) -> list[str]:
@@ -119,7 +127,9 @@ def write_report(plan: Plan) -> list[Path]:
     files = [folder / "summary.csv", folder / "timing.csv"]
     files += write_tables(table, folder, grid.tables, reference)
     files += write_figures(table, folder)
-    files.append(write_page(grid.title or grid.name, table, folder, clocks, grid.tables, reference))
+    errors = [(run.folder.error() or {}).get("error") for run in plan.runs]
+    page_rows = table.assign(error=errors)
+    files.append(write_page(grid.title or grid.name, page_rows, folder, clocks, grid.tables, reference))
     return files
 
 

@@ -81,13 +81,13 @@ def accuracy_table(rows: pd.DataFrame, reference: pd.DataFrame | None = None) ->
 def contribution_table(rows: pd.DataFrame, reference: pd.DataFrame | None = None) -> Table:
     """Phi, Psi_ta and Psi_ta+tp as fractions with the number of cells behind each mean (deep_analysis, Table 7).
 
-    Beside them the same means of the `reference` rows.  A cell without its TSN baseline counts nowhere; a mean of
-    none is empty.
+    Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
+    nowhere; a mean of none is empty.
     """
     keys = ("phi", "psi_ta", "psi_ta_tp")
     heads = ("Φ", "Ψ ta", "Ψ ta+tp")
     found = contributions.contribution(rows)
-    theirs = {} if reference is None else _by_module(contributions.contribution(reference))
+    theirs = {} if reference is None else _by_module(contributions.contribution(_counterparts(rows, reference)))
     columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
     for key, head in zip(keys, heads, strict=True):
         columns += [Column(key, "mean", head, digits=3), Column(f"n_{key}", "cells", head)]
@@ -225,6 +225,18 @@ def _published(reference: pd.DataFrame | None) -> dict[tuple[str, str, int], flo
         return {}
     runs = mean_over_seeds(reference)
     return {(r["dataset"], r["name"], r["frames"]): r["top1"] for r in runs.to_dict("records")}
+
+
+def _counterparts(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """The published rows of the models that we have, and their baselines: means over other cells are not ours."""
+    done = finished(rows)
+    ours = set(zip(done["dataset"], done["name"], done["frames"], strict=True))
+    ours |= {
+        (dataset, f"tsn-{body}", frames)
+        for dataset, body, frames in zip(done["dataset"], done["body"], done["frames"], strict=True)
+    }
+    kept = [key in ours for key in zip(reference["dataset"], reference["name"], reference["frames"], strict=True)]
+    return reference[kept]
 
 
 def _by_module(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

@@ -6,6 +6,8 @@ Only the driver of a sweep writes here: many processes that open a fresh MLflow 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import logging
 import math
 import os
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-RUN_TAG, REPORT_TAG = "suite.run_id", "suite.report"
+RUN_TAG, RESULT_TAG, REPORT_TAG = "suite.run_id", "suite.result", "suite.report"
 METRICS = (
     *("top1", "top5", "top1_video", "pair_top1", "best_top1"),  # percent
     *("params", "conv_gmacs", "gmacs", "n", "epochs_seen"),
@@ -77,18 +79,23 @@ class Tracker:
     def log_finished(
         self, row: dict[str, Any], params: dict[str, Any], history: list[dict[str, Any]], artifacts: list[Path]
     ) -> bool:
-        """Logs one finished run; False if it was there already.  A half-logged one is deleted and logged again.
+        """Logs one finished run; False if it was there already.
+
+        One that was half logged, or logged with another result, is deleted and logged again.
 
         `row` is a row of the summary (its id becomes the tag suite.run_id), `params` the resolved specification, in
         which nested keys become dotted ones, `history` one entry per epoch: each number becomes a metric
         epoch/<key> at step epoch.  `artifacts` are files or folders.
         """
         with self._guarded(f"log run {row['id']}") as client:
+            result = hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).hexdigest()
             for run in self._tagged(client, RUN_TAG, row["id"]):
-                if run.info.status == "FINISHED":
+                if run.info.status == "FINISHED" and run.data.tags.get(RESULT_TAG) == result:
                     return False
                 client.delete_run(run.info.run_id)
-            run_id = client.create_run(self._experiment_id, run_name=row["id"], tags={RUN_TAG: row["id"]}).info.run_id
+            run_id = client.create_run(
+                self._experiment_id, run_name=row["id"], tags={RUN_TAG: row["id"], RESULT_TAG: result}
+            ).info.run_id
             identity = {k: row[k] for k in ("name", "module", "backbone", "pooling") if isinstance(row.get(k), str)}
             self._log(client, run_id, {**identity, **_flat(params)}, _metrics(row, history))
             for path in artifacts:

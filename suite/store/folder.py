@@ -58,7 +58,12 @@ class RunFolder:
         return RunSpec.from_resolved(yaml.safe_load(self.spec_file.read_text()))
 
     def result(self) -> dict[str, Any] | None:
-        return _read_json(self.result_file)
+        result = _read_json(self.result_file)
+        if result is not None and result.get("id") != self.id:
+            raise BadInput(
+                f"{self.result_file} is not the result of this run; move its folder away and it starts again."
+            )
+        return result
 
     def error(self) -> dict[str, Any] | None:
         return _read_json(self.error_file)

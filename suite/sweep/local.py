@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput
 from suite.sweep import worker
 from suite.sweep.plan import Plan, PlannedRun
+from suite.training.control import usable_device
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,9 @@ class Machine:
     @classmethod
     def of(cls, slots: int | None = None, device: str | None = None, workers: int | None = None) -> Machine:
         """As slots the GPUs, else up to eight cores.  Raises BadInput where the device is not there."""
-        if device not in (None, "cpu", "cuda"):
-            raise BadInput(f"--device is cpu or cuda, not '{device}'.")
-        gpus = _gpus() if device != "cpu" else 0
-        if device == "cuda" and not gpus:
-            raise BadInput("There is no GPU that PyTorch can use on this machine; --device cpu does without.")
+        device = usable_device(device)
         cores = len(os.sched_getaffinity(0))
-        device = device or ("cuda" if gpus else "cpu")
-        slots = slots or (gpus if device == "cuda" else max(1, min(cores, 8)))
+        slots = slots or (_gpus() if device == "cuda" else max(1, min(cores, 8)))
         threads = max(1, cores // slots)
         if workers is None:
             workers = min(12, threads) if device == "cuda" else 0
@@ -50,6 +45,13 @@ def _gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def _gpu(slot: int) -> str:
+    """The name of a slot's GPU, among those that this process may see."""
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    index = slot % _gpus()
+    return visible[index] if visible else str(index)
 
 
 @dataclass
@@ -74,10 +76,8 @@ class Slot:
     def fraction(self) -> float:
         """How much of the run is done, by steps; testing counts as the last twentieth."""
         trained = self.progress.get("step", 0) / max(1, self.progress.get("steps", 1))
-        if "videos" in self.progress:
-            trained = 1.0
-        tested = self.progress.get("tested", 0) / max(1, self.progress.get("videos", 1))
-        return 0.95 * trained + 0.05 * tested
+        tested = self.progress.get("tested", 0) / max(1, self.progress.get("videos", 0))
+        return 0.95 * trained + (0.05 * tested if trained == 1 else 0.0)
 
 
 @dataclass
@@ -125,20 +125,21 @@ class LocalExecutor:
         outcome = Outcome()
         waiting = [run for run in self.plan.runs if run.state() not in ("done",)]
         with self._signals():
-            while not self.stopping.is_set():
-                for run in self._ready(waiting):
-                    waiting.remove(run)
-                    run.folder.create(run.spec)
-                    self._start(run)
-                    on_event("started", run)
-                if not self.slots:
-                    break
-                self._wait(0.2)
-                for slot in [slot for slot in self.slots if not slot.process.is_alive()]:
-                    self._ended(slot, waiting, outcome, on_event)
-                on_tick(self)
-            if self.stopping.is_set():
-                outcome.stopped = True
+            try:
+                while not self.stopping.is_set():
+                    for run in self._ready(waiting):
+                        waiting.remove(run)
+                        run.folder.create(run.spec)
+                        self._start(run)
+                        on_event("started", run)
+                    if not self.slots:
+                        break
+                    self._wait(0.2)
+                    for slot in [slot for slot in self.slots if not slot.process.is_alive()]:
+                        self._ended(slot, waiting, outcome, on_event)
+                    on_tick(self)
+            finally:  # asked to stop, or an error of the driver's own: no worker is left behind
+                outcome.stopped = self.stopping.is_set()
                 self._stop(on_event)
         return outcome
 
@@ -154,7 +155,7 @@ class LocalExecutor:
             folder=str(run.folder.path.resolve()),
             data=str(self.data),
             device=self.machine.device,
-            gpu=str(index % _gpus()) if self.machine.device == "cuda" else None,
+            gpu=_gpu(index) if self.machine.device == "cuda" else None,
             threads=self.machine.threads,
             workers=self.machine.workers,
             checkpoint_seconds=self.checkpoint_seconds,
@@ -201,7 +202,8 @@ class LocalExecutor:
             slot.process.join(timeout=120)
             if slot.process.is_alive():
                 slot.process.kill()
-            on_event("stopped", slot.run)
+                slot.process.join()
+            on_event("stopped" if slot.process.exitcode == worker.STOPPED else "lost", slot.run)
         self.slots.clear()
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from suite.data.datasets import info
 from suite.spec import BadInput, Grid, Protocol, RunSpec, load_grid, load_protocol, parse_model, unknown
 from suite.store.folder import RunFolder, dump_json, write_atomic
 
+REFERENCES = ("deep_analysis",)  # published rows that can be printed beside ours
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 TERA_MACS = {"cpu": 0.1, "cuda": 60.0}  # sustained multiply-adds per second that device-hours are reckoned with, x 1e12
 
@@ -74,16 +75,11 @@ class PlannedRun:
 
 @dataclass
 class Plan:
+    name: str  # of the grid, or its file
     grid: Grid
     selection: Selection
     folder: Path  # results/<grid>
     runs: list[PlannedRun]
-
-    def by_id(self, run: str) -> PlannedRun:
-        for planned in self.runs:
-            if planned.id == run:
-                return planned
-        raise unknown("run", run, [planned.id for planned in self.runs])
 
 
 def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
@@ -93,13 +89,20 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     """
     grid = load_grid(name)
     protocol = load_protocol(grid.protocol)
+    for what, values in (("model", grid.model_names()), ("data set", grid.data), ("frames", grid.chain.frames)):
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise BadInput(f"Grid {grid.name} names the {what} '{twice[0]}' twice.")
+    if grid.reference not in (None, *REFERENCES):
+        raise unknown("reference", grid.reference, REFERENCES)
     names = _chosen(grid.model_names(), selection.only)
     odd = sorted(set(selection.frames) - set(grid.chain.frames))
     if odd:
         raise BadInput(
             f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.chain.frames))}."
         )
-    frames = [f for f in grid.chain.frames if not selection.frames or f in selection.frames]
+    # the stages before a chosen one come along: it starts from them
+    last = max((grid.chain.frames.index(f) for f in selection.frames), default=len(grid.chain.frames) - 1)
+    frames = list(grid.chain.frames[: last + 1])
     overrides = grid.set | selection.set
     chains = [
         _chain(model, data, seed, frames, protocol, overrides, results / grid.name)
@@ -110,7 +113,7 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     if selection.shard:
         index, count = selection.shard
         chains = chains[index - 1 :: count]
-    plan = Plan(grid, selection, results / grid.name, [run for chain in chains for run in chain])
+    plan = Plan(name, grid, selection, results / grid.name, [run for chain in chains for run in chain])
     if costs:
         reckon(plan)
     return plan
@@ -161,14 +164,19 @@ def _add_cost(run: PlannedRun) -> None:
 
 
 def remember(plan: Plan) -> None:
-    """Keeps the selection: `status` and `report` without one show what was last planned."""
+    """Keeps the selection: `status` and `report` without one show what was last planned, all shares of it."""
     plan.folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(plan.folder / "selection.json", dump_json(plan.selection.as_dict()))
+    write_atomic(plan.folder / "selection.json", dump_json(replace(plan.selection, shard=None).as_dict()))
 
 
 def last_selection(grid: str, results: Path) -> Selection:
     file = results / grid / "selection.json"
-    return Selection.from_dict(json.loads(file.read_text())) if file.exists() else Selection()
+    try:
+        return Selection.from_dict(json.loads(file.read_text()))
+    except FileNotFoundError:
+        return Selection()
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{file} is damaged; remove it, and the whole grid is shown.") from None
 
 
 def totals(plan: Plan) -> dict[str, Any]:

@@ -95,6 +95,8 @@ class Display:
             text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; its state is saved"
+        elif event == "lost":
+            text = f"stopped  {name}; it goes on from its last checkpoint"
         else:
             error = (run.folder.error() or {}).get("error", "the run ended without a word")
             text = f"{'again    ' if event == 'retry' else 'failed   '}{name}: {error}"
@@ -121,11 +123,8 @@ class Display:
         table = Table.grid(padding=(0, 2))
         for slot in executor.slots:
             p = slot.progress
-            doing = (
-                f"testing {p['tested']}/{p['videos']}"
-                if "videos" in p
-                else f"step {p.get('step', 0)}/{p.get('steps', '?')}"
-            )
+            testing = p.get("videos") and f"testing {p['tested']}/{p['videos']}"
+            doing = testing or f"step {p.get('step', 0)}/{p.get('steps', '?')}"
             table.add_row(
                 Text(f"{slot.run.spec.model}"),
                 Text(f"{slot.run.spec.frames} frames"),

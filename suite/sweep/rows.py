@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from suite.data.datasets import info
-from suite.spec import parse_model
+from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_trouble
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -80,7 +80,10 @@ def troubles(plan: Plan) -> list[str]:
 def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
     if not run.folder.provenance.exists():
         return []
-    return json.loads(run.folder.provenance.read_text()).get("sessions", [])
+    try:
+        return json.loads(run.folder.provenance.read_text()).get("sessions", [])
+    except ValueError:
+        raise BadInput(f"{run.folder.provenance} is damaged; remove it, or move the run's folder away.") from None
 
 
 def timing(run: PlannedRun) -> dict[str, Any]:

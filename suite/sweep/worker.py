@@ -16,7 +16,7 @@ DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told: where the run is and what of the machine it may use.  None of it changes a result."""
+    """What a worker is told: where the run is and what of the machine it may use: its place, not its identity."""
 
     folder: str
     data: str

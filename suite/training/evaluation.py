@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from suite.data.clips import EvalClips, worker_settings
+from suite.data.clips import EvalClips, plain_errors, worker_settings
 from suite.training.control import Control, Stopped
 from suite.training.loop import autocast, to_network
 
@@ -55,7 +55,9 @@ def predict(model: nn.Module, clips: EvalClips, precision: str, batch: int, cont
     logits: list[torch.Tensor] = [torch.empty(0)] * len(videos)
     model.eval()
     with torch.inference_mode():
-        for done, (views, indices) in enumerate(loader):
+        batches = iter(loader)
+        for done in range(len(loader)):
+            views, indices = plain_errors(batches)
             if control.stopping():
                 raise Stopped("stopped while testing")
             b, v = views.shape[:2]

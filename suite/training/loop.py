@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from suite.data.clips import TrainClips, worker_settings
+from suite.data.clips import TrainClips, plain_errors, worker_settings
 from suite.data.rng import generator, permutation
 from suite.models import NORMALISATION, normalisation
 from suite.models.weights import read_checkpoint, save_dict
@@ -111,6 +111,8 @@ class Trainer:
         if not self.folder.checkpoint.exists():
             return False
         saved = read_checkpoint(self.folder.checkpoint)
+        if not isinstance(saved, dict) or saved.get("run") != self.folder.id:
+            raise BadInput(f"{self.folder.checkpoint} is not a checkpoint of this run; move its folder away.")
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -133,6 +135,7 @@ class Trainer:
     def train(self, control: Control) -> None:
         """Runs to the last step.  Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite."""
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
+        control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
         if batches.steps:
             try:
                 self._train(batches, control)
@@ -165,7 +168,7 @@ class Trainer:
             if control.stopping():
                 raise Stopped(f"stopped at step {self.at.step} of {batches.steps}")
             self.update(loader, batches, control)
-            control.report({"step": self.at.step, "steps": batches.steps})
+            control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
             due = (
                 self.at.step - saved_step >= control.checkpoint_steps
                 if control.checkpoint_steps
@@ -184,7 +187,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         parts = batches.batch // batches.per_step
         for part in range(parts):
-            clips, labels = next(loader)
+            clips, labels = plain_errors(loader)
             labels = labels.to(device, non_blocking=True)
             model.set_dropout_key(int(generator(self.spec.seed, self.at.step, part, "dropout").integers(2**62)))
             with autocast(p.precision, device):

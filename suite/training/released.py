@@ -14,7 +14,7 @@ from suite.models import build, weights
 from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
 from suite.store.folder import dump_json, write_atomic
 from suite.store.provenance import device_facts, environment
-from suite.training.control import Control
+from suite.training.control import Control, set_determinism, usable_device
 from suite.training.evaluation import accuracies, parquet_bytes, predict
 
 
@@ -44,13 +44,12 @@ def evaluate_checkpoint(
     Writes into `out`: views.parquet (a row a view), predictions.parquet (a row a video) and eval.json, or with
     `unlabelled` submission.csv (video id, then five class names) in place of accuracies.
     """
-    import torch
-
     how = checked(Evaluation, {"clips": clips, "crops": crops, "fusion": fusion, "batch": batch}, "eval")
     rule = checked(Sampling, sampling, "eval")
     if precision not in Protocol.model_fields["precision"].annotation.__args__:
         raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = usable_device(device)
+    set_determinism(device)
     data = open_dataset(dataset, root)
     manifest = data.split(split)
     manifest.require(allow_missing)

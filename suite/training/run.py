@@ -19,7 +19,7 @@ from suite.models.cost import cost
 from suite.spec import BadInput, RunSpec
 from suite.store.folder import RunFolder, dump_json, lock, write_atomic
 from suite.store.provenance import device_facts, environment
-from suite.training.control import Control
+from suite.training.control import Control, set_determinism
 from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
 
@@ -52,12 +52,16 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         seed=int(generator(spec.seed, "weights").integers(2**62)),
     )
     model.to(control.device)
-    decoder = Decoder(journal=folder.path / "decoding.jsonl")
+    decoder = Decoder(cache_bytes=(1 << 30) // max(1, control.workers), journal=folder.path / "decoding.jsonl")
     clips = TrainClips(dataset, train, spec.frames, spec.protocol, spec.seed, decoder)
     test = Tester(spec, dataset, model, decoder, control)
     trainer = Trainer(spec, model, clips, dataset.classes, folder, lambda: test.clip_level().accuracies["top1"])
     provenance = _earlier_provenance(folder)
+    data = {m.split: {"videos": len(m.videos), "sha256": m.sha256} for m in (train, val)}
     if trainer.resume():
+        begun = {split: provenance.get("data", {}).get(split) for split in data}
+        if begun != data:
+            raise BadInput(f"{folder.id} was begun with other videos of {spec.dataset}; move its folder away.")
         folder.say(f"resumed from step {trainer.at.step}")
     else:
         report = initial_weights(model, spec, folder, dataset)
@@ -66,8 +70,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment()}
     )
-    provenance["data"] = {m.split: {"videos": len(m.videos), "sha256": m.sha256} for m in (train, val)}
-    provenance["data"]["notes"] = dataset.notes
+    provenance["data"] = data | {"notes": dataset.notes}
     write_atomic(folder.provenance, dump_json(provenance))
     trainer.train(control)
 
@@ -78,14 +81,6 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     write_atomic(folder.result_file, dump_json(result))  # last: the run is done
     folder.say(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
-
-
-def set_determinism(device: str) -> None:
-    if device == "cpu":
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing reads such memory
-    else:
-        torch.backends.cudnn.benchmark = True
 
 
 def initial_weights(

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from suite.models.layers import ConvNorm, SpatialConv, TemporalConv, VolumeConv
+from suite.models.layers import ConvNorm, SpatialConv, TemporalConv, VolumeConv, normalised
 from suite.models.registry import temporal_module
 from suite.models.sites import ConvSite
 
@@ -31,4 +31,4 @@ class FactorisedConv(ConvNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x)
-        return self.bn_t(self.conv_t(y.relu_())) if self.factorised else y
+        return normalised(self.conv_t, self.bn_t, y.relu_()) if self.factorised else y
