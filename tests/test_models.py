@@ -142,8 +142,9 @@ def test_folding_the_normalisation_away_when_testing_changes_nothing_and_follows
     assert not any("folded" in key for key in model.state_dict())
 
 
-def test_one_layout_from_input_to_logits():
-    model, odd = build("s3d-resnet18", 5).eval(), []
+@pytest.mark.parametrize("name", ["tsm-resnet18", "s3d-resnet18", "i3d-resnet18-tp", "tam-inception_v1-tp"])
+def test_one_layout_from_input_to_logits(name):
+    model, odd = build(name, 5), []
 
     def look(module, inputs, output):
         if output.ndim == 5 and not output.is_contiguous(memory_format=torch.channels_last_3d):

