@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 from suite.data.synthetic import synthesize
+from suite.store.folder import RunFolder
 from tests.videos import write_ssv2
 
 ROOT = Path(__file__).parent.parent
+STEPS_PER_EPOCH = 6  # of the grid below: 48 videos, batch 8
 GRID = """
 title: A small sweep
 protocol: smoke
@@ -92,42 +94,63 @@ def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
     assert "summary.csv" in last[2]
 
 
-def kill_now_and_then(grid, calibrated, results, times):
-    """Starts the sweep again and again, killing the driver or a worker with SIGKILL in the middle of an epoch."""
-    chance, resumed = random.Random(0), 0
-    for number in range(times):
+def kill_now_and_then(grid, calibrated, results):
+    """Starts the sweep again and again, killing the driver or a worker with SIGKILL in the middle of an epoch.
+
+    Three times at least, and until the last kill left a run in mid-epoch.
+    """
+    chance = random.Random(0)
+    for number in range(10):
         driver = subprocess.Popen(
             [sys.executable, "-m", "suite", *map(str, sweep_args(grid, calibrated, results)), "--no-tracking"],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until = time.monotonic() + 120
         before = {log: log.stat().st_size for log in results.glob("small/runs/*/log.txt")}
-
-        def moved(before=before):
-            """A run of this session has passed a checkpoint."""
-            return [
-                log.parent
-                for log in results.glob("small/runs/*/log.txt")
-                if log.stat().st_size > before.get(log, 0)
-                and (log.parent / "checkpoint.pt").exists()
-                and not (log.parent / "result.json").exists()
-            ]
-
-        while driver.poll() is None and not moved() and time.monotonic() < until:
-            time.sleep(0.05)
-        time.sleep(chance.uniform(0.0, 0.6))
+        until = time.monotonic() + 120
+        while driver.poll() is None and not at_work(results, before) and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0.0, 0.3))
         if driver.poll() is None:
             if number % 2:
                 for worker in workers_of(driver.pid)[:1]:
                     os.kill(worker, signal.SIGKILL)
-                time.sleep(chance.uniform(0.5, 1.5))
+                time.sleep(chance.uniform(0.3, 1.0))
             driver.kill()
         driver.wait()
-    for log in results.glob("small/runs/*/log.txt"):
-        resumed += len(re.findall(r"resumed from step [1-9]", log.read_text()))
-    return resumed
+        wait_for_orphans(results)
+        if number >= 2 and any(step % STEPS_PER_EPOCH for step in steps_of_unfinished(results)):
+            return
+        assert len(list(results.glob("small/runs/*/result.json"))) < 4, "all runs ended before a kill could hit one"
+
+
+def at_work(results, before):
+    """Runs that have passed a checkpoint since the sizes of `before` were taken, and are not done."""
+    return [
+        log.parent
+        for log in results.glob("small/runs/*/log.txt")
+        if log.stat().st_size > before.get(log, 0)
+        and (log.parent / "checkpoint.pt").exists()
+        and not (log.parent / "result.json").exists()
+    ]
+
+
+def wait_for_orphans(results):
+    """A worker whose driver is gone saves and ends by itself."""
+    until = time.monotonic() + 60
+    while any(RunFolder(path).is_locked() for path in results.glob("small/runs/*")) and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def steps_of_unfinished(results):
+    import torch
+
+    return [
+        torch.load(file, weights_only=True)["position"]["step"]
+        for file in results.glob("small/runs/*/checkpoint.pt")
+        if not (file.parent / "result.json").exists()
+    ]
 
 
 def workers_of(driver):
@@ -145,11 +168,11 @@ def workers_of(driver):
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes to kill in /proc")
 def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_not(whole, grid, calibrated, tmp_path):
     undisturbed, _ = whole
-    resumed = kill_now_and_then(grid, calibrated, tmp_path, times=4)
+    kill_now_and_then(grid, calibrated, tmp_path)
     suite(*sweep_args(grid, calibrated, tmp_path), "--no-tracking", check=0)
-    for log in tmp_path.glob("small/runs/*/log.txt"):
-        resumed += bool(re.search(r"resumed from step [1-9]", log.read_text()))
-    assert resumed > 0
+    logs = "".join(log.read_text() for log in tmp_path.glob("small/runs/*/log.txt"))
+    steps = [int(step) for step in re.findall(r"resumed from step (\d+)", logs)]
+    assert any(step % STEPS_PER_EPOCH for step in steps), steps
     ours, theirs = comparable(tmp_path / "small"), comparable(undisturbed / "small")
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
@@ -170,8 +193,9 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
         text=True,
     )
     until = time.monotonic() + 120
-    while not list(tmp_path.glob("small/runs/*/history.jsonl")) and time.monotonic() < until:
-        time.sleep(0.1)
+    while not any("started:" in log.read_text() for log in tmp_path.glob("small/runs/*/log.txt")):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     driver.send_signal(signal.SIGTERM)
     printed, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130
