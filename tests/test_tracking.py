@@ -121,9 +121,9 @@ def test_a_broken_database_is_a_tracking_error(tmp_path, monkeypatch):
         Tracker(None, "demo", tmp_path).log_report("demo", [])
 
 
-def test_warming_up_in_the_background_and_logging_at_once_do_not_collide(tracker, client):
-    thread = tracker.warm()
-    assert isinstance(thread, threading.Thread)
+def test_two_threads_that_log_into_a_fresh_database_do_not_collide(tracker, client):
+    other = threading.Thread(target=tracker.log_finished, args=({**ROW, "id": "another-run"}, PARAMS, HISTORY, []))
+    other.start()
     assert tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    thread.join()
-    assert len(runs_of(client, tracker.experiment)) == 1
+    other.join()
+    assert {run.data.tags[RUN_TAG] for run in runs_of(client, tracker.experiment)} == {ROW["id"], "another-run"}

@@ -25,7 +25,6 @@ def temporal_module(name: str) -> Callable[[type], type]:
 
     def register(cls: type) -> type:
         cls.options = getattr(cls, "options", {})
-        cls.module_name = name
         TEMPORAL_MODULES[name] = cls
         return cls
 

@@ -22,6 +22,6 @@ def reproduce(folder: Path) -> dict[str, Any]:
     files = write_tables(rows, folder) + write_figures(rows, folder)
     found = contribution(rows)
     found = found[found.module != "tsn"]
-    columns = {"dataset": "dataset", "module": "module", "phi": "phi", "psi_ta": "psi_ta", "psi_ta_tp": "psi_ta_tp"}
-    contributions = found.rename(columns={**columns, "n_phi": "n"})[[*columns, "n"]].to_dict("records")
+    columns = ["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n"]
+    contributions = found.rename(columns={"n_phi": "n"})[columns].to_dict("records")
     return {"contributions": contributions, "findings": [], "files": [str(file) for file in files]}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import queue
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from suite.data.datasets import Dataset, info, open_dataset
+from suite.data.datasets import info, open_dataset
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput
 from suite.store.folder import lock, write_atomic
@@ -20,6 +19,7 @@ from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
 from suite.sweep.rows import SUMMARY, row, rows, timing
+from suite.training.control import cores
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
@@ -59,22 +59,21 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
     return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
 
 
-def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]:
+def prepare_data(plan: Plan, data: Path, console: Console) -> None:
     """Makes embedded sets that are not there yet, indexes all, and refuses what runs could not use.
 
     Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
     """
     from suite.data.synthetic import synthesize
 
-    opened = {}
     for name in _datasets(plan):
         runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
-            with console.status(f"{name}: drawing and encoding its videos") if console.is_terminal else _quiet():
-                synthesize(name, data, processes=machine_cores())
-        dataset = opened[name] = open_dataset(name, data)
+            with console.status(f"{name}: drawing and encoding its videos") if console.is_terminal else nullcontext():
+                synthesize(name, data, processes=cores())
+        dataset = open_dataset(name, data)
         manifests = {split: dataset.split(split) for split in ("train", "val")}
         if len(dataset.classes) != about.num_classes:
             raise BadInput(f"{name} has {len(dataset.classes)} classes here, not {about.num_classes}.")
@@ -84,7 +83,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
         counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.notes:
-            console.print(f"  note: {note}", markup=False)
+            console.print(f"  note: {note}")
         hashes = {split: m.sha256 for split, m in manifests.items()}
         stale = [run for run in runs if (r := run.folder.result()) is not None and r.get("manifests") != hashes]
         if stale:
@@ -92,20 +91,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, Dataset]
                 f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
             )
-    return opened
-
-
-def machine_cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _datasets(plan: Plan) -> list[str]:
     return list(dict.fromkeys(run.spec.dataset for run in plan.runs))
-
-
-@contextlib.contextmanager
-def _quiet():
-    yield
 
 
 def write_report(plan: Plan) -> list[Path]:

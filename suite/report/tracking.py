@@ -65,17 +65,6 @@ class Tracker:
         self._experiment_id = ""
         self._lock = threading.Lock()
 
-    def warm(self) -> threading.Thread:
-        """Connects in the background, while the first runs train; an error shows at the first use instead."""
-
-        def connect() -> None:
-            with contextlib.suppress(TrackingError), self._guarded("connect"):
-                pass
-
-        thread = threading.Thread(target=connect, name="mlflow", daemon=True)
-        thread.start()
-        return thread
-
     def log_finished(
         self, row: dict[str, Any], params: dict[str, Any], history: list[dict[str, Any]], artifacts: list[Path]
     ) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from suite.sweep import worker
 from suite.sweep.plan import Plan, PlannedRun
-from suite.training.control import usable_device
+from suite.training.control import cores, usable_device
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,8 @@ class Machine:
     def of(cls, slots: int | None = None, device: str | None = None, workers: int | None = None) -> Machine:
         """As slots the GPUs, else up to eight cores.  Raises BadInput where the device is not there."""
         device = usable_device(device)
-        cores = len(os.sched_getaffinity(0))
-        slots = slots or (_gpus() if device == "cuda" else max(1, min(cores, 8)))
-        threads = max(1, cores // slots)
+        slots = slots or (_gpus() if device == "cuda" else min(cores(), 8))
+        threads = max(1, cores() // slots)
         if workers is None:
             workers = min(12, threads) if device == "cuda" else 0
         return cls(slots, device, threads, workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,11 @@ def usable_device(device: str | None) -> str:
     if device == "cuda" and not torch.cuda.device_count():
         raise BadInput("There is no GPU that PyTorch can use on this machine; --device cpu does without.")
     return device or ("cuda" if torch.cuda.device_count() else "cpu")
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_determinism(device: str) -> None:
