@@ -123,7 +123,8 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         )
     if not root.is_dir():
         raise BadInput(
-            f"The folder of data sets '{root}' does not exist; name an existing one with DATA= or SUITE_DATA."
+            f"{about.title} was looked for in the folder '{root}', which does not exist; get its official files from "
+            f"their publisher and name the folder they are in with DATA= or SUITE_DATA."
         )
     if about.reader == "calibrated":
         return _open_calibrated(about, root)
