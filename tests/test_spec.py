@@ -12,7 +12,7 @@ from suite.spec import BadInput, RunSpec, load_protocol, parse_model
 from suite.sweep.plan import Selection, make_plan
 
 ROOT = Path(__file__).parent.parent
-ORDER = ("spec", "data", "models", "store", "training", "sweep", "analysis", "report", "__main__")
+ORDER = ("spec", "data", "models", "store", "training", "sweep", "analysis", "report", "commands", "__main__")
 
 
 def write_grid(folder, text):

@@ -1,0 +1,136 @@
+"""sweep, plan, status, report: a grid from its file to its page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from suite.commands.options import (
+    RESULTS,
+    Data,
+    Frames,
+    Json,
+    Only,
+    Results,
+    Set,
+    Shard,
+    app,
+    data_root,
+    planned,
+    print_json,
+    say,
+    selection,
+)
+from suite.spec import BadInput
+
+
+@app.command()
+def sweep(
+    grid: str,
+    data: Data = None,
+    results: Results = RESULTS,
+    only: Only = None,
+    frames: Frames = None,
+    changes: Set = None,
+    shard: Shard = None,
+    executor: Annotated[str, typer.Option(help="Where runs are placed: local.")] = "local",
+    slots: Annotated[int | None, typer.Option(min=1, help="Runs at a time (default: GPUs, else cores).")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda (default: cuda where there is one).")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that load data, for each run.")] = None,
+    retries: Annotated[int, typer.Option(min=0, help="Tries after a crash.")] = 1,
+    checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.")] = 60.0,
+    checkpoint_steps: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints, instead.")] = None,
+    tracking: Annotated[bool, typer.Option(help="Log to MLflow.")] = True,
+) -> None:
+    """Run what is missing of a grid, then write its tables and figures."""
+    from suite.report.sweep import run_sweep
+    from suite.sweep.local import Machine
+    from suite.sweep.plan import Selection, make_plan
+
+    if executor != "local":
+        raise BadInput(f"Executor '{executor}' is not in this version; known: local.")
+    plan = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results, costs=False)
+    machine = Machine.of(slots, device, workers)
+    options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
+    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options))
+
+
+@app.command()
+def plan(
+    grid: str,
+    results: Results = RESULTS,
+    only: Only = None,
+    frames: Frames = None,
+    changes: Set = None,
+    shard: Shard = None,
+    as_json: Json = False,
+) -> None:
+    """The runs of a grid, their chains and costs; runs nothing."""
+    from suite.report.listing import print_plan
+    from suite.sweep.plan import Selection, make_plan, remember, totals
+
+    made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
+    remember(made)
+    if not as_json:
+        print_plan(made)
+        return
+    runs = [
+        {
+            "id": run.id,
+            "name": run.spec.model,
+            "dataset": run.spec.dataset,
+            "frames": run.spec.frames,
+            "seed": run.spec.seed,
+            "parent": run.spec.parent,
+            "gmacs": run.gmacs,
+            "params": run.params,
+            "gib": run.gib,
+            "device_hours": run.device_hours(),
+            "state": run.state(),
+        }
+        for run in made.runs
+    ]
+    print_json({"runs": runs, "totals": totals(made)})
+
+
+@app.command()
+def status(
+    grid: str,
+    results: Results = RESULTS,
+    only: Only = None,
+    frames: Frames = None,
+    changes: Set = None,
+    shard: Shard = None,
+    as_json: Json = False,
+) -> None:
+    """How far a grid is."""
+    from suite.report.listing import print_status
+    from suite.sweep.rows import status as statuses
+    from suite.sweep.rows import troubles
+
+    made = planned(grid, results, selection(only, frames, changes, shard), costs=False)
+    found = statuses(made)
+    for trouble in troubles(made):
+        say(f"warning: {trouble}")
+    print_json(found) if as_json else print_status(grid, found)
+
+
+@app.command()
+def report(
+    grid: str,
+    results: Results = RESULTS,
+    only: Only = None,
+    frames: Frames = None,
+    changes: Set = None,
+    shard: Shard = None,
+    as_json: Json = False,
+) -> None:
+    """Tables, figures and page of a grid, from what is there."""
+    from suite.report.sweep import write_report
+
+    files = write_report(planned(grid, results, selection(only, frames, changes, shard)))
+    if as_json:
+        print_json({"files": [str(file) for file in files]})
+    else:
+        print("\n".join(str(file) for file in files))
