@@ -10,7 +10,8 @@ import sys
 
 import typer
 
-from suite.commands import benchmarks, datasets, networks, record, sweeping  # noqa: F401  (each registers its own)
+# each registers its own commands
+from suite.commands import benchmarks, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
 from suite.commands.options import app, say
 from suite.spec import BadInput
 

@@ -121,7 +121,7 @@ class Evaluation(Strict):
     video_clips: int = Field(0, ge=0)  # video level beside it: that many clips; 0: not computed
     video_crops: Literal[1, 3] = 1
     fusion: Literal["logits", "softmax"] = "logits"
-    every_epochs: int = Field(0, ge=0)  # diagnostic curve; 0: only after the last epoch
+    every_epochs: int = Field(0, ge=0)  # curve, on dev where videos are held out; 0: only after the last epoch
     batch: int = Field(16, ge=1)
 
 
@@ -151,12 +151,26 @@ class Protocol(Strict):
     augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()
     allow_missing: int = Field(0, ge=0)  # videos that may be missing or undecodable
+    dev: float = Field(0.0, ge=0, lt=1)  # share of the training videos held out of training; the curve is then on them
+    selection: Literal["last", "best"] = "last"  # whose weights are tested and kept: best is by top-1 on dev
+    tuning: int | None = Field(None, ge=0)  # configurations tried for one model alone before this one; None: unknown
     chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
 
     @model_validator(mode="after")
     def _batches(self) -> Protocol:
         if self.batch % self.per_step:
             raise ValueError(f"batch {self.batch} is not a multiple of step_batch {self.per_step}")
+        return self
+
+    @model_validator(mode="after")
+    def _choices(self) -> Protocol:
+        if self.selection == "best" and not (self.dev and self.evaluation.every_epochs):
+            raise ValueError(
+                "selection best chooses on videos held out of training: it needs dev above 0 and "
+                "evaluation.every_epochs above 0"
+            )
+        if "dev" in self.chained:  # what one stage holds out, another would have trained on
+            raise ValueError("dev is the same in all stages of a chain; it cannot stand in chained")
         return self
 
     @property
@@ -214,8 +228,23 @@ class Axes(Strict):
     seed: tuple[int, ...] = (0,)
 
 
+TABLES = (
+    "accuracy",
+    "contribution",
+    "cost",
+    "pareto",
+    "equal_cost",
+    "effects",
+    "frames",
+)  # one without a row is left out
+
+
 class Grid(Strict):
-    """An experiment file: model x backbone x pooling x seed x data, each a chain over frames."""
+    """An experiment file: model x backbone x pooling x seed x data, each a chain over frames.
+
+    controls, epoch_matched: the model of a chain's first stage goes on at its own number of frames through the
+    protocols of the later stages, so that frames and epochs seen come apart.
+    """
 
     name: str
     title: str = ""
@@ -224,8 +253,9 @@ class Grid(Strict):
     axes: Axes = Axes()
     models: tuple[str, ...] = ()
     chain: Chain
+    controls: tuple[Literal["epoch_matched"], ...] = ()
     set: dict[str, Any] = Field(default_factory=dict)  # protocol keys that this grid changes
-    tables: tuple[Literal["accuracy", "contribution", "cost"], ...] = ("accuracy", "contribution", "cost")
+    tables: tuple[Literal[TABLES], ...] = TABLES
     reference: str | None = None  # published rows to print beside ours
 
     def model_names(self) -> list[str]:
@@ -253,9 +283,9 @@ def checked(kind: type[BaseModel], data: Any, where: str) -> Any:
             raise unknown(f"key in {where}", place, model.model_fields) from None
         if first["type"] == "missing":
             raise BadInput(f"{where} lacks the key '{place}'.") from None
-        detail = first["msg"].removeprefix("Value error, ")
+        detail, value = first["msg"].removeprefix("Value error, "), _short(first["input"])
         raise BadInput(
-            f"In {where}{f', key {place!r}' if place else ''}: {detail} (it is {_short(first['input'])})."
+            f"In {where}{f', key {place!r}' if place else ''}: {detail}{f' (it is {value})' if place else ''}."
         ) from None
 
 
@@ -319,6 +349,7 @@ class RunSpec:
     seed: int
     protocol: Protocol
     parent: str | None = None  # run id
+    control: str = ""  # "epoch_matched": goes on at its parent's frames, beside the chain
 
     def resolved(self) -> dict[str, Any]:
         """The full configuration as plain data; its hash is the run's identity."""
@@ -328,6 +359,7 @@ class RunSpec:
             "frames": self.frames,
             "seed": self.seed,
             "parent": self.parent,
+            **({"control": self.control} if self.control else {}),
             "protocol": self.protocol.model_dump(mode="json", exclude={"chained", "source"}),
         }
 
@@ -341,4 +373,5 @@ class RunSpec:
     @classmethod
     def from_resolved(cls, data: dict[str, Any]) -> RunSpec:
         protocol = checked(Protocol, data["protocol"], "a run's spec")
-        return cls(data["model"], data["dataset"], data["frames"], data["seed"], protocol, data["parent"])
+        fields = (data[key] for key in ("model", "dataset", "frames", "seed"))
+        return cls(*fields, protocol, data["parent"], data.get("control", ""))

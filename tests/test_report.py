@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from suite.analysis.evidence import gather
 from suite.analysis.references import published_rows
-from suite.analysis.statistics import wilson
+from suite.analysis.statistics import newcombe, wilson
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_html, to_latex, to_markdown
 from suite.report.page import write_page
 from suite.report.plots import write_figures
 from suite.report.tables import accuracy_table, contribution_table, cost_table, write_tables
+from suite.report.tradeoff_plots import write_pareto
 from suite.spec import BadInput
 
 FACTS = {"n": 240, "chance": 12.5, "ceiling_blind": 50.0, "ceiling_ordered": 98.5}
@@ -48,17 +51,45 @@ def csv_of(table):
     return list(csv.DictReader(io.StringIO(to_csv(table))))
 
 
-def test_bold_is_every_value_whose_interval_overlaps_the_best_ones(rows):
+def test_bold_is_every_value_that_the_best_is_not_shown_to_beat(rows):
     text = to_markdown(accuracy_table(rows))
-    floor = wilson(80.0, 240)[0]
-    for module, top1 in (("tsn", 48.0), ("tam", 75.0), ("s3d", 71.0), ("i3d", 80.0)):
-        assert ("**" in lines_of(text, f"{module}-")[0]) == (wilson(top1, 240)[1] >= floor), module
-    assert "**" in lines_of(text, "s3d-")[0], "71 of 240 videos is not told from 80"
-    assert "**" not in lines_of(text, "tsn-")[0]
+    assert ["**" in lines_of(text, f"{m}-")[0] for m in ("tsn", "tam", "s3d", "i3d")] == [False, True, False, True]
+    assert newcombe(80.0, 240, 75.0, 240)[0] < 0 < newcombe(80.0, 240, 71.0, 240)[0]
 
 
 def test_nothing_is_bold_where_the_number_of_videos_is_unknown(published):
-    assert "**" not in to_markdown(accuracy_table(published))
+    unknown = published.assign(n=float("nan"))
+    assert "**" not in to_markdown(accuracy_table(unknown))
+
+
+def test_confounded_cells_carry_letters_and_a_strict_table_withholds_them(published):
+    evidence = gather(published)
+    table = accuracy_table(published, evidence=evidence)
+    cells = {row[1]: row for part in table.parts if part.title == "mini_kinetics" for row in part.rows}
+    marked = [cell for row in cells.values() for cell in row if isinstance(cell, Estimate) and cell.mark]
+    assert marked
+    assert "effective batch" in table.note
+    for text in (to_markdown(table), to_latex(table), to_html(table)):
+        assert "epochs seen along the chain" in text
+    strict = accuracy_table(published, evidence=gather(published, strict=True))
+    values = [cell for part in strict.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
+    assert all(math.isnan(cell.value) == bool(cell.mark) for cell in values)
+    assert "withheld" in to_markdown(strict)
+
+
+def test_contributions_count_the_cells_that_are_confounded(published):
+    table = contribution_table(published, evidence=gather(published))
+    rows = csv_of(table)
+    by = {(row["dataset"], row["module"]): row for row in rows}
+    assert by["mini_ssv2", "i3d"]["n_psi_ta"] == "12"
+    assert int(by["mini_ssv2", "i3d"]["confounded_psi_ta"]) > 0
+    strict = csv_of(contribution_table(published, evidence=gather(published, strict=True)))
+    kept = {(row["dataset"], row["module"]): row for row in strict}["mini_ssv2", "i3d"]
+    assert int(kept["n_psi_ta"]) == 12 - int(by["mini_ssv2", "i3d"]["confounded_psi_ta"])
+    for row in rows:
+        for key in ("phi", "psi_ta", "psi_ta_tp"):
+            if row[key]:
+                assert float(row[f"{key}_low"]) <= float(row[key]) <= float(row[f"{key}_high"])
 
 
 def test_chance_and_ceilings_stand_with_the_data_set_in_every_format(rows):
@@ -151,12 +182,14 @@ def test_html_escapes_names():
 
 def test_writing_twice_gives_the_same_bytes_whatever_the_order_of_the_rows(tmp_path, rows):
     rows = pd.concat([rows, pd.DataFrame([run("i3d", 70.0, pooling="tp"), run("i3d", 85.0, frames=16)])])
-    once = write_tables(rows, tmp_path / "a") + write_figures(rows, tmp_path / "a")
+    once = write_tables(rows, tmp_path / "a") + write_figures(rows, tmp_path / "a") + write_pareto(rows, tmp_path / "a")
     once.append(write_page("Demo", rows, tmp_path / "a"))
     rows = rows.sample(frac=1, random_state=1)
-    twice = write_tables(rows, tmp_path / "b") + write_figures(rows, tmp_path / "b")
+    twice = (
+        write_tables(rows, tmp_path / "b") + write_figures(rows, tmp_path / "b") + write_pareto(rows, tmp_path / "b")
+    )
     twice.append(write_page("Demo", rows, tmp_path / "b"))
-    assert len(once) == 9 + 6 + 1
+    assert len(once) == 3 * 6 + 2 * 4 + 1
     for one, other in zip(once, twice, strict=True):
         assert one.relative_to(tmp_path / "a") == other.relative_to(tmp_path / "b")
         assert one.read_bytes() == other.read_bytes(), one.name

@@ -10,6 +10,10 @@ from suite.analysis.rows import finished
 if TYPE_CHECKING:
     import pandas as pd
 
+CELLS = (
+    *("id", "baseline_id", "dataset", "module", "label", "backbone", "pooling", "pooled", "frames", "seed"),
+    *("top1", "baseline", "phi", "psi", "source"),
+)
 COLUMNS = ["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n_phi", "n_psi_ta", "n_psi_ta_tp", "source"]
 
 
@@ -36,24 +40,27 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
 
     The baseline is the plain TSN (no temporal pooling, no extra block, no option) of the same data set, backbone,
     frames, seed and source.  Where it is missing, `baseline`, phi and psi are NaN: no other seed or backbone stands in.
-    One row per run: dataset, module (with its extra blocks and options), backbone, pooling, frames, seed, top1,
+    Control arms are no cells.
+    One row per run: id, baseline_id, dataset, module (with its extra blocks and options), label (with the kind of
+    pooling where that is not the published one), backbone, pooling, pooled ("none" or "pooled"), frames, seed, top1,
     baseline (percent), phi, psi (fractions), source.  Raises BadInput when two runs differ in their protocol alone.
     """
     done = finished(rows)
+    done = done[done["control"] == ""]
     key = ["source", "dataset", "body", "frames", "seed"]
     is_baseline = (done["architecture"] == "tsn") & (done["pooling"] == "none")
-    baselines = done.loc[is_baseline, [*key, "top1"]].rename(columns={"top1": "baseline"})
+    baselines = done.loc[is_baseline, [*key, "top1", "id"]].rename(columns={"top1": "baseline", "id": "baseline_id"})
     out = done[~is_baseline].merge(baselines, on=key, how="left", validate="many_to_one")
     pairs = list(zip(out["top1"], out["baseline"], strict=True))
     out = out.assign(
         module=out["architecture"],
+        label=[m + " tp=max" * (p == "tp=max") for m, p in zip(out["architecture"], out["pooling"], strict=True)],
         backbone=out["body"],
+        pooled=["none" if p == "none" else "pooled" for p in out["pooling"]],
         phi=[spatial_contribution(*pair) for pair in pairs],
         psi=[temporal_improvement(*pair) for pair in pairs],
     ).astype({"frames": int, "phi": float, "psi": float})
-    return out[
-        ["dataset", "module", "backbone", "pooling", "frames", "seed", "top1", "baseline", "phi", "psi", "source"]
-    ]
+    return out[list(CELLS)]
 
 
 def contribution(rows: pd.DataFrame) -> pd.DataFrame:
@@ -66,9 +73,8 @@ def contribution(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     of_all = cells(rows)
-    label = [m + " tp=max" * (p == "tp=max") for m, p in zip(of_all["module"], of_all["pooling"], strict=True)]
     table = []
-    for (source, dataset, module), group in of_all.groupby(["source", "dataset", label], sort=False):
+    for (source, dataset, module), group in of_all.groupby(["source", "dataset", "label"], sort=False):
         plain, pooled = group[group["pooling"] == "none"], group[group["pooling"] != "none"]
         means = {"phi": plain["phi"], "psi_ta": plain["psi"], "psi_ta_tp": pooled["psi"]}
         counts = {f"n_{name}": int(values.count()) for name, values in means.items()}

@@ -10,13 +10,14 @@ from suite.spec import BadInput, Part, parse_model
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "source")
+TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "control", "source")
 NUMBERS = (
-    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen"),
+    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen"),
     *("top1", "top5", "top1_video", "pair_top1", "best_top1"),  # percent
     *("chance", "ceiling_blind", "ceiling_ordered"),  # percent, of the data set
 )
-CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "frames"]  # what seeds are averaged within
+# what seeds are averaged within
+CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "control", "frames"]
 
 MODULE_ORDER = ("tsn", "tsm", "tam", "conv", "s3d", "i3d")
 POOLING_ORDER = ("none", "tp", "tp=max")
@@ -79,7 +80,7 @@ def _place(row: dict) -> tuple:
     numbers = [-1.0 if math.isnan(row[c]) else row[c] for c in ("frames", "seed")]
     return (
         *(row["dataset"], row["body"] == "", row["body"], rank(MODULE_ORDER, row["module"]), row["architecture"]),
-        *(rank(POOLING_ORDER, row["pooling"]), row["name"], *numbers, row["source"], row["id"]),
+        *(rank(POOLING_ORDER, row["pooling"]), row["name"], row["control"], *numbers, row["source"], row["id"]),
     )
 
 
@@ -103,14 +104,15 @@ def finished(rows: pd.DataFrame) -> pd.DataFrame:
 def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per model, data set and frames: the finished runs averaged over seeds.
 
-    Adds `seeds` (how many) and `top1_sd` (sample standard deviation in percent; NaN for one seed).  `n` stays the
-    number of videos of one evaluation: more seeds do not make the set of videos larger.
+    Adds `ids` (a list), `seeds` (how many) and `top1_sd` (sample standard deviation in percent; NaN for one seed).
+    `n` stays the number of videos of one evaluation: more seeds do not make the set of videos larger.
     """
     done = finished(rows)
     groups = done.groupby(CELL, sort=False, dropna=False)
     out = groups.agg(
         **{c: (c, "first") for c in ("module", "backbone")},
         **{c: (c, "min" if c == "n" else "mean") for c in NUMBERS if c not in ("frames", "seed")},
+        ids=("id", list),
         seeds=("top1", "size"),
         top1_sd=("top1", "std"),
     ).reset_index()

@@ -1,8 +1,18 @@
-"""How far an accuracy would move with other videos of the same kind."""
+"""What videos of the same kind would have given: one accuracy, two on the same videos, the tied best of many.
+
+Accuracies and differences are in percent and percentage points; intervals are of 95 %.  All of it speaks of the videos
+drawn, not of seeds (`suite.analysis.intervals` does both).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from suite.spec import BadInput
 
 Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
@@ -20,3 +30,171 @@ def wilson(percent: float, n: float) -> tuple[float, float]:
     centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
     return max(0.0, 100 * (centre - half)), min(100.0, 100 * (centre + half))
+
+
+def newcombe(a: float, n_a: float, b: float, n_b: float) -> tuple[float, float]:
+    """95 % interval of the difference a - b of two accuracies on different videos, in percentage points.
+
+    `a`, `b` in percent, `n_a`, `n_b` videos; (nan, nan) where one is unknown.  Too wide for models tested on the same
+    videos: take `paired`.  Source: Newcombe 1998, Statistics in Medicine 17:873, method 10 (hybrid score).
+    """
+    low_a, high_a = wilson(a, n_a)
+    low_b, high_b = wilson(b, n_b)
+    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Exact two-sided p-value of McNemar's test: `only_a` videos only a has right, `only_b` only b; 1 without any.
+
+    Source: McNemar 1947; the binomial test of only_a among only_a + only_b at one half.
+    """
+    return float(_exact(np.asarray(only_a), np.asarray(only_b)))
+
+
+def _exact(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
+    from scipy.special import bdtr
+
+    return np.minimum(1.0, 2 * bdtr(np.minimum(only_a, only_b).astype(float), only_a + only_b, 0.5))
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values (M,) of M tests; NaN stays NaN and does not count as a test.
+
+    Source: Holm 1979.
+    """
+    p = np.array(p_values, dtype=float)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN sorts last
+    p[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return p
+
+
+def minimal_detectable_difference(n: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The difference in percentage points that McNemar's test finds with probability `power`.
+
+    `n` videos on which both models are tested, `discordant` the share (0..1) of videos that exactly one of them has
+    right.  NaN where even a difference as large as that share would escape, or a number is unknown.
+    Source: Connor 1987, Biometrics 43:207: n d = z(1 - alpha/2) sqrt(n s) + z(power) sqrt(n (s - d^2)) for share s and
+    difference d, solved for d; one video more on the right is the continuity correction, as the test is the exact one.
+    """
+    if math.isnan(n) or math.isnan(discordant) or n < 1:
+        return math.nan
+    if not (0 <= discordant <= 1 and 0 < power < 1 and 0 < alpha < 1):
+        raise BadInput("The share of discordant videos, the power and alpha are fractions between 0 and 1.")
+    from scipy.special import ndtri
+
+    reach, z = 1 + ndtri(1 - alpha / 2) * math.sqrt(n * discordant), ndtri(power)
+    # (n d - reach)^2 = z^2 n (s - d^2), a quadratic in d of which the larger root has n d > reach
+    room = reach**2 - (1 + z**2 / n) * (reach**2 - z**2 * n * discordant)
+    found = (reach + math.copysign(math.sqrt(room), z)) / (n + z**2) if room >= 0 else math.inf
+    return float(100 * found) if found <= discordant else math.nan
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models on the same videos; differences a - b in percentage points."""
+
+    n: int
+    difference: float
+    low: float  # 95 % paired bootstrap over videos
+    high: float
+    p_mcnemar: float  # exact, two-sided
+    only_a: int  # videos that only a has right
+    only_b: int
+    detectable: float  # with this n and this share of discordant videos, at 80 % power; NaN: none
+
+
+def paired(correct_a: np.ndarray, correct_b: np.ndarray, draws: int = 10_000, seed: int = 0) -> Paired:
+    """Compares two models by which of the same videos, bool (N,), each has right; videos in the same order.
+
+    The interval is the percentile interval of the paired bootstrap over videos: a resample is a multinomial draw of how
+    many videos only a, only b, or both or neither have right.  Raises BadInput when the shapes differ.
+    """
+    n, only_a, only_b = _outcomes(correct_a, correct_b)
+    shares = np.array([only_a, only_b, n - only_a - only_b]) / n
+    counts = np.random.default_rng(seed).multinomial(n, shares, size=draws)
+    low, high = np.quantile(counts[:, 0] - counts[:, 1], (0.025, 0.975)) * 100 / n
+    return Paired(
+        n=n,
+        difference=100 * (only_a - only_b) / n,
+        low=float(low),
+        high=float(high),
+        p_mcnemar=mcnemar(only_a, only_b),
+        only_a=only_a,
+        only_b=only_b,
+        detectable=minimal_detectable_difference(n, (only_a + only_b) / n),
+    )
+
+
+def _outcomes(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int]:
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    if a.ndim != 1 or a.shape != b.shape or not len(a):
+        raise BadInput(f"Two models are compared on the same videos, not on {a.shape} and {b.shape} outcomes.")
+    return len(a), int((a & ~b).sum()), int((b & ~a).sum())
+
+
+def equivalence(correct_a: np.ndarray, correct_b: np.ndarray, margin: float) -> float:
+    """p-value of the claim that two models differ by less than `margin` percentage points on the same videos.
+
+    `correct_*` bool (N,), margin > 0.  Two one-sided tests (Schuirmann 1987) with Tango's score statistic for paired
+    proportions (Tango 1998, Statistics in Medicine 17:891): unlike a t test of the differences, its variance is that at
+    the margin, so that few or no discordant videos do not count as certainty.
+    """
+    if not margin > 0:
+        raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")
+    if margin >= 100:
+        return 0.0
+    from scipy.special import ndtr
+
+    n, only_a, only_b = _outcomes(correct_a, correct_b)
+    above = _tango(only_a, only_b, n, -margin / 100)  # large when a is not worse by the margin
+    below = _tango(only_b, only_a, n, -margin / 100)
+    return float(ndtr(-min(above, below)))
+
+
+def _tango(only_a: int, only_b: int, n: int, delta: float) -> float:
+    """Score statistic of "a - b = delta" (a fraction), with the discordant share that is likeliest under it."""
+    b = -only_a - only_b + (2 * n - only_a + only_b) * delta
+    share_b = (math.sqrt(max(0.0, b**2 + 8 * n * only_b * delta * (1 - delta))) - b) / (4 * n)
+    return (only_a - only_b - n * delta) / math.sqrt(n * (2 * share_b + delta * (1 - delta)))
+
+
+def tied_set(correct: np.ndarray, alpha: float = 0.05) -> np.ndarray:
+    """Which of R runs on the same videos, bool (R, N), exact McNemar tests do not separate from the best: (R,) bool.
+
+    Holm over the R - 1 tests; the best (the first of equals) is in.  That the best was chosen on the same videos is not
+    corrected for: the set is rather too small than too large.
+    """
+    correct = np.asarray(correct, dtype=bool)
+    if not len(correct):
+        return np.zeros(0, dtype=bool)
+    hits = correct.sum(axis=1)
+    best = int(hits.argmax())
+    both = (correct & correct[best]).sum(axis=1)
+    return _not_separated(_exact(hits[best] - both, hits - both), best, alpha)
+
+
+def tied_set_unpaired(top1: Sequence[float], n: Sequence[float], alpha: float = 0.05) -> np.ndarray:
+    """The same from accuracies alone: top1 (R,) in percent on n (R,) videos each, by the pooled score test.
+
+    On shared videos it is conservative: it ties more runs than `tied_set`.  A run without accuracy is not in the set;
+    when a run with one lacks its n, nothing can be tested and nobody is.
+    """
+    from scipy.special import ndtr
+
+    top1, n = np.array(top1, dtype=float), np.array(n, dtype=float)
+    known = ~np.isnan(top1)
+    if not known.any() or np.isnan(n[known]).any():
+        return np.zeros(len(top1), dtype=bool)
+    best = int(np.nanargmax(top1))
+    pooled = (top1 * n + top1[best] * n[best]) / (n + n[best])
+    error = np.sqrt(pooled * (100 - pooled) * (1 / n + 1 / n[best]))
+    gap = top1[best] - top1
+    z = np.divide(gap, error, out=np.zeros_like(gap), where=error > 0)
+    return _not_separated(np.where(known, 2 * ndtr(-z), np.nan), best, alpha)
+
+
+def _not_separated(p_values: np.ndarray, best: int, alpha: float) -> np.ndarray:
+    p_values[best] = np.nan  # no test against itself
+    tied = holm(p_values) > alpha
+    tied[best] = True
+    return tied

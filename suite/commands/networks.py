@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import Json, app, data_root, print_json
+from suite.commands.options import RESULTS, Json, Results, app, data_root, numbers, print_json
+from suite.spec import BadInput
 
 probe_app = typer.Typer(no_args_is_help=True, help="Laws that networks obey.")
 app.add_typer(probe_app, name="probe")
@@ -57,51 +58,71 @@ def cost(
 
 @app.command("eval")
 def evaluate(
-    name: str,
-    weights: Annotated[str, typer.Option(help="imagenet, ibm:PATH or PATH of the suite's own.")],
-    dataset: Annotated[str, typer.Option("--data", help="Name of the data set.")],
+    name: Annotated[str, typer.Argument(help="A model name, or a run: its id or its folder.")],
+    weights: Annotated[str | None, typer.Option(help="imagenet, ibm:PATH or PATH of the suite's own.")] = None,
+    dataset: Annotated[str | None, typer.Option("--data", help="Name of the data set.")] = None,
     root: Annotated[
         Path | None, typer.Option(help="Folder of the data sets (default: $SUITE_DATA, else ./data).")
     ] = None,
-    split: str = "val",
-    frames: int = 8,
-    size: Annotated[int, typer.Option(min=16)] = 224,
-    clips: int = 1,
-    crops: int = 1,
-    rule: Annotated[str, typer.Option(help="uniform or dense.")] = "uniform",
-    stride: int = 1,
-    fusion: Annotated[str, typer.Option(help="Over views: logits or softmax.")] = "logits",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
-    batch: int = 8,
+    split: Annotated[str | None, typer.Option(help="Default: val.")] = None,
+    frames: Annotated[str | None, typer.Option(help="Default: 8, or a run's own; of a run several, e.g. 8,16.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Pixels; default: 224, or a run's own.")] = None,
+    clips: Annotated[int | None, typer.Option(help="Default: 1, or a run's own; so all that follow.")] = None,
+    crops: Annotated[int | None, typer.Option(help="1 or 3.")] = None,
+    rule: Annotated[str | None, typer.Option(help="uniform (default) or dense.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Of dense clips, in frames; default: 1.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="Over views: logits (default) or softmax.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 (default) or bf16.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Videos at once; default: 8.")] = None,
     device: str | None = None,
     workers: Annotated[int, typer.Option(min=0)] = 0,
     unlabelled: Annotated[bool, typer.Option(help="Write a submission for a split without labels.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("results/eval"),
-    allow_missing: int = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written (default: results/eval, or eval/ of the run).")
+    ] = None,
+    results: Results = RESULTS,
+    allow_missing: int | None = None,
     as_json: Json = False,
 ) -> None:
-    """Test any model with any loadable checkpoint; writes logits a view and a video."""
-    from suite.training.released import evaluate_checkpoint
+    """Test any model with any loadable checkpoint, or a finished run; writes logits a view and a video.
 
+    Of a run, all that is not given is as it was, and each frame count goes to <folder>/f<frames>.
+    """
+    from suite.store.find import find_run
+    from suite.training.released import evaluate_checkpoint
+    from suite.training.retest import evaluate_run
+
+    views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
+    machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
+    counts = numbers(frames, "--frames", ",")
+    if run := find_run(name, results):
+        if weights is not None:
+            raise BadInput(f"{name} is a run and brings its weights; --weights is for a model name.")
+        changes = {**views, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
+        tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
+        if as_json:
+            print_json({"run": run.id, "model": tests[0]["model"], "evaluations": tests})
+        for test in () if as_json else tests:
+            top1 = f"top-1 {test['top1']:.1f} %" if "top1" in test else "no labels"
+            there = " (was there)" if test["skipped"] else ""
+            print(f"{test['test_frames']} frames: {top1} of {test['n']} videos, in {test['folder']}{there}")
+        return
+    if weights is None or dataset is None:
+        raise BadInput(f"'{name}' is no run in {results}/*/runs, and a model is tested with --weights and on --data.")
+    if len(counts) > 1:
+        raise BadInput("Several frame counts at once are for runs; test a model name at one.")
+    defaults = {"clips": 1, "crops": 1, "fusion": "logits", "precision": "fp32", "batch": 8, "size": 224}
     found = evaluate_checkpoint(
         name=name,
         source=weights,
         dataset=dataset,
-        root=data_root(root),
-        split=split,
-        frames=frames,
-        size=size,
-        clips=clips,
-        crops=crops,
-        sampling={"rule": rule, "stride": stride},
-        fusion=fusion,
-        precision=precision,
-        batch=batch,
-        device=device,
-        workers=workers,
-        unlabelled=unlabelled,
-        out=out,
-        allow_missing=allow_missing,
+        split=split or "val",
+        frames=counts[0] if counts else 8,
+        sampling={"rule": rule or "uniform", "stride": 1 if stride is None else stride},
+        out=out or Path("results/eval"),
+        allow_missing=allow_missing or 0,
+        **machine,
+        **{key: defaults[key] if value is None else value for key, value in views.items()},
     )
     if as_json:
         print_json(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -83,6 +84,7 @@ def plan(
             "frames": run.spec.frames,
             "seed": run.spec.seed,
             "parent": run.spec.parent,
+            "control": run.control,
             "gmacs": run.gmacs,
             "params": run.params,
             "gib": run.gib,
@@ -118,7 +120,7 @@ def status(
 
 @app.command()
 def report(
-    grid: str,
+    grid: Annotated[str, typer.Argument(help="A grid, or an archive that `suite export` made.")],
     results: Results = RESULTS,
     only: Only = None,
     frames: Frames = None,
@@ -126,11 +128,18 @@ def report(
     shard: Shard = None,
     as_json: Json = False,
 ) -> None:
-    """Tables, figures and page of a grid, from what is there."""
+    """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
+    from suite.report.export import report_archive
     from suite.report.sweep import write_report
+    from suite.store.archive import is_archive
 
-    files = write_report(planned(grid, results, selection(only, frames, changes, shard)))
-    if as_json:
-        print_json({"files": [str(file) for file in files]})
+    chosen = selection(only, frames, changes, shard)
+    if is_archive(grid):
+        if chosen is not None:
+            raise BadInput("An archive is reported whole; --only, --frames, --set and --shard are for grids.")
+        found = report_archive(Path(grid), results)
+        for name in found["differ"]:
+            say(f"note: {name} is not as it was in the archive; another version of the suite made that one.")
     else:
-        print("\n".join(str(file) for file in files))
+        found = {"files": [str(file) for file in write_report(planned(grid, results, chosen))]}
+    print_json(found) if as_json else print("\n".join(found["files"]))

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -116,6 +116,33 @@ def build_manifest(
         path = item.path if folder == "." else f"{folder}/{item.path}"
         videos.append(Video(item.id, path, item.class_name, item.label, frames, fps))
     return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+
+
+def hold_out(manifest: Manifest, share: float) -> tuple[Manifest, Manifest]:
+    """Training videos in two: those that stay, and the split "dev" of about `share` (0 to 1) of each class.
+
+    Which videos depends on their ids and on how many there are of their class, never on a run's seed, so that all runs
+    of a comparison hold out the same.  A class of two or more gives one at least and keeps one at least.
+    Raises BadInput when no class has two.
+    """
+    ids: dict[int | None, list[str]] = {}
+    for video in manifest.videos:
+        ids.setdefault(video.label, []).append(video.id)
+    held: set[str] = set()
+    for of_class in ids.values():
+        count = len(of_class)
+        wanted = min(max(1, int(share * count + 0.5)), count - 1)
+        held.update(sorted(of_class, key=_dev_rank)[:wanted])
+    if not held:
+        raise BadInput(f"No class of split '{manifest.split}' has two videos, so that none can be held out as dev.")
+    stay = tuple(video for video in manifest.videos if video.id not in held)
+    dev = tuple(video for video in manifest.videos if video.id in held)
+    return replace(manifest, videos=stay), replace(manifest, split="dev", videos=dev, missing=(), undecodable=())
+
+
+def _dev_rank(video: str) -> bytes:
+    """A fixed place in an order without meaning; another key would be another split."""
+    return hashlib.sha256(f"video-fair-bench/dev/1:{video}".encode()).digest()
 
 
 def condemn(manifest: Manifest, video: Video) -> None:

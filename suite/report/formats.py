@@ -7,19 +7,23 @@ import html
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval; `spread` is the standard deviation over seeds, NaN for a single one."""
+    """A mean with its 95 % interval; `spread` is the standard deviation over seeds, NaN for a single one.
+
+    `mark` are letters of footnotes; with a mark a value that is NaN is one that was withheld.
+    """
 
     value: float
     low: float = math.nan
     high: float = math.nan
     spread: float = math.nan
     bold: bool = False
+    mark: str = ""
 
 
 Cell = str | int | float | Estimate | None  # None and NaN are printed as an empty cell
@@ -35,16 +39,20 @@ class Column:
     digits: int = 1
     text: bool = False  # left-aligned words; otherwise right-aligned numbers
     csv_only: bool = False
-    interval: bool = False  # CSV: three more columns, key_low, key_high and key_sd
+    interval: bool = False  # CSV: more columns, key_low, key_high, key_sd and key_mark
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that are printed together, such as those of one data set; each row has a cell per column of the table."""
+    """Rows that are printed together, such as those of one data set; each row has a cell per column of the table.
+
+    `sources` says where each row comes from, such as the ids of its runs; LaTeX shows it as a comment above the row.
+    """
 
     title: str
     rows: list[tuple[Cell, ...]]
     note: str = ""
+    sources: list[str] = field(default_factory=list)  # none, or one a row; "" where there is nothing to say
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,13 @@ class Style:
 
     escape: Callable[[str], str]
     bold: Callable[[str], str]
+    raised: Callable[[str], str]
     minus: str
 
 
 def to_markdown(table: Table) -> str:
     """GitHub-flavoured Markdown, one pipe table a part."""
-    style = Style(_escape_markdown, "**{}**".format, "-")
+    style = Style(_escape_markdown, "**{}**".format, "<sup>{}</sup>".format, "-")
     out = [f"## {style.escape(table.title)}", ""]
     for part in table.parts:
         columns, rows = _printed(table, part, style)
@@ -86,17 +95,21 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""One `table` environment a part, for \usepackage{booktabs}; no other package is needed."""
-    style = Style(_escape_latex, r"\textbf{{{}}}".format, "$-$")
-    out = [f"% {table.name}: needs \\usepackage{{booktabs}}"]
+    r"""One `table` environment a part, for \usepackage{booktabs,graphicx}; wider than the line it is scaled to fit."""
+    style = Style(_escape_latex, r"\textbf{{{}}}".format, r"\textsuperscript{{{}}}".format, "$-$")
+    out = [f"% {_comment(table.name)}: needs \\usepackage{{booktabs,graphicx}}"]
     for part in table.parts:
         columns, rows = _printed(table, part, style)
         runs = [(name, len(list(run))) for name, run in groupby(columns, key=lambda c: c.group)]
         title = ": ".join(filter(None, (table.title, part.title)))
         size = r"\footnotesize" if len(columns) < 10 else r"\scriptsize"
         out += [r"\begin{table}[t]", rf"  \centering{size}\setlength{{\tabcolsep}}{{3.5pt}}"]
-        out += [f"  \\caption{{{style.escape(title)}.}}"]
-        out += [f"  \\begin{{tabular}}{{{''.join('l' if c.text else 'r' for c in columns)}}}", r"    \toprule"]
+        # article leaves no room below a caption, being made for captions under tables
+        out += [r"  \setlength{\belowcaptionskip}{4pt}", f"  \\caption{{{style.escape(title)}.}}"]
+        out += [r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+        grouped = groupby(columns, key=lambda c: c.group)
+        aligned = r"@{\hspace{9pt}}".join("".join("l" if c.text else "r" for c in group) for _, group in grouped)
+        out += [f"  \\begin{{tabular}}{{{aligned}}}", r"    \toprule"]
         if any(name for name, _ in runs):
             spans, rules, first = [], "", 1
             for name, n in runs:
@@ -105,8 +118,10 @@ def to_latex(table: Table) -> str:
                 first += n
             out += ["    " + " & ".join(spans) + r" \\", "    " + rules]
         out += ["    " + " & ".join(style.escape(c.head) for c in columns) + r" \\", r"    \midrule"]
-        out += ["    " + " & ".join(row) + r" \\" for row in rows]
-        out += [r"    \bottomrule", r"  \end{tabular}"]
+        for row, source in zip(rows, part.sources or [""] * len(rows), strict=True):
+            out += [f"    % {_comment(source)}"] if source else []  # a line of its own: it cannot swallow a row
+            out += ["    " + " & ".join(row) + r" \\"]
+        out += [r"    \bottomrule", r"  \end{tabular}}"]
         notes = " ".join(filter(None, (part.note, table.note)))
         out += [f"  \\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {style.escape(notes)}}}", r"\end{table}", ""]
     return "\n".join(out)
@@ -126,7 +141,7 @@ def to_csv(table: Table) -> str:
 
 def to_html(table: Table) -> str:
     """A <section>, everything escaped; the page brings the style sheet."""
-    style = Style(html.escape, "<b>{}</b>".format, "−")
+    style = Style(html.escape, "<b>{}</b>".format, "<sup>{}</sup>".format, "−")
     out = [f'<section id="{style.escape(table.name)}">', f"<h2>{style.escape(table.title)}</h2>"]
     for part in table.parts:
         columns, rows = _printed(table, part, style)
@@ -165,8 +180,9 @@ def _cell(cell: Cell, digits: int, style: Style) -> str:
         return str(cell).replace("-", style.minus)
     if isinstance(cell, float):
         return _number(cell, digits, style)
-    text = _number(cell.value, digits, style)
+    text = "withheld" if math.isnan(cell.value) else _number(cell.value, digits, style)
     text = style.bold(text) if cell.bold else text
+    text += style.raised(cell.mark) if cell.mark else ""
     if not math.isnan(cell.spread):
         text += " " + style.escape(f"± {cell.spread:.{digits}f}")
     if not math.isnan(cell.low):
@@ -180,18 +196,22 @@ def _number(value: float, digits: int, style: Style) -> str:
 
 
 def _empty(cell: Cell) -> bool:
+    if isinstance(cell, Estimate) and cell.mark:
+        return False
     value = cell.value if isinstance(cell, Estimate) else cell
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _csv_names(column: Column) -> list[str]:
-    return [column.key, *(f"{column.key}_{x}" for x in ("low", "high", "sd") if column.interval)]
+    return [column.key, *(f"{column.key}_{x}" for x in ("low", "high", "sd", "mark") if column.interval)]
 
 
 def _csv_values(column: Column, cell: Cell) -> list[Cell]:
     if not column.interval:
         return [cell]
-    return [cell.value, cell.low, cell.high, cell.spread] if isinstance(cell, Estimate) else [cell, None, None, None]
+    if not isinstance(cell, Estimate):
+        return [cell, *[None] * 4]
+    return [cell.value, cell.low, cell.high, cell.spread, cell.mark]
 
 
 def _escape_markdown(text: str) -> str:
@@ -205,10 +225,25 @@ _LATEX = {
     "\\": r"\textbackslash{}",
     **{sign: "\\" + sign for sign in "&%$#_{}"},
     **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"},
-    **{"|": r"\textbar{}", "±": r"$\pm$", "–": "--", "−": "$-$", "×": r"$\times$", "Φ": r"$\Phi$", "Ψ": r"$\Psi$"},
+    **{"|": r"\textbar{}", "±": r"$\pm$", "–": "--", "—": "---", "−": "$-$", "×": r"$\times$", "…": r"\ldots{}"},
+    **{"≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "→": r"$\to$", "·": r"$\cdot$"},
+    **{"†": r"$\dagger$", "‡": r"$\ddagger$", "°": r"$^\circ$", "µ": r"$\mu$", "√": r"$\surd$", "∞": r"$\infty$"},
+    **{"²": "$^2$", "³": "$^3$", "‘": "`", "’": "'", "“": "``", "”": "''", "½": "1/2"},
     **{"[": "{[}", "]": "{]}"},  # after \\ a bracket would be read as its optional argument
 }
+_GREEK = {
+    **{"Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"},
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "η": "eta", "θ": "theta"},
+    **{"κ": "kappa", "λ": "lambda", "μ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi"},
+    **{"χ": "chi", "ψ": "psi", "ω": "omega"},
+}
+_LATEX |= {sign: rf"$\{name}$" for sign, name in _GREEK.items()}  # pdflatex stops at a letter that it does not know
 
 
 def _escape_latex(text: str) -> str:
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+
+
+def _comment(text: str) -> str:
+    """One line, whatever was in it."""
+    return " ".join(text.split())

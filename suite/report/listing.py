@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from suite.sweep.plan import TERA_MACS, Plan, totals
+from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, totals
 from suite.sweep.progress import duration
 
 
@@ -42,14 +43,10 @@ def print_plan(plan: Plan) -> None:
     table = _table(
         "model", "data", ">seed", "frames", ">GMACs a clip", ">params (M)", ">GiB a step", ">GPU hours", "state"
     )
-    for first in (run for run in plan.runs if run.parent is None):
-        chain, at = [first], first
-        while at.children:
-            at = at.children[0]
-            chain.append(at)
-        states = Counter(run.state() for run in chain)
+    for chain in _chains(plan):
+        first, states = chain[0], Counter(run.state() for run in chain)
         table.add_row(
-            first.spec.model,
+            first.spec.model + (f" [{first.spec.control}]" if first.spec.control else ""),
             first.spec.dataset,
             str(first.spec.seed),
             " > ".join(str(run.spec.frames) for run in chain),
@@ -67,12 +64,25 @@ def print_plan(plan: Plan) -> None:
     )
 
 
+def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:
+    """The stages of every chain, and its control arm by itself."""
+    for run in plan.runs:
+        before = run.parent
+        if before is not None and before.spec.control == run.spec.control:
+            continue
+        chain = [run]
+        while after := [r for r in chain[-1].children if r.spec.control == run.spec.control]:
+            chain.append(after[0])
+        yield chain
+
+
 def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
     table = _table("model", "data", ">frames", ">seed", "state", ">top-1", "")
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
-        cells = (run["name"], run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
+        name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
+        cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         table.add_row(*cells, run["error"] or "")
     _print(table, f"\n{grid}: {counts}")
 

@@ -8,16 +8,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suite.analysis.evidence import Evidence
 from suite.analysis.rows import datasets, tidy
 from suite.report.formats import Column, Part, Table, to_html
-from suite.report.plots import FIGURES
 from suite.report.tables import describe_dataset, make_tables
+from suite.spec import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
+    "pareto": "Top-1 against the cost of all test views; the steps join the runs that no cheaper run beats.",
     "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
@@ -43,6 +45,7 @@ img { display: block; width: 100%; max-width: 56rem; height: auto; background: #
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule) }
+summary { cursor: pointer; color: var(--quiet) }
 th[colspan] { text-align: center } .text { text-align: left } tbody tr:hover { background: var(--tint) }
 """.strip()
 
@@ -52,8 +55,9 @@ def write_page(
     rows: pd.DataFrame,
     folder: Path,
     timing: pd.DataFrame | None = None,
-    which: Iterable[str] = ("accuracy", "contribution", "cost"),
+    which: Iterable[str] = TABLES,
     reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
@@ -62,11 +66,19 @@ def write_page(
     """
     folder = Path(folder)
     rows = tidy(rows)
-    tables = make_tables(rows, list(which), reference)
+    tables = make_tables(rows, list(which), reference, evidence)
     body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
     body += [to_html(_timing(timing))] if timing is not None and len(timing) else []
     body += _trouble(rows)
     body += [_files()]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(document(title, body), encoding="utf-8", newline="\n")
+    return path
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A whole page around the body, with the style sheet."""
     page = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -76,10 +88,13 @@ def write_page(
         *body,
         "</body></html>\n",
     ]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    path.write_text("\n".join(page), encoding="utf-8", newline="\n")
-    return path
+    return "\n".join(page)
+
+
+def picture(path: Path, caption: str) -> str:
+    """A figure inside the page, so that it is one file."""
+    data, text = base64.b64encode(path.read_bytes()).decode(), html.escape(caption)
+    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}">\n<figcaption>{text}</figcaption></figure>'
 
 
 def _summary(rows: pd.DataFrame) -> list[str]:
@@ -95,13 +110,10 @@ def _summary(rows: pd.DataFrame) -> list[str]:
 
 def _figures(folder: Path) -> list[str]:
     out = []
-    for name in FIGURES:
+    for name in CAPTIONS:
         path = folder / "figures" / f"{name}.png"
         if path.is_file():
-            data = base64.b64encode(path.read_bytes()).decode()
-            caption = html.escape(CAPTIONS[name])
-            out.append(f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">')
-            out.append(f"<figcaption>{caption}</figcaption></figure>")
+            out.append(picture(path, CAPTIONS[name]))
     return ["<h2>Figures</h2>", *out] if out else []
 
 

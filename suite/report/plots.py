@@ -43,24 +43,25 @@ def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
     and an older one of its name goes.
     """
     runs = mean_over_seeds(rows)
-    place = Path(folder) / "figures"
-    place.mkdir(parents=True, exist_ok=True)
     written = []
     for name, draw in zip(FIGURES, (accuracy_vs_gflops, accuracy_vs_frames, gain_by_temporal_pooling), strict=True):
-        figure = draw(runs) if len(runs) else None
-        for ending, metadata in METADATA.items():
-            path = place / f"{name}.{ending}"
-            if figure is None:
-                path.unlink(missing_ok=True)
-            else:
-                _save(figure, path, metadata)
-                written.append(path)
+        written += save(draw(runs) if len(runs) else None, Path(folder) / "figures" / name)
     return written
 
 
 @styled
-def _save(figure: Figure, path: Path, metadata: dict[str, None]) -> None:
-    figure.savefig(path, dpi=200, metadata=metadata)
+def save(figure: Figure | None, path: Path) -> list[Path]:
+    """Writes `path`.png (200 dpi) and `path`.pdf and gives their paths; None removes older ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    for ending, metadata in METADATA.items():
+        file = path.with_name(f"{path.name}.{ending}")
+        if figure is None:
+            file.unlink(missing_ok=True)
+        else:
+            figure.savefig(file, dpi=200, metadata=metadata)
+            written.append(file)
+    return written
 
 
 @styled
@@ -281,3 +282,8 @@ def _sizes(millions: pd.Series) -> list[float]:
     steps = [m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)]
     inside = [s for s in steps if low * 0.7 <= s <= high * 1.1]
     return inside if len(inside) <= 3 else [inside[0], inside[len(inside) // 2], inside[-1]]
+
+
+@styled
+def _save(figure: Figure, path: Path, metadata: dict[str, None]) -> None:
+    figure.savefig(path, dpi=200, metadata=metadata)

@@ -1,27 +1,102 @@
-"""The published runs of deep_analysis through our own tables and figures."""
+"""The published record through our own tables and figures, and what it says about itself."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from suite.analysis.contribution import contribution
+from suite.analysis.findings import Finding, findings, shown
 from suite.analysis.references import published_rows
+from suite.report.formats import Column, Part, Table, to_html
+from suite.report.page import document, picture
 from suite.report.plots import write_figures
-from suite.report.tables import write_tables
+from suite.report.published_plots import caption, write_published_figures
+from suite.report.published_tables import published_tables
+from suite.report.tables import write_table, write_tables
+
+TITLE = "What five papers print, and what it says"
 
 
 def reproduce(folder: Path) -> dict[str, Any]:
-    """Accuracies, costs, Phi and Psi (Table 7) and Figures 4, 6 and 10, from the 288 published rows alone.
+    """Tables, figures and findings from the published numbers alone; the files go into `folder`.
 
-    Phi and Psi come as unrounded fractions, with the number of cells behind each.  `findings` is empty: what can be
-    said of the published numbers themselves is not part of this version.
+    tables/<paper>_table_<id>.{md,tex,csv} and figures/deep_analysis_figure_<k>.{png,pdf} as the papers have them;
+    tables/{accuracy,contribution,cost} and figures/ as a sweep of ours would write the 288 runs; findings.md and
+    report.html.  Phi and Psi come as unrounded fractions, with the number of cells behind each.
     """
     rows = published_rows()
     folder.mkdir(parents=True, exist_ok=True)
-    files = write_tables(rows, folder) + write_figures(rows, folder)
-    found = contribution(rows)
-    found = found[found.module != "tsn"]
-    columns = ["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n"]
-    contributions = found.rename(columns={"n_phi": "n"})[columns].to_dict("records")
-    return {"contributions": contributions, "findings": [], "files": [str(file) for file in files]}
+    tables, found = published_tables(), findings()
+    files = [path for table in tables for path in write_table(table, folder)]
+    files += write_tables(rows, folder) + write_figures(rows, folder)
+    figures = write_published_figures(folder)
+    files += figures
+    for finding in found:
+        files += write_table(as_table(finding), folder)
+    text = folder / "findings.md"
+    text.write_text(to_text(found), encoding="utf-8", newline="\n")
+    page = folder / "report.html"
+    page.write_text(document(TITLE, _body(found, figures, tables)), encoding="utf-8", newline="\n")
+    table = contribution(rows)
+    table = table[table.module != "tsn"].rename(columns={"n_phi": "n"})
+    return {
+        "contributions": table[["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n"]].to_dict("records"),
+        "findings": [as_dict(finding) for finding in found],
+        "files": [str(file) for file in [page, text, *files]],
+    }
+
+
+def as_dict(finding: Finding) -> dict[str, Any]:
+    """A finding as plain data."""
+    rows = [dict(zip(finding.columns, row, strict=True)) for row in finding.rows]
+    return {
+        "key": finding.key,
+        "title": finding.title,
+        "statement": finding.statement,
+        "command": finding.command,
+        "rows": rows,
+    }
+
+
+def as_table(finding: Finding) -> Table:
+    """The numbers behind a finding."""
+    numeric = [
+        all(isinstance(row[i], int | float) for row in finding.rows if row[i] not in ("", None))
+        for i in range(len(finding.columns))
+    ]
+    columns = tuple(Column(c, c, text=not n) for c, n in zip(finding.columns, numeric, strict=True))
+    lines = [tuple(_plain(cell) for cell in row) for row in finding.rows]
+    title = f"Finding: {finding.title}"
+    return Table(f"finding_{finding.key}", title, finding.statement, columns, [Part("", lines)])
+
+
+def _plain(cell: Any) -> Any:
+    return shown(float(cell)) if isinstance(cell, float) else cell
+
+
+def to_text(found: Iterable[Finding]) -> str:
+    """The findings as Markdown: statement and command each."""
+    out = [f"# {TITLE}", "", "Every figure here is computed from `results/published/`.", ""]
+    for finding in found:
+        out += [f"## {finding.title}", "", finding.statement, "", f"    {finding.command}", ""]
+    return "\n".join(out)
+
+
+def _body(found: list[Finding], figures: list[Path], tables: list[Table]) -> list[str]:
+    body = [f"<h1>{html.escape(TITLE)}</h1>", "<p>Every figure here is computed from results/published/.</p>"]
+    body.append("<h2>Findings</h2>")
+    for finding in found:
+        body += [f'<section id="{finding.key}"><h3>{html.escape(finding.title)}</h3>']
+        body += [f"<p>{html.escape(finding.statement)}</p>", f"<p><code>{html.escape(finding.command)}</code></p>"]
+        table = as_table(finding)
+        bare = Table(table.name, "", "", table.columns, table.parts)
+        body += [f"<details><summary>{len(finding.rows)} rows</summary>", to_html(bare), "</details></section>"]
+    body.append("<h2>Figures</h2>")
+    body += [picture(path, caption(path.stem)) for path in figures if path.suffix == ".png"]
+    body.append("<h2>Tables</h2>")
+    for table in tables:
+        body += [f"<details><summary>{html.escape(table.title)}</summary>", to_html(table), "</details>"]
+    return body

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -20,6 +20,9 @@ from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
 from suite.sweep.rows import SUMMARY, row, rows, timing
 from suite.training.control import cores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
@@ -97,14 +100,28 @@ def _datasets(plan: Plan) -> list[str]:
     return list(dict.fromkeys(run.spec.dataset for run in plan.runs))
 
 
-def write_report(plan: Plan) -> list[Path]:
+@dataclass(frozen=True)
+class Company:
+    """What stands beside a grid's own runs in its report, and how confounded cells are treated."""
+
+    published: tuple[str, ...] = ()  # sources of suite.analysis.references
+    predictions: tuple[Path, ...] = ()  # files of other codebases, each with its YAML
+    strict: bool = False  # confounded cells are withheld
+
+
+ALONE = Company()
+
+
+def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there."""
     import pandas as pd
 
+    from suite.analysis.evidence import gather
     from suite.analysis.references import published_rows
     from suite.report.page import write_page
     from suite.report.plots import write_figures
     from suite.report.tables import write_tables
+    from suite.report.tradeoff_plots import write_pareto
 
     folder, grid = plan.folder, plan.grid
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,12 +131,74 @@ def write_report(plan: Plan) -> list[Path]:
     write_atomic(folder / "summary.csv", table.to_csv(index=False))
     write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
     files = [folder / "summary.csv", folder / "timing.csv"]
-    files += write_tables(table, folder, grid.tables, reference)
-    files += write_figures(table, folder)
-    errors = [(run.folder.error() or {}).get("error") for run in plan.runs]
-    page_rows = table.assign(error=errors)
-    files.append(write_page(grid.title or grid.name, page_rows, folder, clocks, grid.tables, reference))
+    full = in_company(with_sources(table, plan), company)
+    evidence = gather(full, company.strict, retested(plan))
+    files += write_tables(full, folder, grid.tables, reference, evidence)
+    shown = full[~full["id"].isin(evidence.marks.letters)] if company.strict else full
+    files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
+    errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
+    page_rows = full.assign(error=full["id"].map(errors))
+    title = grid.title or grid.name
+    files.append(write_page(title, page_rows, folder, clocks, grid.tables, reference, evidence))
     return files
+
+
+def with_sources(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """The rows of a plan with where their evidence comes from: factors, predictions, test views."""
+    from suite.analysis.factors import read_run
+
+    done = [run.folder.result_file.exists() for run in plan.runs]
+    factors = [read_run(run.spec, run.folder) if ok else None for run, ok in zip(plan.runs, done, strict=True)]
+    files = [str(run.folder.predictions) if ok else "" for run, ok in zip(plan.runs, done, strict=True)]
+    views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
+    return table.assign(factors=factors, predictions=files, views=views)
+
+
+def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
+    """The rows, and those of published sources on the same data sets and of other codebases."""
+    import pandas as pd
+
+    from suite.analysis.contenders import from_file
+    from suite.analysis.references import published_rows
+
+    parts = [table]
+    for source in company.published:
+        rows = published_rows(source)
+        rows = rows[rows["dataset"].isin(set(table["dataset"]))]
+        if rows.empty:
+            raise BadInput(f"{source} has no published row on {', '.join(sorted(set(table['dataset'])))}.")
+        parts.append(rows.assign(name=rows["name"] + " (" + rows["source"] + ")", predictions=""))
+    for path in company.predictions:
+        found = from_file(path)
+        theirs = found.row | {"predictions": found.outcome}
+        if theirs["dataset"] not in set(table["dataset"]):
+            raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
+        parts.append(pd.DataFrame([_labelled(theirs, table)]))
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else table
+
+
+def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """Predictions that come without labels get those of a finished run on the same data set, and so an accuracy."""
+    from suite.analysis.predictions import aligned, read_own
+
+    outcome = theirs["predictions"]
+    ours = table[(table["dataset"] == theirs["dataset"]) & (table["predictions"] != "")]
+    if not len(ours):
+        return theirs
+    own = read_own(Path(ours["predictions"].iloc[0]))
+    right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
+    outcome = replace(outcome, labels=own.labels)
+    return theirs | {"predictions": outcome, "top1": 100 * float(right.mean())}
+
+
+def retested(plan: Plan) -> pd.DataFrame | None:
+    """The tests of finished runs at other frame counts, or None when there is none."""
+    from suite.analysis.frames import frames_by_frames
+
+    folders = [run.folder for run in plan.runs if run.folder.result_file.exists()]
+    if not any((folder.path / "eval").is_dir() for folder in folders):
+        return None
+    return frames_by_frames(folders)
 
 
 class Tracking:

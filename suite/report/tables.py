@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.analysis import contribution as contributions
+from suite.analysis.evidence import Evidence, confounded
+from suite.analysis.ledger import Marks
 from suite.analysis.rows import datasets, finished, mean_over_seeds
-from suite.analysis.statistics import wilson
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_latex, to_markdown
-from suite.spec import unknown
+from suite.report.frames_table import frames_table
+from suite.report.tradeoff_tables import effects_table, equal_cost_table, pareto_table
+from suite.spec import TABLES, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,13 +26,16 @@ MODEL = (
 )
 
 
-def accuracy_table(rows: pd.DataFrame, reference: pd.DataFrame | None = None) -> Table:
-    """Top-1 in percent with its 95 % Wilson interval: a part per data set, a row per model, columns per frames.
+def accuracy_table(
+    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+) -> Table:
+    """Top-1 in percent with its 95 % interval: a part per data set, a row per model, columns per frames.
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
     data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and ceilings.  Bold is every top-1
-    of a data set whose interval meets that of the best one.
+    of a data set that the best one does not beat (`Evidence.tied`); letters mark confounded cells.
     """
+    evidence = evidence or Evidence()
     runs, facts = mean_over_seeds(rows), _facts(rows)
     published = _published(reference)
     frames = sorted(set(runs["frames"]))
@@ -46,68 +52,130 @@ def accuracy_table(rows: pd.DataFrame, reference: pd.DataFrame | None = None) ->
     columns += [Column(key, csv_only=True) for key in ("n", "chance", "ceiling_blind", "ceiling_ordered")]
     parts = []
     for dataset, of_set in runs.groupby("dataset", sort=True):
-        rivals = _level_with_best(of_set)
-        lines = []
+        tied = evidence.tied(of_set)
+        lines, sources = [], []
         for head, of_model in _models(of_set):
-            at = {run["frames"]: run for run in of_model.to_dict("records")}
+            at = {
+                run["frames"]: (index, run)
+                for index, run in zip(of_model.index, of_model.to_dict("records"), strict=True)
+            }
             line = [*head, _span(of_model["seeds"])]
             for f in frames:
-                run = at.get(f, {})
-                bold = (head[1], f) in rivals
-                line += [_estimate(run, bold), run.get("pair_top1"), published.get((dataset, head[1], f))]
+                index, run = at.get(f, (None, {}))
+                line += [_estimate(run, index in tied, evidence), run.get("pair_top1")]
+                line += [published.get((dataset, head[1], f))]
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
             lines.append((*line, _whole(of_model["n"].min()), *(facts[dataset][k] for k in _CEILINGS)))
-        parts.append(Part(dataset, lines, describe_dataset(facts[dataset])))
-    ours = set(runs["source"]) <= {"suite"}
-    note = f"Top-1 is clip-level, {'after the last epoch' if ours else 'as published (its authors chose the epoch)'}."
-    if runs["n"].notna().any():
-        note += (
-            " In brackets the 95 % Wilson interval over the videos evaluated. Bold is not the best value alone "
-            "but every one of the data set whose interval overlaps the best one's."
-        )
-    if several:
-        note += " Means over seeds, ± their standard deviation; the interval is that of one evaluation at the mean."
-    more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
-    more = [text for key, text in more.items() if runs[key].notna().any()]
-    if more:
-        note += f" In the CSV besides: {', '.join(more)}."
-    if runs["pair_top1"].notna().any():
-        note += " Pair: the share of videos whose pair of classes is right, whichever of the two is named."
-    if published:
-        note += f" Published: {', '.join(sorted(set(reference['source'])))}, one run each, as its authors selected it."
+            sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
+        parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
+    note = " ".join(_accuracy_notes(runs, reference if published else None, evidence))
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
-def contribution_table(rows: pd.DataFrame, reference: pd.DataFrame | None = None) -> Table:
-    """Phi, Psi_ta and Psi_ta+tp as fractions with the number of cells behind each mean (deep_analysis, Table 7).
+def _accuracy_notes(runs: pd.DataFrame, reference: pd.DataFrame | None, evidence: Evidence) -> list[str]:
+    """What the numbers of the accuracy table are, a sentence or two each."""
+    ours, several = set(runs["source"]) <= {"suite"}, bool((runs["seeds"] > 1).any())
+    notes = [
+        f"Top-1 is clip-level, {'after the last epoch' if ours else 'as published (its authors chose the epoch)'}."
+    ]
+    if runs["n"].notna().any():
+        what = "videos and seeds" if several and evidence.outcomes else "videos only" if not several else "videos"
+        notes.append(f"In brackets its 95 % interval ({what}).")
+        how = "independent samples" if not evidence.outcomes else "exact McNemar" if not several else "paired intervals"
+        correction = "" if several and evidence.outcomes else ", corrected by Holm"
+        notes.append(
+            "Bold is not the best value alone but every one of the data set that the best is not shown to beat "
+            f"({how}{correction})."
+        )
+    if several:
+        notes.append("Means over seeds, ± their standard deviation.")
+    if not ours and runs["n"].notna().any():
+        notes.append("Of published runs n is inferred from their accuracies.")
+    more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
+    more = [text for key, text in more.items() if runs[key].notna().any()]
+    if more:
+        notes.append(f"In the CSV besides: {', '.join(more)}.")
+    if runs["pair_top1"].notna().any():
+        notes.append("Pair: the share of videos whose pair of classes is right, whichever of the two is named.")
+    if reference is not None:
+        sources = ", ".join(sorted(set(reference["source"])))
+        notes.append(f"Published: {sources}, one run each, as its authors selected it.")
+    return notes + confound_notes(evidence.marks, evidence.strict)
+
+
+def confound_notes(marks: Marks, strict: bool = False) -> list[str]:
+    """What the letters of confounded cells mean, and what is true of the whole table."""
+    notes = []
+    if marks.between:
+        notes.append(f"Beside their frames the columns differ in: {marks.between}.")
+    if marks.notes:
+        verb = "withheld" if strict else "confounded"
+        notes.append(f"Cells {verb} because they differ from most of their column. {'. '.join(marks.notes)}.")
+    if marks.unstated:
+        notes.append(f"Not stated of any: {marks.unstated}.")
+    return notes
+
+
+def contribution_table(
+    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+) -> Table:
+    """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
 
     Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
-    nowhere; a mean of none is empty.
+    nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in more than what
+    is studied; a strict table leaves them out.
     """
+    evidence = evidence or Evidence()
     keys = ("phi", "psi_ta", "psi_ta_tp")
     heads = ("Φ", "Ψ ta", "Ψ ta+tp")
-    found = contributions.contribution(rows)
+    odd = confounded(rows)
+    if evidence.strict and odd:
+        rows = rows[~rows["id"].isin(odd)]
+    found, intervals = contributions.contribution(rows), evidence.contribution(rows)
     theirs = {} if reference is None else _by_module(contributions.contribution(_counterparts(rows, reference)))
     columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
     for key, head in zip(keys, heads, strict=True):
-        columns += [Column(key, "mean", head, digits=3), Column(f"n_{key}", "cells", head)]
+        columns += [Column(key, "mean", head, digits=3, interval=True), Column(f"n_{key}", "cells", head)]
+        columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
+    counts = _confounded_cells(rows, odd)
     lines = []
     for (dataset, module), row in _by_module(found).items():
         line: list[Any] = [dataset, module]
         for key in keys:
+            pooled = "pooled" if key == "psi_ta_tp" else "none"
+            known = intervals.get((row["source"], dataset, module, pooled), {})
+            low, high = known.get(key.partition("_")[0], (math.nan, math.nan))
             count = int(row[f"n_{key}"])
-            line += [row[key], count or None, theirs.get((dataset, module), {}).get(key)]
+            line += [
+                Estimate(row[key], low, high),
+                count or None,
+                counts.get((dataset, module, pooled)) if count else None,
+            ]
+            line += [theirs.get((dataset, module), {}).get(key)]
         lines.append(tuple(line))
     note = (
         "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
         "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
         "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
     )
+    if intervals:
+        how = "paired on videos" if evidence.outcomes else "from accuracies alone, cells taken to err together"
+        note += f" In brackets 95 % intervals, {how}."
+    if counts:
+        note += " Confounded: cells that differ from their baseline in more than the module and pooling."
+    if evidence.strict and odd:
+        note += f" {len(odd)} confounded cells are left out."
     seeds = finished(rows)["seed"].nunique()
     note += f" Cells of {seeds} seeds." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines)] if lines else [])
+
+
+def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str], int]:
+    of_all = contributions.cells(rows)
+    of_all = of_all[of_all["id"].isin(odd)]
+    return dict(of_all.groupby(["dataset", "label", "pooled"]).size())
 
 
 def cost_table(rows: pd.DataFrame) -> Table:
@@ -140,45 +208,65 @@ def cost_table(rows: pd.DataFrame) -> Table:
     return Table("cost", "Cost", note, tuple(columns), parts)
 
 
+RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 _CEILINGS = ("chance", "ceiling_blind", "ceiling_ordered")
-_BUILDERS: dict[str, Callable[..., Table]] = {
+_BUILDERS: dict[str, Callable[..., Table | None]] = {
     "accuracy": accuracy_table,
     "contribution": contribution_table,
-    "cost": lambda rows, reference=None: cost_table(rows),
+    "cost": lambda rows, reference, evidence: cost_table(rows),
+    "pareto": lambda rows, reference, evidence: pareto_table(rows, evidence.draws(rows)),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(rows),
+    "effects": lambda rows, reference, evidence: effects_table(rows),
+    "frames": lambda rows, reference, evidence: None if evidence.tests is None else frames_table(evidence.tests),
 }
 
 
-def make_tables(rows: pd.DataFrame, which: Iterable[str], reference: pd.DataFrame | None = None) -> list[Table]:
+def make_tables(
+    rows: pd.DataFrame,
+    which: Iterable[str],
+    reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
+) -> list[Table]:
     """The tables of these names that have a row.  Raises BadInput for an unknown name."""
     for name in which:
         if name not in _BUILDERS:
             raise unknown("table", name, _BUILDERS)
-    return [table for table in (_BUILDERS[name](rows, reference=reference) for name in which) if table.parts]
+    made = (_BUILDERS[name](rows, reference=reference, evidence=evidence or Evidence()) for name in which)
+    return [table for table in made if table is not None and table.parts]
 
 
 def write_tables(
     rows: pd.DataFrame,
     folder: Path,
-    which: Iterable[str] = ("accuracy", "contribution", "cost"),
+    which: Iterable[str] = TABLES,
     reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
 ) -> list[Path]:
     """Writes `folder`/tables/<name>.{md,tex,csv} and gives their paths; the same rows give the same bytes.
 
     A table without a row is not written, and an older one of its name goes.
     """
     which = list(which)
-    made = {table.name: table for table in make_tables(rows, which, reference)}
+    made = {table.name: table for table in make_tables(rows, which, reference, evidence)}
+    written = []
+    for name in which:
+        if name in made:
+            written += write_table(made[name], folder)
+        else:
+            for ending in RENDERINGS:
+                (Path(folder) / "tables" / f"{name}.{ending}").unlink(missing_ok=True)
+    return written
+
+
+def write_table(table: Table, folder: Path) -> list[Path]:
+    """Writes `folder`/tables/<its name>.{md,tex,csv} and gives the paths."""
     place = Path(folder) / "tables"
     place.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in which:
-        for ending, render in {"md": to_markdown, "tex": to_latex, "csv": to_csv}.items():
-            path = place / f"{name}.{ending}"
-            if name in made:
-                path.write_text(render(made[name]), encoding="utf-8", newline="\n")
-                written.append(path)
-            else:
-                path.unlink(missing_ok=True)
+    for ending, render in RENDERINGS.items():
+        path = place / f"{table.name}.{ending}"
+        path.write_text(render(table), encoding="utf-8", newline="\n")
+        written.append(path)
     return written
 
 
@@ -199,25 +287,19 @@ def _facts(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _models(runs: pd.DataFrame) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]:
-    """The cells under MODEL and the rows of each model, in the order of the rows."""
-    return iter(runs.groupby(["dataset", "name", "module", "backbone", "pooling"], sort=False))
+    """The cells under MODEL and the rows of each model, in the order of the rows; control arms are named as such."""
+    groups = runs.groupby(["dataset", "name", "control", "module", "backbone", "pooling"], sort=False)
+    for (dataset, name, control, *rest), of_model in groups:
+        yield (dataset, f"{name} [{control}]" if control else name, *rest), of_model
 
 
-def _estimate(run: dict[str, Any], bold: bool) -> Estimate | None:
+def _estimate(run: dict[str, Any], bold: bool, evidence: Evidence) -> Estimate | None:
     if not run:
         return None
-    return Estimate(run["top1"], *wilson(run["top1"], run["n"]), run["top1_sd"], bold)
-
-
-def _level_with_best(runs: pd.DataFrame) -> set[tuple[str, int]]:
-    """(model, frames) whose interval overlaps that of the best top-1; none when intervals or rivals are lacking."""
-    known = [
-        (run["top1"], *wilson(run["top1"], run["n"]), (run["name"], run["frames"])) for run in runs.to_dict("records")
-    ]
-    if len(known) < 2 or any(math.isnan(low) for _, low, _, _ in known):
-        return set()
-    _, floor, _, _ = max(known)
-    return {key for _, _, high, key in known if high >= floor}
+    letters = evidence.letters(run["ids"])
+    if letters and evidence.strict:
+        return Estimate(math.nan, mark=letters)
+    return Estimate(run["top1"], *evidence.accuracy(run), run["top1_sd"], bold, letters)
 
 
 def _published(reference: pd.DataFrame | None) -> dict[tuple[str, str, int], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def environment() -> dict[str, Any]:
 
 @lru_cache
 def code_version() -> str | None:
-    """The commit of this checkout, with '+' when files differ from it; None outside a checkout."""
+    """The commit of this checkout, with "+" and a hash of the code where files differ from it; None outside of one."""
     here = Path(__file__).resolve().parents[2]
 
     def git(*args: str) -> str:
@@ -36,9 +37,17 @@ def code_version() -> str | None:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "suite") else "")
+        commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", "suite")
     except (OSError, subprocess.SubprocessError):
         return None
+    return f"{commit}+{_hash_of_code(here / 'suite')}" if changed else commit
+
+
+def _hash_of_code(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:10]
 
 
 def device_facts(device: str) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""From a grid to its runs: a forest of chains in which each stage starts from the one before."""
+"""From a grid to its runs: a forest of chains in which each stage starts from the one before.
+
+A chain with control arms forks after its first stage: the stages go on at more frames, the controls at the same.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ class PlannedRun:
     spec: RunSpec
     folder: RunFolder
     parent: PlannedRun | None = None
+    matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
     gmacs: float = 0.0
     conv_gmacs: float = 0.0
     params: int = 0
@@ -57,6 +61,11 @@ class PlannedRun:
     @property
     def id(self) -> str:
         return self.spec.id
+
+    @property
+    def control(self) -> str:
+        """`epoch_matched:16` for the control of a 16-frame stage; empty for the stages themselves."""
+        return f"{self.spec.control}:{self.matches}" if self.spec.control else ""
 
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
@@ -105,7 +114,7 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     frames = list(grid.chain.frames[: last + 1])
     overrides = grid.set | selection.set
     chains = [
-        _chain(model, data, seed, frames, protocol, overrides, results / grid.name)
+        _chain(model, data, seed, frames, protocol, overrides, grid.controls, results / grid.name)
         for data in grid.data
         for model in names
         for seed in grid.axes.seed
@@ -134,20 +143,38 @@ def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
 
 
 def _chain(
-    model: str, data: str, seed: int, frames: list[int], protocol: Protocol, overrides: dict[str, Any], folder: Path
+    model: str,
+    data: str,
+    seed: int,
+    frames: list[int],
+    protocol: Protocol,
+    overrides: dict[str, Any],
+    controls: Sequence[str],
+    folder: Path,
 ) -> list[PlannedRun]:
+    """The stages of a chain, then its control arm.
+
+    The control of a stage takes the stage's protocol at the first stage's frames, and starts from the control of the
+    stage before, as the stage does from that stage: at every link both have seen the same epochs.
+    """
     parse_model(model)
     info(data)
-    chain: list[PlannedRun] = []
-    for count in frames:
-        before = chain[-1] if chain else None
+
+    def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
         stage = protocol.stage(before is not None, overrides)
-        spec = RunSpec(model, data, count, seed, stage, before.id if before else None)
-        run = PlannedRun(spec, RunFolder(folder / "runs" / spec.id), before)
+        spec = RunSpec(model, data, count, seed, stage, before.id if before else None, control)
+        run = PlannedRun(spec, RunFolder(folder / "runs" / spec.id), before, matches)
         if before:
             before.children.append(run)
-        chain.append(run)
-    return chain
+        return run
+
+    stages = [after(None, frames[0])]
+    for count in frames[1:]:
+        stages.append(after(stages[-1], count))
+    arm = stages[:1]
+    for count in frames[1:] if "epoch_matched" in controls else ():
+        arm.append(after(arm[-1], frames[0], "epoch_matched", count))
+    return stages + arm[1:]
 
 
 def _add_cost(run: PlannedRun) -> None:
@@ -158,7 +185,8 @@ def _add_cost(run: PlannedRun) -> None:
     train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
-    run.cost_macs = found.macs * (3 * train * p.epochs + val * views)  # backward costs twice the forward pass
+    trained = train * (1 - p.dev)
+    run.cost_macs = found.macs * (3 * trained * p.epochs + val * views)  # backward costs twice the forward pass
     bytes_each = 2 if p.precision == "bf16" else 4
     run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30
 

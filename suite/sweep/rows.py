@@ -13,7 +13,7 @@ from suite.sweep.plan import Plan, PlannedRun
 SUMMARY = (  # columns of summary.csv, in order
     *("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state", "top1", "top5"),
     *("top1_video", "pair_top1", "best_top1", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen"),
-    *("chance", "ceiling_blind", "ceiling_ordered", "source"),
+    *("chance", "ceiling_blind", "ceiling_ordered", "control", "source"),
 )
 
 
@@ -49,6 +49,7 @@ def row(run: PlannedRun) -> dict[str, Any]:
         "chance": percent(about.chance),
         "ceiling_blind": percent(about.ceiling_blind),
         "ceiling_ordered": percent(about.ceiling_ordered),
+        "control": run.control,
         "source": "suite",
     }
 
@@ -66,7 +67,7 @@ def status(plan: Plan) -> dict[str, Any]:
         state = run.state()
         counts[state] += 1
         error = run.folder.error() if state == "failed" else None
-        entry = {key: value for key, value in row(run).items() if key in SUMMARY[:11]}
+        entry = {key: value for key, value in row(run).items() if key in (*SUMMARY[:11], "control")}
         listed.append(entry | {"error": error["error"] if error else None})
     return counts | {"runs": listed}
 
@@ -90,9 +91,12 @@ def timing(run: PlannedRun) -> dict[str, Any]:
     """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind."""
     sessions = _sessions(run)
     history = run.folder.read_history()
+    seconds = sum(h["seconds"] for h in history)
+    videos = (run.folder.result() or {}).get("videos", {}).get("train", 0)
     return {
         "id": run.id,
-        "train_seconds": round(sum(h["seconds"] for h in history), 3),
+        "train_seconds": round(seconds, 3),
+        "clips_per_second": round(videos * len(history) / seconds, 2) if seconds else None,
         "epochs": len(history),
         "sessions": len(sessions),
         "device": sessions[-1]["name"] if sessions else None,

@@ -35,6 +35,15 @@ class Position:
     seen: int = 0
 
 
+@dataclass
+class Best:
+    """The epoch that stands highest on the curve so far, the first of equals; its weights until they are taken up."""
+
+    epoch: int  # 0-based, as in history.jsonl
+    top1: float  # percent
+    state: dict[str, Tensor] | None
+
+
 def to_network(clips: Tensor, name: str, device: str) -> Tensor:
     """uint8 (B, T, H, W, 3) -> float32 (B, 3, T, H, W), normalised as the model's weights expect, channels-last."""
     mean, std = _statistics(normalisation(name), device)
@@ -90,10 +99,12 @@ class Trainer:
         classes: tuple[str, ...],
         folder: RunFolder,
         validate: Callable[[], float] | None = None,
+        curve: str = "val",
     ):
-        """validate: top-1 in percent on the validation split, asked for every `evaluation.every_epochs` epochs."""
+        """validate: top-1 in percent on the split `curve`, asked for every `evaluation.every_epochs` epochs."""
         self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
-        self.validate = validate
+        self.validate, self.curve = validate, curve
+        self.best: Best | None = None  # where the protocol selects it
         p = spec.protocol
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=p.lr, momentum=p.momentum, weight_decay=p.weight_decay, nesterov=p.nesterov
@@ -116,6 +127,7 @@ class Trainer:
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])
+        self.best = Best(**saved["best"]) if saved.get("best") else None
         self.set_position(Position(**saved["position"]))
         return True
 
@@ -127,13 +139,17 @@ class Trainer:
             "run": self.folder.id,
             "position": vars(self.at),
             "optimizer": None if final else self.optimizer.state_dict(),
+            "best": vars(self.best) if self.best else None,
         }
         temporary = self.folder.checkpoint.with_suffix(".tmp")
         torch.save(content, temporary)
         temporary.replace(self.folder.checkpoint)
 
     def train(self, control: Control) -> None:
-        """Runs to the last step.  Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite."""
+        """Runs to the last step and keeps the weights that the protocol selects.
+
+        Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite.
+        """
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
         control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
         if batches.steps:
@@ -142,7 +158,15 @@ class Trainer:
             except Stopped:
                 self.save()
                 raise
+        self._select()
         self.save(final=True)
+
+    def _select(self) -> None:
+        """Takes up the weights of the best epoch; without a selection the last ones stay."""
+        if self.best and self.best.state:
+            self.model.load_state_dict(self.best.state)
+            self.best.state = None  # they are the model's now: a final checkpoint holds them once
+            self.folder.say(f"selected epoch {self.best.epoch + 1}: {self.curve} top-1 {self.best.top1:.2f} %")
 
     def _train(self, batches: Batches, control: Control) -> None:
         per_epoch = batches.steps_per_epoch
@@ -225,8 +249,11 @@ class Trainer:
         }
         every = self.spec.protocol.evaluation.every_epochs
         if every and self.validate and ((epoch + 1) % every == 0 or epoch + 1 == batches.epochs):
-            record["val_top1"] = self.validate()  # a diagnostic: the last epoch is what is reported
+            record[f"{self.curve}_top1"] = top1 = self.validate()
             self.model.train()
+            if self.spec.protocol.selection == "best" and (self.best is None or top1 > self.best.top1):
+                state = {key: value.detach().to("cpu", copy=True) for key, value in self.model.state_dict().items()}
+                self.best = Best(epoch, top1, state)
         self.folder.add_history(record)
         self.folder.say(
             f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "

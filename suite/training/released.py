@@ -1,14 +1,15 @@
-"""Testing a model with a checkpoint that no sweep of ours made."""
+"""Testing a model with a checkpoint, one that no sweep of ours made or one of a finished run."""
 
 from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.data.clips import EvalClips
-from suite.data.datasets import open_dataset
+from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
 from suite.models import build, weights
 from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
@@ -16,6 +17,39 @@ from suite.store.folder import dump_json, write_atomic
 from suite.store.provenance import device_facts, environment
 from suite.training.control import Control, set_determinism, usable_device
 from suite.training.evaluation import accuracies, parquet_bytes, predict
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is tested and how: a model with weights, its clips, its views and their fusion."""
+
+    model: str
+    source: str  # as `suite.models.weights.load` takes it
+    dataset: str
+    split: str
+    frames: int
+    size: int  # pixels
+    sampling: Sampling
+    how: Evaluation
+    precision: str
+
+    def facts(self) -> dict[str, Any]:
+        """As eval.json holds it."""
+        return {
+            "model": self.model,
+            "dataset": self.dataset,
+            "split": self.split,
+            "frames": self.frames,
+            "views": f"{self.how.clips}x{self.how.crops}",
+            "fusion": self.how.fusion,
+            "size": self.size,
+            "sampling": self.sampling.model_dump(),
+            "precision": self.precision,
+        }
+
+    def __post_init__(self) -> None:
+        if self.precision not in Protocol.model_fields["precision"].annotation.__args__:
+            raise BadInput(f"Precision is fp32 or bf16, not '{self.precision}'.")
 
 
 def evaluate_checkpoint(
@@ -45,54 +79,67 @@ def evaluate_checkpoint(
     `unlabelled` submission.csv (video id, then five class names) in place of accuracies.
     """
     how = checked(Evaluation, {"clips": clips, "crops": crops, "fusion": fusion, "batch": batch}, "eval")
-    rule = checked(Sampling, sampling, "eval")
-    if precision not in Protocol.model_fields["precision"].annotation.__args__:
-        raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
-    device = usable_device(device)
-    set_determinism(device)
+    setting = Setting(name, source, dataset, split, frames, size, checked(Sampling, sampling, "eval"), how, precision)
+    control = Control(workers=workers, device=usable_device(device))
     data = open_dataset(dataset, root)
+    data.split(split)
+    if out.exists() and any(out.iterdir()):
+        raise BadInput(f"{out} already holds files; name another folder with --out.")
+    return evaluate(setting, data, control, out, unlabelled, allow_missing, {})
+
+
+def evaluate(
+    setting: Setting,
+    data: Dataset,
+    control: Control,
+    out: Path,
+    unlabelled: bool,
+    allow_missing: int,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Tests and writes into `out`, eval.json last; returns what it holds, `facts` among it.
+
+    Raises BadInput when weights are missing that a test needs: of a run (`facts` names it) all must be there.
+    """
+    set_determinism(control.device)
+    split, how = setting.split, setting.how
     manifest = data.split(split)
     manifest.require(allow_missing)
     if not manifest.videos:
-        raise BadInput(f"Split '{split}' of {dataset} has no videos.")
+        raise BadInput(f"Split '{split}' of {setting.dataset} has no videos.")
     labelled = all(video.label is not None for video in manifest.videos)
     if not labelled and not unlabelled:
-        raise BadInput(f"Split '{split}' of {dataset} has no labels; --unlabelled writes a submission for it.")
-    if out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} already holds files; name another folder with --out.")
-    model = build(name, len(data.classes), frames, size)
-    loaded = weights.load(model, source, classes=data.classes)
+        raise BadInput(f"Split '{split}' of {setting.dataset} has no labels; --unlabelled writes a submission for it.")
+    model = build(setting.model, len(data.classes), setting.frames, setting.size)
+    loaded = weights.load(model, setting.source, classes=data.classes)
+    if "run" in facts and loaded.loaded < loaded.total:
+        raise BadInput(f"{setting.source} is not whole: {loaded}, where a run's own weights are all there.")
     if any(".fc." in key for key in loaded.missing):
-        raise BadInput(f"{source} has no classifier for {dataset}; it can start a training, not be tested.")
-    model.to(device)
+        raise BadInput(
+            f"{setting.source} has no classifier for {setting.dataset}; it can start a training, not be tested."
+        )
+    model.to(control.device)
 
     out.mkdir(parents=True, exist_ok=True)
-    decoder, control = Decoder(journal=out / "decoding.jsonl"), Control(workers=workers, device=device)
-    views = EvalClips(manifest, frames, size, rule, clips, crops, decoder)
-    found = predict(model, views, precision, how.batch, control)
-    fused = found.fused(fusion)
+    decoder = Decoder(journal=out / "decoding.jsonl")
+    views = EvalClips(manifest, setting.frames, setting.size, setting.sampling, how.clips, how.crops, decoder)
+    found = predict(model, views, setting.precision, how.batch, control)
+    fused = found.fused(how.fusion)
     result: dict[str, Any] = {"n": len(found.ids)}
     if labelled:
         result = accuracies(fused, found.labels, data.classes, data.info.pairs)
     result |= {
-        "model": name,
-        "dataset": dataset,
-        "split": split,
-        "frames": frames,
-        "views": f"{clips}x{crops}",
-        "fusion": fusion,
-        "size": size,
-        "sampling": rule.model_dump(),
-        "precision": precision,
+        **setting.facts(),
         "weights": loaded.as_dict(),
         "manifest_sha256": manifest.sha256,
         "decoding": decoder.report(),
-        "device": device_facts(device),
+        "device": device_facts(control.device),
         "environment": environment(),
         "folder": str(out),
+        **facts,
     }
     write_atomic(out / "views.parquet", parquet_bytes(found.view_table()))
-    write_atomic(out / "predictions.parquet", parquet_bytes(found.table(fusion)))
+    write_atomic(out / "predictions.parquet", parquet_bytes(found.table(how.fusion)))
     if unlabelled:
         write_atomic(out / "submission.csv", _submission(found.ids, fused, data.classes))
     write_atomic(out / "eval.json", dump_json(result))

@@ -13,6 +13,7 @@ import torch
 from suite.data.clips import EvalClips, TrainClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
+from suite.data.manifest import Manifest, hold_out
 from suite.data.rng import generator
 from suite.models import build, weights
 from suite.models.cost import cost
@@ -43,6 +44,11 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     train, val = dataset.split("train"), dataset.split("val")
     for manifest in (train, val):
         manifest.require(spec.protocol.allow_missing)
+    data = {m.split: _facts(m) for m in (train, val)}
+    dev = None
+    if spec.protocol.dev:
+        train, dev = hold_out(train, spec.protocol.dev)
+        data["dev"] = _facts(dev)
     model = build(
         spec.model,
         len(dataset.classes),
@@ -55,9 +61,13 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     decoder = Decoder(cache_bytes=(1 << 30) // max(1, control.workers), journal=folder.path / "decoding.jsonl")
     clips = TrainClips(dataset, train, spec.frames, spec.protocol, spec.seed, decoder)
     test = Tester(spec, dataset, model, decoder, control)
-    trainer = Trainer(spec, model, clips, dataset.classes, folder, lambda: test.clip_level().accuracies["top1"])
+    curve = dev or val
+    trainer = Trainer(
+        *(spec, model, clips, dataset.classes, folder),
+        validate=lambda: test.clip_level(curve).accuracies["top1"],
+        curve=curve.split,
+    )
     provenance = _earlier_provenance(folder)
-    data = {m.split: {"videos": len(m.videos), "sha256": m.sha256} for m in (train, val)}
     if trainer.resume():
         begun = {split: provenance.get("data", {}).get(split) for split in data}
         if begun != data:
@@ -75,6 +85,8 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     trainer.train(control)
 
     result = _result(folder, spec, dataset, test)
+    if dev:
+        result |= _on_dev(trainer, test, dev)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(provenance))
@@ -83,10 +95,14 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     return result
 
 
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    return {"videos": len(manifest.videos), "sha256": manifest.sha256}
+
+
 def initial_weights(
     model: torch.nn.Module, spec: RunSpec, folder: RunFolder, dataset: Dataset
 ) -> weights.Report | None:
-    """The parent's last weights, else what the protocol's `init` names; None from scratch."""
+    """The parent's final weights, else what the protocol's `init` names; None from scratch."""
     if spec.parent:
         source = str(folder.path.parent / spec.parent / "checkpoint.pt")
     elif spec.protocol.init == "scratch":
@@ -113,7 +129,7 @@ class Tested:
 
 @dataclass
 class Tester:
-    """Tests a model on the validation split by the run's protocol."""
+    """Tests a model by the run's protocol, on the validation split unless another is given."""
 
     spec: RunSpec
     dataset: Dataset
@@ -121,22 +137,33 @@ class Tester:
     decoder: Decoder
     control: Control
 
-    def clip_level(self) -> Tested:
+    def clip_level(self, split: Manifest | None = None) -> Tested:
         how = self.spec.protocol.evaluation
-        return self._test(how.clips, how.crops)
+        return self._test(split or self.dataset.split("val"), how.clips, how.crops)
 
     def video_level(self) -> Tested:
         how = self.spec.protocol.evaluation
-        return self._test(how.video_clips, how.video_crops)
+        return self._test(self.dataset.split("val"), how.video_clips, how.video_crops)
 
-    def _test(self, clips: int, crops: int) -> Tested:
-        p, val = self.spec.protocol, self.dataset.split("val")
-        if not val.videos:
+    def _test(self, split: Manifest, clips: int, crops: int) -> Tested:
+        p = self.spec.protocol
+        if not split.videos:
             raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
-        views = EvalClips(val, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
+        views = EvalClips(split, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
         found = predict(self.model, views, p.precision, p.evaluation.batch, self.control)
         fused = found.fused(p.evaluation.fusion)
         return Tested(found, accuracies(fused, found.labels, self.dataset.classes, self.dataset.info.pairs))
+
+
+def _on_dev(trainer: Trainer, test: Tester, dev: Manifest) -> dict[str, Any]:
+    """What a result says of the videos held out: which, the top-1 on them of the weights tested, the epoch selected.
+
+    `selected_epoch` counts from 0, as history.jsonl does.
+    """
+    if trainer.best:
+        return {"dev": _facts(dev), "dev_top1": trainer.best.top1, "selected_epoch": trainer.best.epoch}
+    curve = [line["dev_top1"] for line in trainer.folder.read_history() if "dev_top1" in line]
+    return {"dev": _facts(dev), "dev_top1": curve[-1] if curve else test.clip_level(dev).accuracies["top1"]}
 
 
 def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""Two results side by side: what is the same, what differs, and by how much one is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.analysis.contenders import Contender
+from suite.analysis.factors import Verdict, judge
+from suite.analysis.predictions import aligned
+from suite.analysis.statistics import equivalence, newcombe, paired
+from suite.spec import BadInput
+
+
+def compare(a: Contender, b: Contender, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
+    """What `suite compare --json` prints: verdict, confounds, difference a - b in percentage points, its 95 % interval.
+
+    With predictions of both the interval is a paired bootstrap over videos and p_mcnemar exact; with accuracies alone
+    the interval is Newcombe's for independent samples, which is wider than a paired one, and p_mcnemar is None.
+    margin: percentage points within which the two are to be shown equivalent (TOST).
+    Raises BadInput when the two were tested on different data sets or videos.
+    """
+    verdict = judge(a.factors, b.factors, axis)
+    if a.factors.get("dataset") != b.factors.get("dataset") and axis != "dataset":
+        raise BadInput(
+            f"{a.label} was tested on {a.factors.get('dataset')}, {b.label} on {b.factors.get('dataset')}: their "
+            "accuracies say nothing of each other."
+        )
+    found = {"a": a.label, "b": b.label, **_described(verdict)}
+    if a.outcome is not None and b.outcome is not None:
+        right_a, right_b = aligned(a.outcome, b.outcome, (a.label, b.label))
+        pair = paired(right_a, right_b)
+        found |= {
+            **{"top1_a": 100 * float(right_a.mean()), "top1_b": 100 * float(right_b.mean())},
+            **{"n": pair.n, "difference": pair.difference, "ci95": [pair.low, pair.high]},
+            **{"p_mcnemar": pair.p_mcnemar, "only_a": pair.only_a, "only_b": pair.only_b},
+            **{"detectable": pair.detectable, "interval": "paired bootstrap over videos"},
+        }
+        if margin is not None:
+            found |= {"margin": margin, "p_equivalence": equivalence(right_a, right_b, margin)}
+        return found
+    if margin is not None:
+        raise BadInput("Equivalence is shown on the predictions of both; one of the two has accuracies alone.")
+    low, high = newcombe(a.top1, a.n, b.top1, b.n)
+    known = a.n if a.n == b.n else None
+    found |= {"top1_a": a.top1, "top1_b": b.top1, "n": known, "difference": a.top1 - b.top1, "ci95": [low, high]}
+    return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies alone"}
+
+
+def _described(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "axis": verdict.axis,
+        "comparable": verdict.comparable,
+        "verdict": str(verdict),
+        "studied": [vars(d) for d in verdict.studied],
+        "confounds": [vars(d) for d in verdict.confounds],
+        "unknown": [vars(d) for d in verdict.unknown],
+        "same": list(verdict.same),
+    }

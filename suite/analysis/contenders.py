@@ -1,0 +1,136 @@
+"""What can be compared: a run, a checkpoint that was tested, a published row, predictions of another codebase."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.analysis.factors import FACTORS, read_run
+from suite.analysis.predictions import FORMATS, Outcome, read_own, read_predictions
+from suite.analysis.references import REFERENCES, published_rows
+from suite.data.datasets import info
+from suite.spec import BadInput, read_yaml, unknown
+from suite.store.find import find_run
+
+COSTS = ("params", "conv_gmacs", "gmacs")
+SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One result: how it is called, its top-1 (percent) over n videos, its factors, its predictions where known."""
+
+    label: str
+    top1: float
+    n: float
+    factors: dict[str, Any]
+    outcome: Outcome | None = None
+    row: dict[str, Any] | None = None  # in the schema of `suite.analysis.rows`
+
+
+def contender(text: str, results: Path) -> Contender:
+    """The contender that `text` names: a run (id, its beginning, or folder), a folder of `suite eval`, a predictions
+    file with its spec, or the id of a published row.  Raises BadInput when it is none of them."""
+    path = Path(text)
+    if path.suffix in FORMATS:
+        return from_file(path)
+    if text.startswith("published."):
+        return from_record(text)
+    if (path / "eval.json").is_file():
+        return from_evaluation(path)
+    folder = find_run(text, results)
+    if folder is not None:
+        return from_run(folder)
+    if "/" in text or path.exists():
+        raise BadInput(
+            f"{text} is neither a run folder, nor one of suite eval, nor a predictions file (.csv, .parquet)."
+        )
+    raise unknown("run", text, [p.parent.name for p in results.glob("*/runs/*/spec.yaml")])
+
+
+def from_run(folder: Any) -> Contender:
+    """A finished run."""
+    spec, result = folder.spec(), folder.result()
+    if result is None:
+        raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
+    factors = read_run(spec, folder)
+    return Contender(folder.id, result["top1"], result["n"], factors, read_own(folder.predictions))
+
+
+def from_evaluation(folder: Path) -> Contender:
+    """What `suite eval` wrote of a checkpoint: how it was trained is known only as far as eval.json says."""
+    found = json.loads((folder / "eval.json").read_text())
+    if "top1" not in found:
+        raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
+    outcome = read_own(folder / "predictions.parquet")
+    return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found), outcome)
+
+
+def evaluated_factors(found: dict[str, Any]) -> dict[str, Any]:
+    """The factors that an eval.json tells."""
+    from suite.spec import parse_model
+
+    name = parse_model(found["model"])
+    known = {key: found.get(key) for key in ("dataset", "split", "frames", "views", "precision")}
+    known |= {"module": name.module, "backbone": name.backbone, "pooling": name.pooling}
+    known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
+    known["code"] = found.get("environment", {}).get("code")
+    return dict.fromkeys(FACTORS) | known
+
+
+def from_record(text: str) -> Contender:
+    """A published row by its id."""
+    for source in REFERENCES:
+        rows = published_rows(source)
+        match = rows[rows["id"] == text]
+        if len(match):
+            row = match.iloc[0].to_dict()
+            return Contender(text, row["top1"], row["n"], row["factors"], row=row)
+    ids = [i for source in REFERENCES for i in published_rows(source)["id"]]
+    raise unknown("published row", text, ids)
+
+
+def from_file(path: Path) -> Contender:
+    """Predictions of another codebase: `path` and, beside it, a YAML of the same name with its factors.
+
+    Its keys: name, dataset (needed), classes (names in the order of the class numbers), params, conv_gmacs, gmacs, and
+    any factor of the ledger.  What it does not state is unknown.
+    """
+    spec = path.with_suffix(".yaml")
+    if not path.is_file():
+        raise BadInput(f"There is no file {path}.")
+    if not spec.is_file():
+        raise BadInput(f"{path.name} needs {spec.name} beside it, with name, dataset and the factors that are known.")
+    about = read_yaml(spec, "Factors")
+    if not isinstance(about, dict):
+        raise BadInput(f"{spec.name} does not hold keys and values.")
+    for key in about:
+        if key not in (*SPEC, *FACTORS):
+            raise unknown(f"key in {spec.name}", str(key), [*SPEC, *FACTORS])
+    for key in ("name", "dataset"):
+        if not isinstance(about.get(key), str):
+            raise BadInput(f"{spec.name} lacks the key '{key}'.")
+    classes = about.get("classes")
+    if classes is not None and not (isinstance(classes, list) and all(isinstance(c, str) for c in classes)):
+        raise BadInput(f"In {spec.name}, classes is not a list of names.")
+    try:
+        num = info(about["dataset"]).num_classes
+    except BadInput:
+        num = 0  # a data set that the suite does not know is compared on the file's own word
+    if classes and num and len(classes) != num:
+        raise BadInput(f"In {spec.name}, classes has {len(classes)} names; {about['dataset']} has {num}.")
+    outcome = read_predictions(path, classes, num)
+    top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
+    factors = dict.fromkeys(FACTORS) | {key: value for key, value in about.items() if key in FACTORS}
+    factors["module"] = factors["module"] or about["name"]
+    row = {
+        **{"id": path.stem, "name": about["name"], "dataset": about["dataset"], "state": "done"},
+        **{"module": factors["module"], "backbone": factors["backbone"] or "", "pooling": factors["pooling"] or "none"},
+        **{"frames": factors["frames"] or math.nan, "seed": factors["seed"], "top1": top1, "n": len(outcome.ids)},
+        **{key: about.get(key, math.nan) for key in COSTS},
+        **{"source": about.get("source", path.name), "factors": factors},
+    }
+    return Contender(about["name"], top1, len(outcome.ids), factors, outcome, row)

@@ -1,0 +1,236 @@
+"""Do the 95 % intervals cover?  Simulated sweeps whose true accuracies are known.
+
+A run answers a video rightly when a + seed effect + video effects > 0, all normal (a probit model).  Video effects of
+total variance 1 are shared by all runs, by runs of a module, by runs on a backbone, by the seeds of a run, or belong to
+one seed: models that are alike fail on the same videos.  The truth is exact: Phi(a / sqrt(1 + variance of the seeds)).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from suite.analysis.contribution import spatial_contribution, temporal_improvement
+from suite.analysis.intervals import (
+    accuracy_interval,
+    binomial_accuracies,
+    bootstrap_accuracies,
+    contribution_draws,
+    contribution_interval,
+    difference_interval,
+    interval_of,
+    mean_contribution_interval,
+)
+from suite.analysis.statistics import newcombe, paired, wilson
+from suite.spec import BadInput
+
+EFFECTS = {"all": 0.5, "module": 0.15, "backbone": 0.15, "run": 0.1, "seed": 0.1}  # variances over videos
+COVERS, AT_LEAST = (93.0, 97.0), (93.0, 100.0)  # percent; at least: Phi is capped at 1, or shared videos are unknown
+BLOCK = 100  # sweeps at a time
+
+# six cells of one module: (top-1 of the model, of its TSN), percent
+CLEAR = ((60, 50), (62, 45), (58, 48), (66, 52), (55, 44), (63, 50))
+NEAR = ((60, 56.4), (61, 58.6), (62, 60.1), (60, 59.7), (60, 60), (58, 59.7))  # as on Mini-Kinetics
+EQUAL = ((60, 60),) * 6
+
+
+@dataclass
+class Case:
+    """The intervals of one quantity in one setting, to be filled sweep by sweep."""
+
+    quantity: str
+    setting: str
+    truth: float
+    required: tuple[float, float] = COVERS  # percent
+    limits: list[tuple[float, float]] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        """Coverage in percent with its Monte-Carlo standard error, and whether it lies in the required range."""
+        low, high = np.array(self.limits).T
+        share = float(np.mean((low <= self.truth + 1e-12) & (self.truth - 1e-12 <= high)))
+        error = 100 * math.sqrt(max(share * (1 - share), 0.25 / len(low)) / len(low))
+        least, most = self.required
+        return {
+            **{"quantity": self.quantity, "setting": self.setting, "truth": self.truth, "sweeps": len(low)},
+            **{"coverage": 100 * share, "error": error, "width": float(np.mean(high - low))},
+            **{"least": least, "most": most, "holds": least <= 100 * share <= most},
+        }
+
+
+def study(sweeps: int = 4_000, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = ()) -> dict[str, Any]:
+    """Coverage of every interval over `sweeps` simulated sweeps of `videos` videos each.
+
+    {"rows": [{quantity, setting, truth, sweeps, coverage, error, width, least, most, holds}], "holds": all of them,
+    sweeps, videos, seconds}; coverage, error, least and most in percent.  `parts` of PARTS; none means all.
+    """
+    if sweeps < 1 or videos < 1_000:
+        raise BadInput(f"Coverage is promised from 1,000 videos on and needs sweeps, not {videos:,} and {sweeps:,}.")
+    start = time.perf_counter()
+    rows = []
+    for i, (name, part) in enumerate(PARTS.items()):
+        if not parts or name in parts:
+            rows += [case.row() for case in part(np.random.default_rng((seed, i)), sweeps, videos)]
+    return {
+        **{"rows": rows, "holds": all(row["holds"] for row in rows), "sweeps": sweeps, "videos": videos},
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def outcomes(
+    rng: np.random.Generator, cells: Sequence[tuple[float, float]], seeds: int, sweeps: int, videos: int, sd: float = 0
+) -> Iterator[np.ndarray]:
+    """Blocks (B, R, S, N) of bool, `sweeps` in all: whether run r with seed s has video n right.
+
+    Runs are the model and the TSN of each cell in turn, each cell on a backbone of its own; top-1 in percent, `sd` the
+    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %).
+    """
+    from scipy.special import ndtri
+
+    runs = 2 * len(cells)
+    spread = math.sqrt(2 * math.pi) * sd / 100
+    a = ndtri(np.array(cells, dtype=float).ravel() / 100) * math.sqrt(1 + spread**2)
+    group = {"all": np.zeros(runs, int), "module": np.arange(runs) % 2, "backbone": np.arange(runs) // 2}
+    for start in range(0, sweeps, BLOCK):
+        size = min(BLOCK, sweeps - start)
+
+        def normal(*shape: int, variance: float = 1.0, size: int = size) -> np.ndarray:
+            return rng.standard_normal((size, *shape), dtype=np.float32) * np.float32(math.sqrt(variance))
+
+        of_run = normal(runs, videos, variance=EFFECTS["run"]) + a[:, None].astype(np.float32)
+        for name, member in group.items():
+            of_run += normal(member[-1] + 1, videos, variance=EFFECTS[name])[:, member]
+        latent = normal(runs, seeds, videos, variance=EFFECTS["seed"])
+        latent += of_run[:, :, None] + normal(runs, seeds, 1, variance=spread**2)
+        yield latent > 0
+
+
+def _mean_cases(cells: Sequence[tuple[float, float]], setting: str, capped: bool) -> tuple[Case, Case]:
+    """Cases of mean Phi and Psi; `capped`: in some cell the model is not, or hardly, above TSN."""
+    phi, psi = (np.mean([f(*c) for c in cells]) for f in (spatial_contribution, temporal_improvement))
+    mean = "mean " * (len(cells) > 1)
+    return (
+        Case(mean + "Phi", setting, float(phi), AT_LEAST if capped else COVERS),
+        Case(mean + "Psi", setting, float(psi)),
+    )
+
+
+def _fill(cases: Sequence[Case], found: dict[str, Any]) -> None:
+    for case, name in zip(cases, ("phi", "psi"), strict=True):
+        case.limits.append(found[name][1:])
+
+
+def _pairs(cells: int) -> list[tuple[int, int]]:
+    return [(2 * i, 2 * i + 1) for i in range(cells)]
+
+
+def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
+    """One run a model, on shared videos: accuracies, differences, Phi and Psi, from predictions and without."""
+    cells = ((60.0, 50.0), (51.0, 50.0), (50.0, 50.0), (48.0, 50.0), (96.0, 95.0))
+    accuracy = {i: Case("accuracy", f"1 seed, {p:.0f} %", p) for i, p in ((0, 60.0), (8, 96.0))}
+    by_cell, unpaired = [], _mean_cases(cells[:1], "60 % over 50 %, accuracies alone, shared videos", True)
+    unpaired[1].required = AT_LEAST
+    for a, b in cells:
+        above = "over" if a > b else "and" if a == b else "under"
+        setting = f"1 seed, {a:.0f} % {above} {b:.0f} %"
+        by_cell.append((Case("difference", setting, a - b), *_mean_cases([(a, b)], setting, a <= b)))
+    for block in outcomes(rng, cells, 1, sweeps, videos):
+        correct = block[:, :, 0]
+        for sweep in correct:
+            for run, case in accuracy.items():
+                case.limits.append(wilson(100 * sweep[run].mean(), videos))
+            for (a, b), (case, *_) in zip(_pairs(len(cells)), by_cell, strict=True):
+                found = paired(sweep[a], sweep[b], draws=2_000, seed=int(rng.integers(2**32)))
+                case.limits.append((found.low, found.high))
+        drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
+        _fill_single(drawn.reshape(len(drawn), *correct.shape[:2]), [cases[1:] for cases in by_cell])
+        top1 = 100 * correct[:, :2].mean(axis=2)
+        drawn = binomial_accuracies(top1.ravel(), [videos] * top1.size, seed=int(rng.integers(2**32)))
+        _fill_single(drawn.reshape(len(drawn), *top1.shape), [unpaired])
+    return [*accuracy.values(), *(case for cases in by_cell for case in cases), *unpaired]
+
+
+def _fill_single(drawn: np.ndarray, by_cell: Sequence[Sequence[Case]]) -> None:
+    """Single cells of many sweeps at once, from draws (D, B, R)."""
+    for pair, cases in zip(_pairs(len(by_cell)), by_cell, strict=True):
+        for case, of_sweeps in zip(cases, contribution_draws(drawn, [pair]), strict=True):
+            case.limits += zip(*interval_of(of_sweeps[:, :, 0]), strict=True)
+
+
+def _own_videos(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
+    """Accuracies alone, every run on videos of its own."""
+    setting = "accuracies alone, own videos"
+    difference = Case("difference", f"60 % over 50 %, {setting} (Newcombe)", 10.0)
+    sets = [
+        (cells, _mean_cases(cells, f"{name}, {setting}", capped))
+        for cells, name, capped in (
+            *((((60.0, 50.0),), "60 % over 50 %", False), (((96.0, 95.0),), "96 % over 95 %", False)),
+            *((CLEAR, "6 cells clear of TSN", False), (NEAR, "6 cells, 3 near TSN", True)),
+        )
+    ]
+    for _ in range(sweeps):
+        for cells, cases in sets:
+            top1 = 100 * rng.binomial(videos, np.ravel(cells) / 100) / videos
+            if cells == sets[0][0]:
+                difference.limits.append(newcombe(top1[0], videos, top1[1], videos))
+            drawn = binomial_accuracies(top1, [videos] * len(top1), seed=int(rng.integers(2**32)))
+            _fill(cases, mean_contribution_interval(top1, drawn, _pairs(len(cells))))
+    return [difference, *(case for _, cases in sets for case in cases)]
+
+
+def _means(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
+    """Means over six cells of one module on shared videos, one seed."""
+    out = []
+    for cells, name, capped in (
+        *((CLEAR, "6 cells clear of TSN", False), (NEAR, "6 cells, 3 near TSN", True)),
+        (EQUAL, "6 cells equal to TSN", True),
+    ):
+        cases = _mean_cases(cells, f"1 seed, {name}", capped)
+        alone = _mean_cases(cells, f"{name}, accuracies alone, shared videos", True)
+        alone[1].required = AT_LEAST
+        for block in outcomes(rng, cells, 1, sweeps, videos):
+            correct = block[:, :, 0]
+            drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
+            for sweep, draws in zip(correct, drawn.reshape(len(drawn), *correct.shape[:2]).swapaxes(0, 1), strict=True):
+                top1, pairs = 100 * sweep.mean(axis=1), _pairs(len(cells))
+                _fill(cases, mean_contribution_interval(top1, draws, pairs))
+                draws = binomial_accuracies(top1, [videos] * len(top1), seed=int(rng.integers(2**32)))
+                _fill(alone, mean_contribution_interval(top1, draws, pairs, together=False))
+        out += [*cases, *alone]
+    return out
+
+
+def _several_seeds(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
+    """The truth is over seeds and videos; seeds differ by less, or by more, than the draw of videos does."""
+    out = []
+    for seeds in (3, 5, 12):
+        for sd in (0.5, 3.0):
+            setting = f"{seeds} seeds of sd {sd:g}"
+            accuracy, difference = Case("accuracy", f"{setting}, 60 %", 60.0), Case("difference", setting, 10.0)
+            one = _mean_cases(CLEAR[:1], f"{setting}, 60 % over 50 %", False)
+            for block in outcomes(rng, CLEAR[:1], seeds, sweeps, videos, sd):
+                for sweep in block:
+                    draw = {"seed": int(rng.integers(2**32))}
+                    accuracy.limits.append(accuracy_interval(sweep[0], **draw)[:2])
+                    difference.limits.append(difference_interval(*sweep, **draw)[1:3])
+                    _fill(one, contribution_interval(sweep, [(0, 1)]))
+            out += [accuracy, difference, *one]
+    for cells, name, capped in ((CLEAR, "6 cells clear of TSN", False), (NEAR, "6 cells, 3 near TSN", True)):
+        cases = _mean_cases(cells, f"3 seeds of sd 0.5, {name}", capped)
+        for block in outcomes(rng, cells, 3, sweeps, videos, 0.5):
+            for sweep in block:
+                _fill(cases, contribution_interval(sweep, _pairs(len(cells))))
+        out += cases
+    return out
+
+
+PARTS: dict[str, Callable[[np.random.Generator, int, int], list[Case]]] = {
+    "one seed": _one_seed,
+    "own videos": _own_videos,
+    "means": _means,
+    "several seeds": _several_seeds,
+}

@@ -1,0 +1,142 @@
+"""What stands behind the cells of a table: per-video outcomes for intervals and ties, the ledger for confounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suite.analysis.contribution import cells
+from suite.analysis.factors import FACTORS, agree
+from suite.analysis.intervals import (
+    DRAWS,
+    accuracy_interval,
+    binomial_accuracies,
+    bootstrap_accuracies,
+    contribution_interval,
+    difference_interval,
+    mean_contribution_interval,
+)
+from suite.analysis.ledger import STUDIED, Marks, mark
+from suite.analysis.outcomes import Outcomes, load_outcomes
+from suite.analysis.rows import finished
+from suite.analysis.statistics import tied_set, tied_set_unpaired, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Interval = tuple[float, float]
+UNKNOWN = (math.nan, math.nan)
+
+
+@dataclass
+class Evidence:
+    """Gathered once for all tables and figures of a report; without any, tables rest on accuracies and n alone."""
+
+    outcomes: dict[str, Outcomes] = field(default_factory=dict)  # by data set
+    marks: Marks = field(default_factory=Marks)  # by run id
+    strict: bool = False  # confounded cells are withheld
+    tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
+    _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
+
+    def letters(self, ids: Iterable[str]) -> str:
+        """The letters of a cell made of these runs."""
+        return ",".join(sorted({self.marks.letters[i] for i in ids if i in self.marks.letters}))
+
+    def _correct(self, dataset: str, ids: list[str]) -> np.ndarray | None:
+        return self.outcomes[dataset].of(ids) if dataset in self.outcomes else None
+
+    def accuracy(self, cell: dict[str, Any]) -> Interval:
+        """95 % interval of a row of `mean_over_seeds`, in percent."""
+        correct = self._correct(cell["dataset"], cell["ids"])
+        return wilson(cell["top1"], cell["n"]) if correct is None else accuracy_interval(correct)[:2]
+
+    def tied(self, runs: pd.DataFrame) -> set[int]:
+        """Index labels of the rows of `mean_over_seeds`, all of one data set, that the best does not beat.
+
+        With predictions: exact McNemar, corrected by Holm; with several seeds the interval of the difference.  Without:
+        a test of two independent shares, also corrected.  Empty when there is no rival, or n is unknown.
+        """
+        if len(runs) < 2:
+            return set()
+        cells_ = runs.to_dict("records")
+        correct = [self._correct(c["dataset"], c["ids"]) for c in cells_]
+        if any(c is None for c in correct):
+            tied = tied_set_unpaired(runs["top1"], runs["n"])
+        elif max(len(c) for c in correct) == 1:
+            tied = tied_set(np.concatenate(correct))
+        else:
+            best = correct[int(runs["top1"].to_numpy().argmax())]
+            tied = np.array([c is best or difference_interval(best, c)[1] <= 0 for c in correct])
+        return set(runs.index[tied]) if tied.any() else set()
+
+    def draws(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Per data set the accuracies (D, R) that other videos could have given, columns as in `finished(rows)`."""
+        out = {}
+        for dataset, of_set in finished(rows).groupby("dataset", sort=False):
+            ids = tuple(of_set["id"])
+            correct = self._correct(dataset, list(ids))
+            if ids not in self._drawn and correct is not None:
+                self._drawn[ids] = bootstrap_accuracies(correct)
+            elif ids not in self._drawn and of_set["n"].notna().all():
+                self._drawn[ids] = binomial_accuracies(of_set["top1"], of_set["n"])
+            if ids in self._drawn:
+                out[dataset] = self._drawn[ids]
+        return out
+
+    def contribution(self, rows: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, Interval]]:
+        """95 % intervals of mean Phi and Psi, keyed by (source, data set, label, "none" or "pooled").
+
+        Rows of models with one seed and predictions: bootstrap over videos.  Several seeds: variance components.  With
+        accuracies alone: draws from each accuracy, taken to err together.
+        """
+        found = {}
+        done = finished(rows)
+        of_all = cells(rows)
+        known = of_all[of_all["baseline"].notna()]
+        for key, group in known.groupby(["source", "dataset", "label", "pooled"], sort=False):
+            found[key] = self._contribution(key[1], group, done)
+        return found
+
+    def _contribution(self, dataset: str, group: pd.DataFrame, done: pd.DataFrame) -> dict[str, Interval]:
+        pairs_of = group.groupby(["backbone", "pooling", "frames"], sort=False)
+        models = [(list(g["id"]), list(g["baseline_id"])) for _, g in pairs_of]
+        units = [ids for pair in models for ids in pair]
+        correct = [self._correct(dataset, ids) for ids in units]
+        pairs = [(2 * i, 2 * i + 1) for i in range(len(models))]
+        if all(c is not None for c in correct):
+            made = contribution_interval(correct, pairs, matched=False)
+        else:
+            by_id = done.set_index("id")
+            first = [by_id.loc[ids[0]] for ids in units]
+            top1, n = [float(by_id.loc[ids, "top1"].mean()) for ids in units], [r["n"] for r in first]
+            if any(math.isnan(v) for v in n):
+                return {"phi": UNKNOWN, "psi": UNKNOWN}
+            made = mean_contribution_interval(top1, binomial_accuracies(top1, n, DRAWS), pairs, together=False)
+        return {name: made[name][1:] for name in ("phi", "psi")}
+
+
+def confounded(rows: pd.DataFrame) -> set[str]:
+    """The ids of runs that are known to differ from their TSN baseline in more than what a grid studies."""
+    done = finished(rows)
+    if "factors" not in done:
+        return set()
+    factors = dict(zip(done["id"], done["factors"], strict=True))
+    of_all = cells(rows)
+    pairs = of_all.loc[of_all["baseline"].notna(), ["id", "baseline_id"]].itertuples(index=False)
+    others = [name for name in FACTORS if name not in STUDIED]
+    return {
+        run
+        for run, base in pairs
+        if factors[run] and factors[base] and any(agree(factors[run][f], factors[base][f]) is False for f in others)
+    }
+
+
+def gather(rows: pd.DataFrame, strict: bool = False, tests: pd.DataFrame | None = None) -> Evidence:
+    """All evidence for rows with the columns `predictions` and `factors`, as far as they have them."""
+    done = finished(rows)
+    marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
+    return Evidence(load_outcomes(done), marks, strict, tests)

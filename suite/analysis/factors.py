@@ -1,0 +1,259 @@
+"""The confound ledger: everything that a result depends on beside chance, one set of factors for every run.
+
+A factor's value is a number, a text, a dictionary of parts, or None: not known.  Unknown is equal to nothing, itself
+included: two papers that both say nothing of their weight decay have not been shown to use the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from suite.analysis.rows import architecture
+from suite.spec import RunSpec, parse_model, unknown
+
+FACTORS = {
+    "dataset": "data set",
+    "split": "split that is reported",
+    "data": "data manifest",
+    "missing": "missing videos",
+    "module": "temporal module and blocks",
+    "backbone": "backbone",
+    "pooling": "temporal pooling",
+    "frames": "frames of a clip",
+    "test_frames": "frames of a test clip",
+    "pretraining": "pretraining",
+    "inflation": "inflation rule",
+    "normalisation": "input normalisation",
+    "sampling": "frame sampling",
+    "resolution": "training resolution",
+    "augmentation": "augmentation",
+    "optimiser": "optimiser",
+    "schedule": "schedule",
+    "chain": "schedules before this stage",
+    "chain_frames": "frames of the stages before",
+    "epochs_seen": "epochs seen along the chain",
+    "batch": "effective batch",
+    "batch_norm": "clips per batch normalisation",
+    "step_batch": "clips per step",
+    "sync_bn": "synchronised batch normalisation",
+    "dropout": "dropout",
+    "precision": "precision",
+    "selection": "selection rule",
+    "tuning": "configurations tried for this model alone",
+    "seed": "seed",
+    "views": "test views (clips x crops)",
+    "test_crop": "test resolution",
+    "fusion": "fusion of views",
+    "code": "code version",
+    "packages": "library versions",
+    "device": "device",
+}
+AXES = {  # axes that cover more than the factor of their name; every other factor is an axis of its own
+    "backbone": ("backbone", "normalisation"),
+    "frames": ("frames", "test_frames", "chain_frames"),
+    "model": ("module", "backbone", "normalisation", "pooling"),
+}
+PACKAGES = ("torch", "torchvision")  # with CUDA and cuDNN: what computes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A factor in which two results are not known to agree; None is an unknown value."""
+
+    field: str
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison of two results rests on."""
+
+    axis: str
+    studied: tuple[Difference, ...]  # what was to differ
+    same: tuple[str, ...]
+    confounds: tuple[Difference, ...]  # known to differ
+    unknown: tuple[Difference, ...]  # not known of one or both
+
+    @property
+    def comparable(self) -> bool:
+        return not self.confounds and not self.unknown
+
+    def __str__(self) -> str:
+        if self.comparable:
+            return "comparable"
+        parts = []
+        if self.confounds:
+            parts.append(f"confounded by {', '.join(FACTORS[d.field] for d in self.confounds)}")
+        if self.unknown:
+            parts.append(f"not known: {', '.join(FACTORS[d.field] for d in self.unknown)}")
+        return "; ".join(parts)
+
+
+def axis_factors(axis: str) -> tuple[str, ...]:
+    """The factors that an axis covers.  Raises BadInput for an axis that is none."""
+    if axis not in AXES and axis not in FACTORS:
+        raise unknown("axis", axis, {**AXES, **FACTORS})
+    return AXES.get(axis, (axis,))
+
+
+def judge(a: Mapping[str, Any], b: Mapping[str, Any], axis: str = "module") -> Verdict:
+    """Compares two results factor by factor; what differs beside `axis` is a confound."""
+    covered = axis_factors(axis)
+    studied, same, confounds, not_known = [], [], [], []
+    for field in FACTORS:
+        pair = Difference(field, a.get(field), b.get(field))
+        state = agree(pair.a, pair.b)
+        if state:
+            same.append(field)
+        elif field in covered:
+            studied.append(pair)
+        elif state is False:
+            confounds.append(pair)
+        else:
+            not_known.append(pair)
+    return Verdict(axis, tuple(studied), tuple(same), tuple(confounds), tuple(not_known))
+
+
+def agree(a: Any, b: Any) -> bool | None:
+    """True or False where it is known whether two values agree, else None; dictionaries go part by part."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        states = [agree(a.get(key), b.get(key)) for key in {**a, **b}]
+        return False if False in states else None if None in states else True
+    if a is None or b is None:
+        return None
+    return a == b
+
+
+def text(value: Any) -> str:
+    """A value as a person reads it; an unknown one is "not stated"."""
+    if value is None:
+        return "not stated"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {text(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return "/".join(map(text, value)) or "none"
+    return str(value)
+
+
+# --- the factors of our own runs ----------------------------------------------------------------------------------
+
+
+def of_run(
+    spec: RunSpec,
+    chain: Iterable[RunSpec] = (),
+    result: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The factors of a run; `chain` are the runs before it, first stage first.
+
+    Without a result the data and what was found missing are unknown, without a provenance the software is.
+    """
+    p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
+    result, sessions = result or {}, (provenance or {}).get("sessions", [])
+    root = chain[0].protocol if chain else p
+    views = f"{p.evaluation.clips}x{p.evaluation.crops}"
+    return {
+        "dataset": spec.dataset,
+        "split": "val",
+        "data": _data(result),
+        "missing": result.get("missing"),
+        "module": architecture(spec.model, name.module)[0],
+        "backbone": name.backbone,
+        "pooling": name.pooling,
+        "frames": spec.frames,
+        "test_frames": "as trained",
+        "pretraining": _named(root.init),
+        "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
+        "normalisation": "half" if name.backbone == "inception_v1" else "imagenet",
+        "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
+        if p.sampling.rule == "uniform"
+        else {"rule": "dense", "stride": p.sampling.stride, "test clip": p.sampling.dense_clip},
+        "resolution": p.size,
+        "augmentation": {"crop": f"scales {text(p.augmentation.scales)}", "flip": p.augmentation.flip},
+        "optimiser": {
+            "momentum": p.momentum,
+            "weight_decay": p.weight_decay,
+            "nesterov": p.nesterov,
+            "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
+        },
+        "schedule": schedule_of(p),
+        "chain": " then ".join(f"({text(schedule_of(s.protocol))})" for s in chain) or "none",
+        "chain_frames": [s.frames for s in chain],
+        "epochs_seen": p.epochs + sum(s.protocol.epochs for s in chain),
+        "batch": p.batch,
+        "batch_norm": p.per_step,
+        "step_batch": p.per_step,
+        "sync_bn": False,
+        "dropout": p.dropout,
+        "precision": p.precision,
+        "selection": _selection(p),
+        "tuning": getattr(p, "tuning", None),
+        "seed": spec.seed,
+        "views": views,
+        "test_crop": p.size,
+        "fusion": p.evaluation.fusion if views != "1x1" else "one view",
+        "code": _one(s.get("code") for s in sessions),
+        "packages": _one(_packages(s) for s in sessions),
+        "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
+    }
+
+
+def schedule_of(p: Any) -> dict[str, Any]:
+    """Kind, peak learning rate, epochs and what else shapes it, of one stage."""
+    steps = {"milestones": list(p.milestones), "gamma": p.gamma} if p.schedule == "multistep" else {}
+    return {"kind": p.schedule, "lr": p.lr, "epochs": p.epochs, **steps, "warmup": p.warmup_epochs}
+
+
+def _data(result: Mapping[str, Any]) -> str | None:
+    manifests = result.get("manifests")
+    return ", ".join(f"{split} {digest[:10]}" for split, digest in manifests.items()) if manifests else None
+
+
+def _named(init: str) -> str:
+    """Where the first weights came from, without the path to them."""
+    kind, colon, path = init.partition(":")
+    return f"{kind}:{path.rsplit('/', 1)[-1]}" if colon else init.rsplit("/", 1)[-1]
+
+
+def _selection(p: Any) -> str:
+    if getattr(p, "selection", "last") == "best":
+        return f"best epoch on {p.dev:g} of the training videos held out"
+    return "last epoch"
+
+
+def _packages(session: Mapping[str, Any]) -> str | None:
+    versions = session.get("packages")
+    if not versions:
+        return None
+    found = [f"{name} {versions.get(name)}" for name in PACKAGES]
+    found += [f"{name} {session[name]}" for name in ("cuda", "cudnn") if name in session]
+    return ", ".join(found)
+
+
+def _one(values: Iterable[Any]) -> str | None:
+    """The value of all sessions; several are named together, so that they equal no single one."""
+    found = list(dict.fromkeys(values))
+    if not found or None in found:
+        return None
+    return str(found[0]) if len(found) == 1 else " then ".join(map(str, found))
+
+
+def read_run(spec: RunSpec, folder: Any) -> dict[str, Any]:
+    """The factors of the run in a `RunFolder`, whose parents' folders lie beside it."""
+    chain, at = [], spec
+    while at.parent:
+        at = type(folder)(folder.path.parent / at.parent).spec()
+        chain.insert(0, at)
+    try:
+        provenance = json.loads(folder.provenance.read_text())
+    except (OSError, ValueError):
+        provenance = {}
+    return of_run(spec, chain, folder.result(), provenance)

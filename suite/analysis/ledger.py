@@ -1,0 +1,104 @@
+"""Which cells of a table are confounded: what differs from the other cells beside what the table is about."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
+
+from suite.analysis.factors import FACTORS, agree, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDIED = ("dataset", "module", "backbone", "normalisation", "pooling", "frames", "test_frames", "seed")  # of a grid
+
+
+@dataclass
+class Marks:
+    """Letters of confounded rows by their index, what each letter means, and what the whole table should say."""
+
+    letters: dict[Any, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    between: str = ""  # what differs between the columns (frames) beside their frames
+    unstated: str = ""  # factors that no row states
+
+
+def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studied: Iterable[str] = STUDIED) -> Marks:
+    """Marks the rows that differ from most of their group in a factor that is not studied.
+
+    rows: with a column `factors` (dictionaries, None where there are none), one row a run.  Cells are compared within
+    a group: models at the same number of frames on the same data set.  A row that does not state a factor that others
+    of its group state is marked too: unknown is not equal.
+    """
+    if "factors" not in rows or not len(rows):
+        return Marks()
+    known = rows[[isinstance(f, Mapping) for f in rows["factors"]]]
+    names = [f for f in FACTORS if f not in set(studied)]
+    odd: dict[Any, list[str]] = {}
+    usual_of: dict[tuple, dict[str, Any]] = {}
+    for key, members in known.groupby(list(group), sort=False):
+        usual = {name: _usual(f[name] for f in members["factors"]) for name in names}
+        usual_of[key] = usual
+        for index, factors in members["factors"].items():
+            phrases = [_phrase(name, factors[name], usual[name]) for name in names]
+            odd[index] = [phrase for phrase in phrases if phrase]
+    marks = Marks(unstated=_unstated(known, names), between=_between(usual_of, names))
+    for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
+        letter = _letter(len(marks.notes))
+        marks.notes.append(f"{letter}: {phrase}")
+        marks.letters |= {index: letter for index, phrases in odd.items() if "; ".join(phrases) == phrase}
+    return marks
+
+
+def _usual(values: Iterable[Any]) -> Any:
+    """The commonest known value, the first of them on a tie; None when all are unknown."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return None
+    counts = Counter(map(_key, values))
+    common = max(counts.values())
+    return next(value for value in values if counts[_key(value)] == common)
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _phrase(name: str, value: Any, usual: Any) -> str:
+    """How a value differs from the usual one, in words; "" when it does not, or nobody states it."""
+    if usual is None or agree(value, usual):
+        return ""
+    if value is None:
+        return f"{FACTORS[name]} not stated"
+    if isinstance(value, Mapping) and isinstance(usual, Mapping):
+        parts = [k for k in {**usual, **value} if agree(value.get(k), usual.get(k)) is not True]
+        shown = ", ".join(f"{k} {text(value.get(k))} instead of {text(usual.get(k))}" for k in parts)
+        return f"{FACTORS[name]}: {shown}"
+    if name == "chain":
+        return "other schedules before this stage"
+    return f"{FACTORS[name]} {text(value)} instead of {text(usual)}"
+
+
+def _unstated(rows: pd.DataFrame, names: Iterable[str]) -> str:
+    return ", ".join(FACTORS[n] for n in names if all(f[n] is None for f in rows["factors"]))
+
+
+def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> str:
+    """The factors whose usual value changes from one number of frames to another on the same data set."""
+    changing = []
+    by_set: dict[Any, list[Mapping[str, Any]]] = {}
+    for (dataset, *_), values in usual.items():
+        by_set.setdefault(dataset, []).append(values)
+    for name in names:
+        if any(agree(a[name], b[name]) is False for values in by_set.values() for a in values for b in values):
+            changing.append(FACTORS[name])
+    return ", ".join(changing)
+
+
+def _letter(number: int) -> str:
+    more, last = divmod(number, 26)
+    return (_letter(more - 1) if more else "") + ascii_lowercase[last]

@@ -1,0 +1,63 @@
+"""Who was right on which video, for all runs of a table at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suite.analysis.predictions import Outcome, read_own
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The runs of one data set that were tested on the same N videos."""
+
+    place: dict[str, int]  # run id -> row of `correct`
+    correct: np.ndarray  # (R, N) bool
+    left_out: tuple[str, ...] = ()  # ids of runs that were tested on other videos
+
+    def of(self, ids: list[str]) -> np.ndarray | None:
+        """(len(ids), N) bool, or None when one of the runs is not here."""
+        if not ids or any(i not in self.place for i in ids):
+            return None
+        return self.correct[[self.place[i] for i in ids]]
+
+
+def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
+    """Per data set, from the column `predictions` (a path, or an `Outcome`, "" where there is none) of finished rows.
+
+    Where runs were tested on different videos the largest group with the same ids and labels is taken.
+    """
+    if "predictions" not in rows:
+        return {}
+    done = rows[(rows["state"] == "done") & [isinstance(p, Outcome) or bool(p) for p in rows["predictions"]]]
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(_read, done["predictions"]))
+    out = {}
+    for dataset in dict.fromkeys(done["dataset"]):
+        runs = [(i, o) for i, d, o in zip(done["id"], done["dataset"], found, strict=True) if d == dataset]
+        groups: dict[int, list[tuple[str, Outcome]]] = {}
+        for run in runs:
+            groups.setdefault(_fingerprint(run[1]), []).append(run)
+        best = max(groups.values(), key=len)
+        chosen = {i for i, _ in best}
+        labels = next((o.labels for _, o in best if o.labels is not None), None)
+        correct = np.stack([o.correct(labels) for _, o in best])
+        left = tuple(i for i, _ in runs if i not in chosen)
+        out[dataset] = Outcomes({i: k for k, (i, _) in enumerate(best)}, correct, left)
+    return out
+
+
+def _read(source: Outcome | str | Path) -> Outcome:
+    return source if isinstance(source, Outcome) else read_own(Path(source))
+
+
+def _fingerprint(outcome: Outcome) -> int:
+    return hash((outcome.ids.tobytes(), None if outcome.labels is None else outcome.labels.tobytes()))

@@ -1,0 +1,160 @@
+"""Per-video predictions, ours or those of any other codebase: reading, checking, and who was right on which video."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suite.spec import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Videos in the order of their ids; `predicted` and `labels` are class numbers, labels None where not given."""
+
+    ids: np.ndarray  # (N,) str
+    predicted: np.ndarray  # (N,) int
+    labels: np.ndarray | None  # (N,) int
+
+    def correct(self, labels: np.ndarray | None = None) -> np.ndarray:
+        """(N,) bool against its own labels, or those given for the same ids."""
+        truth = self.labels if self.labels is not None else labels
+        if truth is None:
+            raise BadInput("These predictions come without labels, and there is nothing to take them from.")
+        return self.predicted == truth
+
+
+def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0) -> Outcome:
+    """Reads a CSV or parquet file with a row a video.
+
+    Columns: `id`; `logits` (a list; in CSV a JSON list, or one column logit_0, logit_1, … a class) or `prediction` (a
+    class number or name); `label`, the true class, number or name.  Where there are only `id` and `label`, the label is
+    what was predicted.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
+    Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one a class.
+    """
+    table = _table(Path(path))
+    where = f"{Path(path).name}"
+    if "id" not in table:
+        raise BadInput(f"{where} has no column 'id'.")
+    if not len(table):
+        raise BadInput(f"{where} holds no predictions.")
+    if table["id"].isna().any():
+        raise BadInput(f"{where} row {int(table['id'].isna().argmax()) + 1} has no id.")
+    ids = np.array([str(i) for i in table["id"]])
+    order = np.argsort(ids, kind="stable")
+    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
+    if len(twice):
+        raise BadInput(f"{where} holds the video '{ids[order][twice[0]]}' more than once.")
+    num = num or len(classes or ())
+    logits = _logits(table, where, num)
+    if logits is not None:
+        predicted = logits.argmax(1)
+        labels = _labels(table, "label", where, classes, logits.shape[1]) if "label" in table else None
+    elif "prediction" in table:
+        predicted = _labels(table, "prediction", where, classes, num)
+        labels = _labels(table, "label", where, classes, num) if "label" in table else None
+    elif "label" in table:
+        predicted, labels = _labels(table, "label", where, classes, num), None
+    else:
+        raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order])
+
+
+def _table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if path.suffix not in FORMATS:
+        raise BadInput(f"{path.name} is not a predictions file; it ends with .csv or .parquet.")
+    if not path.is_file():
+        raise BadInput(f"There is no file {path}.")
+    try:
+        return pd.read_csv(path, dtype={"id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # pandas and pyarrow derive theirs from these
+        raise BadInput(f"{path.name} cannot be read: {' '.join(str(error).split())[:120]}.") from None
+
+
+def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
+    columns = [c for c in table.columns if re.fullmatch(r"logit_\d+", str(c))]
+    if "logits" in table:
+        rows = [json.loads(v) if isinstance(v, str) and v.strip().startswith("[") else v for v in table["logits"]]
+        for i, row in enumerate(rows):
+            if not isinstance(row, list | np.ndarray) or not len(row):
+                raise BadInput(f"{where} row {i + 1} has no list of logits.")
+        lengths = {len(row) for row in rows}
+        if len(lengths) > 1:
+            raise BadInput(f"{where} has rows of {min(lengths)} and of {max(lengths)} logits.")
+        values = np.array([np.asarray(row, float) for row in rows])
+    elif columns:
+        if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
+            raise BadInput(f"{where} has {len(columns)} columns of logits that do not run from logit_0 on.")
+        values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
+    else:
+        return None
+    if num and values.shape[1] != num:
+        raise BadInput(f"{where} has {values.shape[1]} logits a video, the data set has {num} classes.")
+    bad = ~np.isfinite(values).all(1)
+    if bad.any():
+        raise BadInput(f"{where} row {int(bad.argmax()) + 1} has a logit that is not a finite number.")
+    return values
+
+
+def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
+    """Class numbers of a column that holds numbers or names."""
+    known = {name: i for i, name in enumerate(classes or ())}
+    out = []
+    for i, value in enumerate(table[column]):
+        if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+            raise BadInput(f"{where} row {i + 1} has no {column}.")
+        if isinstance(value, str) and value in known:
+            out.append(known[value])
+            continue
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number != (float(value) if not isinstance(value, str) else number) or number < 0 or (num and number >= num):
+            raise BadInput(f"{where} row {i + 1}: '{value}' is none of the {num or 'known'} classes.")
+        out.append(number)
+    return np.array(out, dtype=np.int64)
+
+
+def read_own(path: Path) -> Outcome:
+    """The predictions.parquet that this suite wrote, read column by column: fast, and trusted to be whole."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    logits = table["logits"].combine_chunks()
+    values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
+    ids = np.asarray(table["id"].to_pylist())
+    labels = table["label"].to_numpy() if "label" in table.column_names else None
+    order = np.argsort(ids, kind="stable")
+    return Outcome(ids[order], values.argmax(1)[order], None if labels is None else labels[order])
+
+
+def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:
+    """Who was right, (N,) and (N,), over the same videos with the same labels; BadInput where they are not the same."""
+    if len(a.ids) != len(b.ids) or (a.ids != b.ids).any():
+        only_a, only_b = np.setdiff1d(a.ids, b.ids), np.setdiff1d(b.ids, a.ids)
+        first = f" (first '{(only_a if len(only_a) else only_b)[0]}')"
+        raise BadInput(
+            f"{names[0]} and {names[1]} were not tested on the same videos: {len(only_a)} are in the first alone and "
+            f"{len(only_b)} in the second alone{first}; a paired comparison needs the same ones."
+        )
+    if a.labels is not None and b.labels is not None and (a.labels != b.labels).any():
+        at = int((a.labels != b.labels).argmax())
+        raise BadInput(
+            f"{names[0]} and {names[1]} disagree on the label of {int((a.labels != b.labels).sum())} videos (first "
+            f"'{a.ids[at]}'): class numbers differ; give class names, or the order of 'classes'."
+        )
+    return a.correct(b.labels), b.correct(a.labels)

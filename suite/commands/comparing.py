@@ -1,0 +1,31 @@
+"""compare: two results, what differs between them, and by how much."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from suite.commands.options import RESULTS, Json, Results, app, print_json
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="Run id, run folder, predictions file, or published row (published.…).")],
+    b: Annotated[str, typer.Argument(help="The other one.")],
+    axis: Annotated[str, typer.Option(help="What is under study; every other factor that differs is a confound.")] = (
+        "module"
+    ),
+    margin: Annotated[
+        float | None, typer.Option(help="Percentage points within which they count as equivalent (TOST).")
+    ] = None,
+    results: Results = RESULTS,
+    as_json: Json = False,
+) -> None:
+    """What is the same, what differs, the verdict, and the difference with its interval."""
+    from suite.analysis.compare import compare as run
+    from suite.analysis.contenders import contender
+    from suite.report.comparison import print_comparison
+
+    found = run(contender(a, results), contender(b, results), axis, margin)
+    print_json(found) if as_json else print_comparison(found)

@@ -1,0 +1,79 @@
+"""What a person types for the runs that a number came from: a run, a pattern, a cell of a table, one inside an archive.
+
+RUN   an id, a unique beginning of one, a unique pattern with * or ?, a run folder, or ARCHIVE.tar.gz#RUN
+CELL  <grid>:<dataset>/<model>/f<frames>, e.g. demo:calib_order/tam-resnet18/f8: the runs of all its seeds;
+      a control arm's cell has its name behind: demo:calib_order/tam-resnet18/f8/epoch_matched
+"""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import re
+from pathlib import Path
+
+from suite.spec import BadInput, unknown
+from suite.store.archive import is_archive, open_archive
+from suite.store.find import find_run
+from suite.store.folder import RunFolder
+
+CELL = re.compile(r"(?P<grid>[^:/#]+):[^/]+/.+/f[0-9]+(/[a-z_]+)?")
+
+
+def find_runs(text: str, results: Path) -> list[RunFolder]:
+    """The run folders that RUN or CELL means, at least one.  Raises BadInput for none, and where RUN fits several."""
+    archive, inside, inner = text.rpartition("#")
+    if inside and is_archive(archive):
+        return find_runs(inner, open_archive(Path(archive), results / "archives"))
+    if Path(text).is_dir() or ":" not in text:
+        return [_one(text, results)]
+    match = CELL.fullmatch(text)
+    if not match:
+        example = "demo:calib_order/tam-resnet18/f8"
+        raise BadInput(f"'{text}' is not a cell; it has the form <grid>:<dataset>/<model>/f<frames>, e.g. {example}.")
+    return _cell(text, match["grid"], results)
+
+
+def _one(text: str, results: Path) -> RunFolder:
+    if (run := find_run(text, results)) is not None:
+        return run
+    if "/" in text or Path(text).is_dir():
+        raise BadInput(f"{text} is not a run folder: it has no spec.yaml.")
+    folders = {path.parent.name: path.parent for path in sorted(results.glob("*/runs/*/spec.yaml"))}
+    found = fnmatch.filter(folders, text)
+    if len(found) > 1:
+        some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise BadInput(f"'{text}' fits {len(found)} runs ({some}); name one of them.")
+    if not found:
+        raise unknown("run", text, folders)
+    return RunFolder(folders[found[0]])
+
+
+def _cell(text: str, grid: str, results: Path) -> list[RunFolder]:
+    """By seed: those that summary.csv has, from which tables are made, else all of the name.
+
+    A model's name may itself have slashes (`+arc@stages=res4/res5`), so cells are compared whole.
+    """
+    grids = sorted(folder.parent.name for folder in results.glob("*/runs") if folder.is_dir())
+    if grid not in grids:
+        raise unknown(f"grid under {results}", grid, grids)
+    cells: dict[str, list[tuple[int, RunFolder]]] = {}
+    for file in sorted((results / grid / "runs").glob("*/spec.yaml")):
+        folder = RunFolder(file.parent)
+        spec = folder.spec()
+        name = f"{grid}:{spec.dataset}/{spec.model}/f{spec.frames}" + (f"/{spec.control}" if spec.control else "")
+        cells.setdefault(name, []).append((spec.seed, folder))
+    if text not in cells:
+        raise unknown("cell", text, cells)
+    runs = [folder for _, folder in sorted(cells[text], key=lambda run: (run[0], run[1].id))]
+    shown = _in_summary(results / grid / "summary.csv")
+    return [folder for folder in runs if folder.id in shown] or runs
+
+
+def _in_summary(file: Path) -> set[str]:
+    """Ids of the runs in the tables of a grid; its folder may hold runs of other protocols too."""
+    try:
+        with open(file, newline="") as lines:
+            return {row.get("id", "") for row in csv.DictReader(lines)}
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,37 @@
+"""From what a person writes for a run to its folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from suite.spec import BadInput, unknown
+from suite.store.folder import RunFolder
+
+ID = re.compile(r"[A-Za-z0-9._+=-]+")
+
+
+def find_run(text: str, results: Path) -> RunFolder | None:
+    """The run that `text` names: its folder, its id below `results`/*/runs, or the beginning of one id alone.
+
+    None when it names none.  Raises BadInput when several runs fit.
+    """
+    folder = Path(text)
+    if (folder / "spec.yaml").is_file():
+        return RunFolder(folder.resolve())
+    if not ID.fullmatch(text):
+        return None
+    places = sorted(path.parent for path in results.glob("*/runs/*/spec.yaml"))
+    found = [path for path in places if path.name == text] or [path for path in places if path.name.startswith(text)]
+    if len(found) > 1:
+        shown = ", ".join(str(path) for path in found[:3]) + (", …" if len(found) > 3 else "")
+        raise BadInput(f"'{text}' fits {len(found)} runs ({shown}); name the folder of one.")
+    return RunFolder(found[0]) if found else None
+
+
+def need_run(text: str, results: Path) -> RunFolder:
+    """`find_run`, or BadInput with the nearest id."""
+    found = find_run(text, results)
+    if found is None:
+        raise unknown("run", text, [path.parent.name for path in results.glob("*/runs/*/spec.yaml")])
+    return found

@@ -1,0 +1,149 @@
+"""A grid as files for an archive, and back: what of a run is kept, and nothing of the machine's folders."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from suite.spec import BadInput, RunSpec, experiments_dir, load_grid
+from suite.store.folder import RunFolder, dump_json, write_atomic
+from suite.store.provenance import environment
+from suite.sweep.plan import Plan, PlannedRun, Selection
+
+PLAN = "plan.json"  # the runs in their order, resolved: a later version's defaults do not change what was run
+BESIDE_RUNS = ("eval",)  # folders of results/<grid> that no report makes
+ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^/\s'\"]+/)+([^/\s'\"]*)")
+
+
+def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
+    """Lays the files of a plan out in the empty `root` as an archive holds them; gives the plan of what lies there.
+
+    Large files are links to the originals.  Whatever JSON says of absolute paths is cut down to names, or to paths
+    inside the grid's folder.  Raises BadInput while runs are at work, and where none is done.
+    """
+    busy = [run.id for run in plan.runs if run.state() == "running"]
+    if busy:
+        raise BadInput(f"{len(busy)} runs of {plan.grid.name} are at work (first {busy[0]}); export it when they end.")
+    if not any(run.state() == "done" for run in plan.runs):
+        raise BadInput(f"Grid {plan.grid.name} has no finished run under {plan.folder} that could be exported.")
+    home = root / "results" / plan.grid.name
+    _experiments(plan, root / "experiments")
+    staged: dict[str, PlannedRun] = {}
+    for run in plan.runs:
+        folder = RunFolder(home / "runs" / run.id)
+        _copy_files(run.folder.path, folder.path, plan.folder, weights)
+        parent = staged[run.parent.id] if run.parent else None
+        staged[run.id] = replace(run, folder=folder, parent=parent, children=[])
+        if parent:
+            parent.children.append(staged[run.id])
+    for name in BESIDE_RUNS:
+        _copy_files(plan.folder / name, home / name, plan.folder, weights)
+    content = {
+        "grid": plan.grid.name,
+        "selection": plan.selection.as_dict(),
+        "runs": [{**_place(run), "spec": run.spec.resolved()} for run in plan.runs],
+    }
+    write_atomic(root / PLAN, dump_json(content))
+    write_atomic(root / "environment.json", dump_json(environment()))
+    return replace(plan, folder=home, runs=list(staged.values()))
+
+
+def archived_plan(results: Path) -> Plan:
+    """The plan of an unpacked archive, of which `results` is the results folder; costs are not reckoned.
+
+    It is what was planned where the archive was made: the grids and protocols of this machine are not asked.
+    """
+    root = Path(results).parent
+    try:
+        content = json.loads((root / PLAN).read_text())
+        name, entries = content["grid"], content["runs"]
+        selection = Selection.from_dict(content["selection"])
+        specs = [RunSpec.from_resolved(entry["spec"]) for entry in entries]
+        places = [(str(entry["id"]), entry["parent"], int(entry["matches"])) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{root} is not an unpacked archive of a grid: its {PLAN} is missing or damaged.") from None
+    grid = root / "experiments" / f"{name}.yaml"
+    folder = Path(results) / name
+    runs: dict[str, PlannedRun] = {}
+    for spec, (name, before, matches) in zip(specs, places, strict=True):
+        parent = runs.get(before)
+        runs[name] = PlannedRun(spec, RunFolder(folder / "runs" / name), parent, matches)
+        if parent:
+            parent.children.append(runs[name])
+    return Plan(str(grid), load_grid(str(grid)), selection, folder, list(runs.values()))
+
+
+def _place(run: PlannedRun) -> dict[str, Any]:
+    """A run's place in its plan, which its spec does not tell."""
+    return {"id": run.id, "parent": run.parent.id if run.parent else None, "matches": run.matches}
+
+
+def foreign_paths(plan: Plan) -> list[str]:
+    """Ids of runs whose spec names a file by an absolute path: part of what they are, so an archive keeps it."""
+    return [run.id for run in plan.runs if _without_paths(run.spec.resolved(), Path()) != run.spec.resolved()]
+
+
+def _experiments(plan: Plan, folder: Path) -> None:
+    """The grid's own file and its protocol's, under the names by which they are found."""
+    (folder / "protocols").mkdir(parents=True)
+    grid = Path(plan.name) if plan.name.endswith((".yaml", ".yml")) else experiments_dir() / f"{plan.name}.yaml"
+    protocol = f"{plan.grid.protocol}.yaml"
+    shutil.copyfile(grid, folder / f"{plan.grid.name}.yaml")
+    shutil.copyfile(experiments_dir() / "protocols" / protocol, folder / "protocols" / protocol)
+
+
+def _copy_files(source: Path, target: Path, grid_folder: Path, weights: bool) -> None:
+    """Files of a run: JSON without paths, the rest as links; no log, no lock, and weights only when asked for."""
+    for file in sorted(source.rglob("*")):
+        inner = file.relative_to(source)
+        if not file.is_file() or any(part.startswith(".") for part in inner.parts) or file.suffix in (".tmp", ".txt"):
+            continue
+        if file.suffix == ".pt" and not (weights and (source / "result.json").exists()):
+            continue
+        place = target / inner
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix in (".json", ".jsonl"):
+            place.write_text(_cleaned(file, grid_folder))
+        else:
+            place.symlink_to(file.resolve())
+
+
+def _cleaned(file: Path, grid_folder: Path) -> str:
+    """The text of a JSON file, or of one with a document a line, without absolute paths; what is no JSON as it is."""
+    text = file.read_text()
+    if file.suffix == ".jsonl":
+        return "".join(_clean(line, grid_folder, json.dumps) + "\n" for line in text.splitlines())
+    return _clean(text, grid_folder, dump_json)
+
+
+def _clean(text: str, grid_folder: Path, dump: Callable[[Any], str]) -> str:
+    try:
+        old = json.loads(text)
+    except ValueError:  # a line that a kill cut short
+        return ABSOLUTE.sub(r"\1", text)
+    new = _without_paths(old, grid_folder)
+    return text if old == new else dump(new)
+
+
+def _without_paths(value: Any, grid_folder: Path) -> Any:
+    """`value` with every absolute path in a string made relative to the grid's folder, or cut down to its name."""
+    if isinstance(value, dict):
+        return {key: _without_paths(inner, grid_folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(inner, grid_folder) for inner in value]
+    if not isinstance(value, str):
+        return value
+    for base in (grid_folder.resolve(), grid_folder):
+        if base.is_absolute():
+            value = value.replace(f"{base}/", "")
+    kind, colon, path = value.rpartition(":")
+    if path.startswith("/") and not path.startswith("//"):  # a path and nothing else may have blanks in it
+        return kind + colon + path.rstrip("/").rpartition("/")[2]
+    return ABSOLUTE.sub(r"\1", value)

@@ -1,0 +1,223 @@
+"""Finished runs tested again: do the checkpoints give the predictions, and the predictions the accuracies?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suite.spec import BadInput
+from suite.sweep.plan import Plan, PlannedRun
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from suite.data.datasets import Dataset
+
+AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A predictions file: ids (N,), labels (N,), logits (N, K)."""
+
+    ids: list[str]
+    labels: np.ndarray
+    logits: np.ndarray
+
+
+def verify(
+    plan: Plan,
+    sample: str,
+    data: Path,
+    *,
+    device: str | None = None,
+    workers: int = 0,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Tests a sample of the finished runs of a plan again, as their protocol says, and compares video by video.
+
+    A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
+    those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and clean commit.
+    sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
+    ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
+    """
+    from suite.data.datasets import open_dataset
+    from suite.training.control import usable_device
+
+    done = [run for run in plan.runs if run.state() == "done"]
+    chosen = draw(done, sample, seed)
+    device = usable_device(device)
+    datasets = {name: open_dataset(name, data) for name in dict.fromkeys(run.spec.dataset for run in chosen)}
+    found = []
+    for number, run in enumerate(chosen, 1):
+        say(f"[{number}/{len(chosen)}] {run.id}")
+        found.append(_verify(run, datasets[run.spec.dataset], data, device, workers))
+    return {
+        "grid": plan.grid.name,
+        "sample": sample,
+        "seed": seed,
+        "device": device,
+        "agreement_needed": AGREEMENT,
+        "finished": len(done),
+        "checked": len(found),
+        "ok": not any(run["problems"] for run in found),
+        "runs": found,
+    }
+
+
+def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]:
+    """The runs that `sample` and `seed` choose, in their order."""
+    match = re.fullmatch(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<percent>%?)", sample.strip())
+    number = float(match["number"]) if match else 0.0
+    share = bool(match and match["percent"])
+    if not match or number <= 0 or (share and number > 100) or (not share and number != int(number)):
+        raise BadInput(f"--sample takes a share such as 5%, or a number of runs such as 3, not '{sample}'.")
+    if not runs:
+        raise BadInput("No run of this grid is finished; there is nothing to verify.")
+    count = max(1, math.ceil(len(runs) * number / 100 - 1e-9)) if share else int(number)
+
+    def lot(run: PlannedRun) -> str:
+        return hashlib.sha256(f"{seed} {run.id}".encode()).hexdigest()
+
+    drawn = {run.id for run in sorted(runs, key=lot)[:count]}
+    return [run for run in runs if run.id in drawn]
+
+
+def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers: int) -> dict[str, Any]:
+    result, how = run.folder.result() or {}, run.spec.protocol.evaluation
+    kinds = [(run.folder.predictions, result, {})]
+    if how.video_clips:
+        views = {"clips": how.video_clips, "crops": how.video_crops}
+        kinds.append((run.folder.path / "predictions_video.parquet", result.get("video", {}), views))
+    files, problems, same = [], [], True
+    for path, accuracies, views in kinds:
+        try:
+            stored = _read(path, len(dataset.classes))
+            problems += _against_data(stored, dataset, path.name)
+            problems += _against_result(stored, accuracies, dataset, path.name)
+            with tempfile.TemporaryDirectory() as place:
+                again, same_machine = _again(run, Path(place), root, device, workers, views, len(dataset.classes))
+            files.append({"file": path.name, **_compared(stored, again)})
+            same &= same_machine
+        except BadInput as error:
+            problems.append(str(error))
+    for file in files:
+        if file["agreement"] < AGREEMENT:
+            problems.append(f"{file['file']}: only {file['agreement']:.1%} of the videos get the same predicted class.")
+        elif same and not file["identical"]:
+            problems.append(
+                f"{file['file']}: logits differ by up to {file['max_difference']:.2g}, on the same CPU with the same "
+                "packages, threads and commit, where bits must be the same."
+            )
+    return {
+        "id": run.id,
+        "identical": bool(files) and len(files) == len(kinds) and all(file["identical"] for file in files),
+        "agreement": min((file["agreement"] for file in files), default=None),
+        "max_difference": max((file["max_difference"] for file in files), default=None),
+        "n": result.get("n"),
+        "same_machine": bool(files) and same,
+        "files": files,
+        "problems": problems,
+    }
+
+
+def _again(
+    run: PlannedRun, place: Path, root: Path, device: str, workers: int, views: dict[str, Any], classes: int
+) -> tuple[Stored, bool]:
+    """What the run's checkpoint predicts now, and whether bits must be as they were."""
+    from suite.training.retest import evaluate_run
+
+    test = evaluate_run(run.folder, root=root, device=device, workers=workers, out=place, **views)[0]
+    return _read(Path(test["folder"]) / "predictions.parquet", classes), _same_machine(run, test)
+
+
+def _same_machine(run: PlannedRun, test: dict[str, Any]) -> bool:
+    """Whether a run was tested on a CPU like this one, with the same packages, threads and clean commit."""
+    try:
+        session = json.loads(run.folder.provenance.read_text())["sessions"][-1]
+        now = {**test["device"], **test["environment"]}
+        same = all(session[key] == now[key] for key in ("device", "name", "threads", "python", "packages", "code"))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return same and session["device"] == "cpu" and bool(session["code"]) and not session["code"].endswith("+")
+
+
+def _read(path: Path, classes: int) -> Stored:
+    """Raises BadInput when the file is not one row a video with finite logits for every class."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path)
+        ids, labels = [str(video) for video in table["id"]], table["label"].to_numpy(np.int64)
+        logits = np.stack([np.asarray(row, np.float32) for row in table["logits"]])
+    except FileNotFoundError:
+        raise BadInput(f"{path.name} is missing.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow derives its errors from these
+        raise BadInput(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}).") from None
+    if logits.ndim != 2 or logits.shape[1] != classes:
+        raise BadInput(f"{path.name} has {logits.shape[-1]} logits a video, the data set has {classes} classes.")
+    if len(set(ids)) < len(ids) or not np.isfinite(logits).all() or not ((labels >= 0) & (labels < classes)).all():
+        raise BadInput(f"{path.name} holds a video twice, a label out of range, or a logit that is not a number.")
+    return Stored(ids, labels, logits)
+
+
+def _against_data(stored: Stored, dataset: Dataset, name: str) -> list[str]:
+    """Whether a file is of the validation videos, each with its label."""
+    videos = {video.id: video.label for video in dataset.split("val").videos}
+    ours = dict(zip(stored.ids, stored.labels.tolist(), strict=True))
+    if ours.keys() != videos.keys():
+        odd = sorted(ours.keys() ^ videos.keys())
+        return [f"{name}: {len(odd)} videos are in it or in the data alone (first '{odd[0]}')."]
+    wrong = sorted(video for video in ours if ours[video] != videos[video])
+    return [f"{name}: {len(wrong)} labels are not those of the data (first of video '{wrong[0]}')."] if wrong else []
+
+
+def _against_result(stored: Stored, result: dict[str, Any], dataset: Dataset, name: str) -> list[str]:
+    """Whether every accuracy that result.json holds follows from the predictions."""
+    from suite.training.evaluation import accuracies
+
+    found = accuracies(stored.logits, stored.labels, dataset.classes, dataset.info.pairs)
+    flat = found.pop("per_class")
+    said = dict(result).get("per_class", {})
+    pairs = [(key, result.get(key), value) for key, value in found.items()]
+    pairs += [(f"accuracy of '{key}'", said.get(key), flat.get(key)) for key in {**flat, **said}]
+    wrong = [(key, old, new) for key, old, new in pairs if not _equal(old, new)]
+    if not wrong:
+        return []
+    key, old, new = wrong[0]
+    more = f" ({len(wrong) - 1} further values differ too)" if len(wrong) > 1 else ""
+    return [f"{name}: result.json says {key} {_number(old)}, the predictions give {_number(new)}{more}."]
+
+
+def _equal(old: Any, new: Any) -> bool:
+    return isinstance(old, int | float) and isinstance(new, int | float) and math.isclose(old, new, abs_tol=1e-9)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else "nothing"
+
+
+def _compared(stored: Stored, again: Stored) -> dict[str, Any]:
+    """Video by video.  Raises BadInput where the videos are not the same ones."""
+    import numpy as np
+
+    if sorted(stored.ids) != sorted(again.ids):
+        raise BadInput("The checkpoint was tested again on other videos than the stored ones; nothing is compared.")
+    where = {video: row for row, video in enumerate(again.ids)}
+    fresh = again.logits[[where[video] for video in stored.ids]]
+    return {
+        "n": len(stored.ids),
+        "identical": bool(np.array_equal(stored.logits, fresh)),
+        "agreement": float((stored.logits.argmax(1) == fresh.argmax(1)).mean()),
+        "max_difference": float(np.abs(stored.logits.astype(np.float64) - fresh).max()),
+    }
