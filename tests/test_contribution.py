@@ -99,7 +99,11 @@ def test_each_seed_is_held_against_the_baseline_of_its_own_seed():
     table = cells(pd.DataFrame(rows)).set_index("seed")
     assert table.loc[0, "psi"] == pytest.approx(0.5)
     assert table.loc[1, "psi"] == pytest.approx(0.5)
-    assert contribution(pd.DataFrame(rows)).loc[0, "n_psi_ta"] == 2
+    mean = contribution(pd.DataFrame(rows)).loc[0]
+    assert mean["n_psi_ta"] == 1, "seeds are averaged, they are no cells of their own"
+    assert mean["psi_ta"] == pytest.approx((72.5 - 45) / (100 - 45))
+    alone = contribution(pd.DataFrame([*rows, run("i3d-resnet18", 99.0, seed=2)])).loc[0]
+    assert alone["psi_ta"] == pytest.approx(mean["psi_ta"]), "a seed without its baseline counts nowhere"
 
 
 def test_tsn_has_a_row_only_through_temporal_pooling_and_extra_blocks_make_modules_of_their_own():

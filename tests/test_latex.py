@@ -13,7 +13,7 @@ from suite.report.formats import _LATEX, Column, Estimate, Part, Table, to_latex
 from suite.report.tables import write_tables
 from tests.test_report import NASTY
 
-SMALLEST = 0.6  # of its size: 7-point letters printed smaller than that cannot be read
+SMALLEST = 0.65  # of its size: 7-point letters printed smaller than that cannot be read
 DOCUMENT = r"""
 \documentclass{article}
 \usepackage[a4paper,margin=2cm]{geometry}
@@ -55,15 +55,17 @@ def compiled(files, folder):
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     """Every table that the suite prints: of a sweep with seeds beside published rows, and of the published record."""
-    from suite.report.reproduce import reproduce
+    from suite.report import reproduce
 
     folder = tmp_path_factory.mktemp("tables")
     published = published_rows()
     ours = published.assign(source="suite", n=11799.0, pair_top1=99.0, top5=95.0)
     seeds = [ours.assign(seed=s, top1=ours.top1 + s, id=[f"run_{i}.s{s}" for i in range(len(ours))]) for s in (0, 1)]
-    write_tables(ours, folder / "sweep", reference=published)
     write_tables(pd.concat(seeds), folder / "seeds", reference=published)
-    reproduce(folder / "record")
+    with pytest.MonkeyPatch.context() as patch:
+        for figures in ("write_figures", "write_published_figures"):  # they take most of the time and have no LaTeX
+            patch.setattr(reproduce, figures, lambda *args: [], raising=False)
+        reproduce.reproduce(folder / "record")
     return sorted(folder.rglob("*.tex"))
 
 
@@ -96,6 +98,26 @@ def test_a_comment_names_the_source_of_a_row_and_swallows_none():
     assert lines[0].startswith("% nas ty: needs")
     with pytest.raises(ValueError):
         to_latex(Table("t", "t", "", (Column("a"),), [Part("", [(1,), (2,)], sources=["one of two"])]))
+
+
+def test_a_table_longer_than_a_page_goes_on_in_another():
+    rows = [(i, "x") for i in range(100)]
+    text = to_latex(Table("t", "Long", "the note", (Column("a"), Column("b", text=True)), [Part("", rows)]))
+    assert [line.strip() for line in text.splitlines() if "caption{" in line] == [
+        rf"\caption{{Long ({i} of 3).}}" for i in (1, 2, 3)
+    ]
+    assert re.findall(r"(\d+) & x", text) == [str(i) for i in range(100)]
+    assert text.count("the note") == 1
+
+
+def test_a_table_too_wide_to_be_read_goes_on_group_by_group_beside_its_first_columns():
+    def caption_and_heads(groups):
+        columns = [Column("m", "model", text=True), *(Column(f"c{g}", "x" * 40, f"{g} frames") for g in groups)]
+        text = to_latex(Table("t", "Wide", "", tuple(columns), [Part("", [("tam", *map(float, groups))])]))
+        return len(re.findall("caption{", text)), re.findall(r"([0-9]+) frames", text), text.count("tam & ")
+
+    assert caption_and_heads((8, 16, 32, 64)) == (1, ["8", "16", "32", "64"], 1)
+    assert caption_and_heads((8, 16, 32, 64, 128)) == (2, ["8", "16", "32", "64", "128"], 2)
 
 
 @needs_latex

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -68,6 +69,9 @@ def archive(home):
     return home / "small.tar.gz"
 
 
+PREDICTIONS = ("predictions.parquet", "predictions_video.parquet")
+
+
 def one_run(plan, tmp_path, number=1):
     """A plan of one finished run, whose folder is a copy that may be spoilt; its parent lies beside it."""
     for run in plan.runs[:2]:
@@ -110,7 +114,7 @@ def test_a_run_is_explained_down_to_its_data_and_weights(home, small):
         "by decord",
     ):
         assert words in text, words
-    assert f"top-1        {second.folder.result()['top1']:.2f} % of 16 videos" in text.replace("top-1  ", "top-1  ")
+    assert re.search(rf"top-1 +{second.folder.result()['top1']:.2f} % of 16 videos", text)
 
 
 def test_a_cell_is_explained_by_the_runs_that_its_table_was_made_from(home, small, tmp_path):
@@ -177,54 +181,124 @@ def test_checkpoints_give_the_stored_predictions_bit_for_bit(home, capsys, monke
     assert "all confirmed" in out
 
 
-def spoil_logit(folder):
+def rewritten(folder, change):
     table = pd.read_parquet(folder.predictions)
-    table.logits[0][(int(np.argmax(table.logits[0])) + 1) % 8] += 100
-    table.to_parquet(folder.predictions, index=False)
+    change(table).to_parquet(folder.predictions, index=False)
 
 
-def spoil_label(folder):
-    table = pd.read_parquet(folder.predictions)
-    table.loc[0, "label"] = (table.loc[0, "label"] + 1) % 8
-    table.to_parquet(folder.predictions, index=False)
+def one_logit_more(table):
+    logits = table.logits[0].copy()
+    logits[(int(np.argmax(logits)) + 1) % 8] += 100
+    return table.assign(logits=[logits, *table.logits[1:]])
+
+
+def one_label_else(table):
+    return table.assign(label=[(table.label[0] + 1) % 8, *table.label[1:]])
 
 
 def spoil_result(folder, **changes):
     folder.result_file.write_text(json.dumps(folder.result() | changes))
 
 
+def stand_in(monkeypatch, folder, shift=0, must=False):
+    """For the checkpoint of a run: it gives the stored logits as they are now, plus `shift`."""
+    from suite.sweep import verify as module
+
+    kept = {name: module._read(folder.path / name, 8) for name in PREDICTIONS}
+
+    def again(run, place, root, device, workers, views, classes):
+        stored = kept[PREDICTIONS[bool(views)]]
+        return replace(stored, logits=stored.logits + shift), must
+
+    monkeypatch.setattr(module, "_again", again)
+
+
+def problems_of(plan, data):
+    found = verify(plan, "100%", data)
+    assert found["ok"] == (not found["runs"][0]["problems"])
+    return " | ".join(found["runs"][0]["problems"])
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (spoil_logit, "93.8% of the videos"),
-        (spoil_label, "1 labels are not those of the data"),
-        (lambda folder: spoil_result(folder, top1=99.0), "result.json says top1 99, the predictions give"),
-        (lambda folder: spoil_result(folder, per_class={}), "says accuracy of 'Enlarging something' nothing"),
-        (lambda folder: spoil_result(folder, manifests={}), "are not those that"),
+        (lambda folder: rewritten(folder, one_logit_more), "only 93.8% of the videos get the same predicted class"),
+        (lambda folder: spoil_result(folder, manifests={"val": "other"}), "are not those that"),
+        (lambda folder: spoil_result(folder, manifests={}), "lacks 'val'"),
         (lambda folder: folder.checkpoint.unlink(), "There is no checkpoint"),
-        (lambda folder: folder.predictions.write_bytes(b"PAR1"), "predictions.parquet cannot be read"),
-        (
-            lambda folder: pd.read_parquet(folder.predictions)[1:].to_parquet(folder.predictions),
-            "1 videos are in it or",
-        ),
     ],
 )
-def test_what_was_tampered_with_is_found(home, small, tmp_path, spoil, words):
+def test_a_checkpoint_that_gives_other_predictions_or_cannot_be_tested_is_found(home, small, tmp_path, spoil, words):
     plan = one_run(small, tmp_path)
     spoil(plan.runs[0].folder)
-    found = verify(plan, "100%", home / "data")
-    assert not found["ok"]
-    assert any(words in problem for problem in found["runs"][0]["problems"]), found["runs"][0]["problems"]
+    assert words in problems_of(plan, home / "data")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: None, ""),
+        (lambda folder: rewritten(folder, one_logit_more), "only 93.8% of the videos"),
+        (lambda folder: rewritten(folder, one_label_else), "1 labels are not those of the data"),
+        (lambda folder: rewritten(folder, lambda table: table[1:]), "1 videos are in it or in the data alone"),
+        (lambda folder: rewritten(folder, lambda table: table.drop(columns="logits")), "cannot be read"),
+        (lambda folder: folder.predictions.write_bytes(b"PAR1"), "predictions.parquet cannot be read"),
+        (lambda folder: folder.predictions.unlink(), "predictions.parquet is missing"),
+        (lambda folder: spoil_result(folder, top1=99.0), "result.json says top1 99, the predictions give"),
+        (lambda folder: spoil_result(folder, per_class={}), "nothing, the predictions give"),
+        (lambda folder: spoil_result(folder, video={}), "predictions_video.parquet: result.json says n nothing"),
+    ],
+)
+def test_accuracies_that_do_not_follow_from_the_predictions_are_found(home, small, tmp_path, monkeypatch, spoil, words):
+    plan = one_run(small, tmp_path)
+    stand_in(monkeypatch, plan.runs[0].folder)
+    spoil(plan.runs[0].folder)
+    problems = problems_of(plan, home / "data")
+    assert words in problems
+    assert bool(words) == bool(problems)
 
 
 def test_a_problem_is_exit_code_1_and_said(home, small, tmp_path, capsys, monkeypatch):
     shutil.copytree(home / "results", tmp_path / "results")
-    spoil_result(RunFolder(tmp_path / "results" / "small" / "runs" / small.runs[0].id), top5=0.0)
-    args = ["--data", home / "data", "--results", tmp_path / "results", "--sample", "100%"]
+    for run in small.runs[:3]:
+        spoil_result(RunFolder(tmp_path / "results" / "small" / "runs" / run.id), top5=0.0)
+    args = ["--data", home / "data", "--results", tmp_path / "results", "--sample", "5%"]
     code, out, _ = command(capsys, monkeypatch, "verify", home / "small.yaml", *args)
     assert code == 1
-    assert f"{small.runs[0].id}: predictions.parquet: result.json says top5 0, the predictions give" in out
-    assert "3 of 3 finished runs" in out
+    assert "predictions.parquet: result.json says top5 0, the predictions give" in out
+    assert "1 of 3 finished runs tested again on cpu (sample 5%, seed 0), 1 of them with problems." in out
+
+
+def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, tmp_path, monkeypatch):
+    plan = one_run(small, tmp_path)
+    for must in (True, False):
+        stand_in(monkeypatch, plan.runs[0].folder, np.float32(1e-5), must)
+        problems = problems_of(plan, home / "data")
+        assert ("where bits must be the same" in problems) == must
+        assert bool(problems) == must
+
+
+def test_bits_must_be_the_same_on_the_same_cpu_packages_threads_and_code_alone(small, tmp_path):
+    from suite.sweep.verify import _same_machine
+
+    run = one_run(small, tmp_path).runs[0]
+    provenance = json.loads(run.folder.provenance.read_text())
+    session = provenance["sessions"][-1] | {"code": "abc"}
+    now = {"device": {key: session[key] for key in ("device", "name", "threads")}}
+    now["environment"] = {key: session[key] for key in ("python", "packages", "code")}
+
+    def same(**changes):
+        changed = [*provenance["sessions"][:-1], session | changes]
+        run.folder.provenance.write_text(json.dumps(provenance | {"sessions": changed}))
+        return _same_machine(run, now)
+
+    assert same()
+    for change in ({"name": "another"}, {"threads": 99}, {"packages": {}}, {"code": "abd"}, {"python": "3"}):
+        assert not same(**change), change
+    now["environment"]["code"] = "abc+"
+    assert not same(code="abc+")
+    now["environment"]["code"] = None
+    assert not same(code=None)
 
 
 def test_a_sample_depends_on_its_seed_alone_and_has_one_run_at_least(small):
@@ -380,10 +454,13 @@ UNLISTED = "its manifest does not list"
         ([PLAIN], {"bytes": -1}, OUTSIDE),
         ([PLAIN], {"bytes": float("inf")}, "not one of ours"),
         ([PLAIN], {"form": "archive-9"}, "has the format archive-9"),
-        ([(member("zeros", size=150 << 20), bytes(150 << 20))], {}, "100 times its size"),
+        ([(member("zeros", size=5 << 20), bytes(5 << 20))], {}, "3 times its size"),
     ],
 )
-def test_an_archive_that_would_write_elsewhere_or_is_not_what_it_says_is_refused(tmp_path, members, more, words):
+def test_an_archive_that_would_write_elsewhere_or_is_not_what_it_says_is_refused(
+    tmp_path, monkeypatch, members, more, words
+):
+    monkeypatch.setattr("suite.store.archive.UNPACKED_LIMIT", 3)
     path = packed(tmp_path / "x.tar.gz", members, **more)
     with pytest.raises(BadInput, match=words) as caught:
         open_archive(path, tmp_path / "deep" / "into")

@@ -64,8 +64,9 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def contribution(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean phi and psi per data set and module over backbones, frames and seeds (deep_analysis, eq. 2 and Table 7).
+    """Mean phi and psi per data set and module over backbones and frames (deep_analysis, eq. 2 and Table 7).
 
+    Of several seeds the accuracies are averaged first, those of a model and of the TSN runs with its seeds.
     phi and psi_ta are over models without temporal pooling, psi_ta_tp over those with it, all against the TSN without
     pooling; n_* is the number of cells behind each mean, which is NaN when there are none.  Z of eq. 2 is that number.
     TSN has a row only where it was run with temporal pooling; pooling "tp=max" makes rows of its own ("i3d tp=max").
@@ -73,9 +74,15 @@ def contribution(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     of_all = cells(rows)
+    key = ["source", "dataset", "label", "pooled", "pooling", "backbone", "frames"]
+    paired = of_all.assign(top1=of_all["top1"].where(of_all["baseline"].notna()))  # no other seed stands in
+    of_all = paired.groupby(key, sort=False)[["top1", "baseline"]].mean().reset_index()
+    pairs = list(zip(of_all["top1"], of_all["baseline"], strict=True))
+    of_all["phi"] = [spatial_contribution(*pair) for pair in pairs]
+    of_all["psi"] = [temporal_improvement(*pair) for pair in pairs]
     table = []
     for (source, dataset, module), group in of_all.groupby(["source", "dataset", "label"], sort=False):
-        plain, pooled = group[group["pooling"] == "none"], group[group["pooling"] != "none"]
+        plain, pooled = group[group["pooled"] == "none"], group[group["pooled"] != "none"]
         means = {"phi": plain["phi"], "psi_ta": plain["psi"], "psi_ta_tp": pooled["psi"]}
         counts = {f"n_{name}": int(values.count()) for name, values in means.items()}
         means = {name: float(values.mean()) for name, values in means.items()}

@@ -31,7 +31,7 @@ from suite.spec import BadInput
 
 EFFECTS = {"all": 0.5, "module": 0.15, "backbone": 0.15, "run": 0.1, "seed": 0.1}  # variances over videos
 COVERS, AT_LEAST = (93.0, 97.0), (93.0, 100.0)  # percent; at least: Phi is capped at 1, or shared videos are unknown
-BLOCK = 100  # sweeps at a time
+BLOCK = 100_000  # videos of a run at a time
 
 # six cells of one module: (top-1 of the model, of its TSN), percent
 CLEAR = ((60, 50), (62, 45), (58, 48), (66, 52), (55, 44), (63, 50))
@@ -62,7 +62,7 @@ class Case:
         }
 
 
-def study(sweeps: int = 4_000, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = ()) -> dict[str, Any]:
+def study(sweeps: int = 2_500, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = ()) -> dict[str, Any]:
     """Coverage of every interval over `sweeps` simulated sweeps of `videos` videos each.
 
     {"rows": [{quantity, setting, truth, sweeps, coverage, error, width, least, most, holds}], "holds": all of them,
@@ -95,8 +95,9 @@ def outcomes(
     spread = math.sqrt(2 * math.pi) * sd / 100
     a = ndtri(np.array(cells, dtype=float).ravel() / 100) * math.sqrt(1 + spread**2)
     group = {"all": np.zeros(runs, int), "module": np.arange(runs) % 2, "backbone": np.arange(runs) // 2}
-    for start in range(0, sweeps, BLOCK):
-        size = min(BLOCK, sweeps - start)
+    block = max(1, BLOCK // videos)
+    for start in range(0, sweeps, block):
+        size = min(block, sweeps - start)
 
         def normal(*shape: int, variance: float = 1.0, size: int = size) -> np.ndarray:
             return rng.standard_normal((size, *shape), dtype=np.float32) * np.float32(math.sqrt(variance))
@@ -214,7 +215,7 @@ def _several_seeds(rng: np.random.Generator, sweeps: int, videos: int) -> list[C
             one = _mean_cases(CLEAR[:1], f"{setting}, 60 % over 50 %", False)
             for block in outcomes(rng, CLEAR[:1], seeds, sweeps, videos, sd):
                 for sweep in block:
-                    draw = {"seed": int(rng.integers(2**32))}
+                    draw = {"draws": 1_000, "seed": int(rng.integers(2**32))}
                     accuracy.limits.append(accuracy_interval(sweep[0], **draw)[:2])
                     difference.limits.append(difference_interval(*sweep, **draw)[1:3])
                     _fill(one, contribution_interval(sweep, [(0, 1)]))

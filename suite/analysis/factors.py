@@ -200,7 +200,7 @@ def of_run(
         "views": views,
         "test_crop": p.size,
         "fusion": p.evaluation.fusion if views != "1x1" else "one view",
-        "code": _one(s.get("code") for s in sessions),
+        "code": _one(_code(s.get("code")) for s in sessions),
         "packages": _one(_packages(s) for s in sessions),
         "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
     }
@@ -227,6 +227,14 @@ def _selection(p: Any) -> str:
     if getattr(p, "selection", "last") == "best":
         return f"best epoch on {p.dev:g} of the training videos held out"
     return "last epoch"
+
+
+def _code(version: str | None) -> str | None:
+    """The first ten figures of a commit are enough to tell it; with "+" comes the hash of what differed from it."""
+    if version is None:
+        return None
+    commit, plus, changed = version.partition("+")
+    return commit[:10] + plus + changed
 
 
 def _packages(session: Mapping[str, Any]) -> str | None:

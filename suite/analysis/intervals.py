@@ -142,7 +142,7 @@ def accuracy_interval(correct: np.ndarray, draws: int = DRAWS, seed: int = 0) ->
 
     One seed: Wilson, "videos only".  2 to 9: t on variance components, on the logit scale so that it stays within
     0..100, "videos and seeds (t)".  From 10: two-level bootstrap, "videos and seeds (bootstrap)".
-    With two seeds that differ more than the videos explain it covers less than it says (down to about 89 %).
+    With two seeds that differ more than the videos explain it covers less than it says (down to about 90 %).
     """
     correct = _outcomes([correct])[0]
     p, (seeds, n) = float(correct.mean()), correct.shape
@@ -184,7 +184,7 @@ def contribution_interval(
     """Mean Phi and Psi over cells (run, baseline) with 95 % intervals, from R runs with outcomes bool (S_r, N).
 
     {"phi": (value, low, high), "psi": (value, low, high), "how": what it speaks of}; Phi and Psi are of the means over
-    seeds.  One seed each: bootstrap over videos; else t intervals on variance components, by the delta method.
+    seeds.  One seed each: bootstrap over videos; else, however many, t on variance components by the delta method.
     """
     outcomes = _outcomes(correct)
     seeds = [len(c) for c in outcomes]
@@ -206,7 +206,7 @@ def contribution_interval(
 
     near = _near(ratio, np.array([half(weights) / Z95 for weights in of_ratio]))
     error = half(of_ratio[near].sum(axis=0))
-    found = {"phi": _mean_phi(ratio, near, -error, error), "psi": UNKNOWN, "how": _how(seeds)}
+    found = {"phi": _mean_phi(ratio, near, -error, error), "psi": UNKNOWN, "how": _how(seeds, resampled=False)}
     if (known := ~np.isnan(psi)).any():
         value, error = float(psi[known].mean()), half(of_psi[known].mean(axis=0))
         found["psi"] = (value, value - error, value + error)
@@ -221,12 +221,12 @@ def _outcomes(correct: Sequence[np.ndarray]) -> list[np.ndarray]:
     return out
 
 
-def _how(seeds: Sequence[int]) -> str:
+def _how(seeds: Sequence[int], resampled: bool = True) -> str:
     if max(seeds) == 1:
         return "videos only"
     if min(seeds) == 1:
         return "videos, and seeds where there are several (t)"
-    return f"videos and seeds ({'bootstrap' if min(seeds) >= SEEDS_TO_RESAMPLE else 't'})"
+    return f"videos and seeds ({'bootstrap' if resampled and min(seeds) >= SEEDS_TO_RESAMPLE else 't'})"
 
 
 def _match(weights: Sequence[float], correct: list[np.ndarray], matched: bool) -> tuple[Sequence[float], list]:

@@ -37,7 +37,8 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
     """
     if "predictions" not in rows:
         return {}
-    done = rows[(rows["state"] == "done") & [isinstance(p, Outcome) or bool(p) for p in rows["predictions"]]]
+    known = rows["predictions"].map(lambda source: isinstance(source, Outcome) or bool(source))
+    done = rows[(rows["state"] == "done") & known]
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(_read, done["predictions"]))
     out = {}

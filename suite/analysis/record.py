@@ -10,9 +10,9 @@ import math
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from suite.spec import BadInput, Strict, checked, read_yaml, unknown
 
@@ -30,7 +30,18 @@ METRICS = (
     *("weight_decay", "batch_size", "epochs", "initial_lr", "dropout"),
     *("n_stb", "n_ttb", "embedding_size", "mlp_stb", "mlp_ttb", "heads"),
 )
+RANGES = {  # of values; other metrics are not negative
+    **dict.fromkeys(PERCENT, (0, 100)),
+    **{"phi": (0, 1), "psi_ta": (-100, 1), "psi_ta_tp": (-100, 1), "top1_gain": (-100, 100)},
+}
 COUNTS = ("conv_macs", "macs", "2macs", "macs+2block", "2macs+conv", "unknown")
+
+
+def _whole(text: Any) -> Any:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() else text
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class Number(Strict):
@@ -39,27 +50,34 @@ class Number(Strict):
     paper: Literal[PAPERS]
     table: str = Field(min_length=1)  # as numbered in the paper, or "text <section>"
     line: str = ""  # of the paper's text
-    row: int = Field(ge=1)  # within the table
+    row: Whole = Field(ge=1)  # within the table
     model: str = ""  # as printed
     module: str = ""  # in the words of the suite; "other" where it has none
     backbone: str = ""
     pooling: Literal["", "none", "tp"] = ""
-    frames: str = Field("", pattern=r"^(\d+(\+\d+)?)?$")  # slow+fast, or those of an ensemble's members
+    frames: str = Field("", pattern=r"^([0-9]+(\+[0-9]+)?)?$")  # slow+fast, or those of an ensemble's members
     sampling: Literal["", "uniform", "dense"] = ""
     dataset: str = ""
     split: Literal["", "val", "test", "split1", "split2", "split3", "avg_splits"] = ""
     pretraining: str = ""
-    views: str = Field("", pattern=r"^(\d+(x\d+)?)?$")  # clips x crops, or their product
-    crop: str = Field("", pattern=r"^\d*$")  # pixels
+    views: str = Field("", pattern=r"^([0-9]+(x[0-9]+)?)?$")  # clips x crops, or their product
+    crop: str = Field("", pattern=r"^[0-9]*$")  # pixels
     metric: Literal[METRICS]
-    value: str = Field(pattern=r"^(-?\d+(\.\d+)?)?$")  # as printed; empty where a printed value cannot be assigned
-    decimals: int = Field(ge=0)
-    n: str = Field("", pattern=r"^\d*$")  # videos evaluated
+    value: str  # as printed; empty where a printed value cannot be assigned
+    decimals: Whole = Field(ge=0)
+    n: str = Field("", pattern=r"^[0-9]*$")  # videos evaluated
     counts: str = ""  # what the FLOPs count, and of one view or all
     origin: Literal["own", "quoted", "unknown"] = "unknown"
     ablation: str = ""
     setting: str = ""
     notes: str = ""  # codes of notes.csv
+
+    @field_validator("value")
+    @classmethod
+    def _printed(cls, value: str) -> str:
+        if value and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+            raise ValueError("a value is a number as printed, or empty")
+        return value
 
     @field_validator("counts")
     @classmethod
@@ -73,8 +91,9 @@ class Number(Strict):
         """What single columns cannot tell."""
         if self.decimals != len(self.value.partition(".")[2]):
             return f"decimals is {self.decimals}, the value is printed as {self.value!r}"
-        if self.metric in PERCENT and self.value and not 0 <= float(self.value) <= 100:
-            return f"{self.metric} is {self.value}, not a percentage"
+        low, high = RANGES.get(self.metric, (0, math.inf))
+        if self.value and not low <= float(self.value) <= high:
+            return f"{self.metric} is {self.value}, which is not within {low} and {high}"
         if (self.metric == "gflops") != bool(self.counts):
             return "gflops, and nothing else, says in counts what it counts"
         if odd := [code for code in self.notes.split() if code not in notes]:
@@ -89,9 +108,9 @@ def _load(folder: Path) -> tuple[dict[str, Any], ...]:
     for paper in PAPERS:
         path = folder / f"{paper}.csv"
         seen: dict[tuple, int] = {}
-        for number, line in enumerate(_csv(path, list(Number.model_fields)), start=2):
-            where = f"{path.name} line {number}"
-            found = checked(Number, line, where)
+        for line, fields in _csv(path, list(Number.model_fields)):
+            where = f"{path.name} line {line}"
+            found = checked(Number, fields, where)
             problem = found.problem(notes)
             key = (found.table, found.row, found.model, found.dataset, found.metric)
             if problem is None and key in seen:
@@ -100,28 +119,41 @@ def _load(folder: Path) -> tuple[dict[str, Any], ...]:
                 problem = f"the paper is {found.paper}"
             if problem:
                 raise BadInput(f"In {where}: {problem}.")
-            seen[key] = number
+            seen[key] = line
             rows.append(found.model_dump())
     return tuple(rows)
 
 
-def _csv(path: Path, columns: list[str]) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise BadInput(f"The published numbers are not at {path}: run from a checkout of the repository.")
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != columns:
-            raise BadInput(f"{path.name} has not the columns {', '.join(columns)}.")
-        rows = list(reader)
-    for number, row in enumerate(rows, start=2):
+def _csv(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a file that has exactly these columns, each with its number."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            head = reader.fieldnames or []
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise BadInput(f"The published numbers are not at {path}: run from a checkout of the repository.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path.name} is not a CSV file in UTF-8: {error}.") from None
+    for name in columns:
+        if name not in head:
+            raise BadInput(f"{path.name} line 1 lacks the column '{name}'.")
+    for name in head:
+        if name not in columns:
+            raise unknown(f"column in line 1 of {path.name}:", name, columns)
+    for number, row in rows:
         if None in row or None in row.values():
             raise BadInput(f"{path.name} line {number} has not {len(columns)} fields.")
-    return [{k: int(v) if k in ("row", "decimals") and v.isdigit() else v for k, v in row.items()} for row in rows]
+    return rows
 
 
 def read_notes(folder: Path = PUBLISHED) -> dict[str, str]:
     """What the codes in the column `notes` mean."""
-    return {row["code"]: row["meaning"] for row in _csv(folder / "notes.csv", ["code", "meaning"])}
+    rows = _csv(folder / "notes.csv", ["code", "meaning"])
+    notes = {row["code"]: row["meaning"] for _, row in rows}
+    if len(notes) < len(rows):
+        raise BadInput("notes.csv explains a code twice.")
+    return notes
 
 
 def record(folder: Path = PUBLISHED) -> pd.DataFrame:

@@ -163,7 +163,8 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
     import pandas as pd
 
     table = wide(paper, folder=folder)
-    table = table[table["top1"].notna()].reset_index(drop=True)
+    lost = table["notes"].str.contains("row_unknown")
+    table = table[table["top1"].notna() & ~lost].reset_index(drop=True)
     out = []
     for row in table.to_dict("records"):
         views = [int(v) for v in row["views"].split("x")] if row["views"] else []

@@ -1,4 +1,4 @@
-"""bench: speed, as ratios within one run."""
+"""bench: speed, as ratios within one run, and whether the intervals cover."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from suite.spec import BadInput
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="layout: ours against plain layers in the default layout.")] = "layout",
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="layout: ours against plain layers in the default layout. "
+            "intervals: do the 95 % intervals cover, on simulated sweeps with known truth; exit code 1 if one does not."
+        ),
+    ] = "layout",
     names: Annotated[list[str] | None, typer.Option("--name", help="Models (default: four on resnet18).")] = None,
     batch: Annotated[str, typer.Option(help="Batch sizes.")] = "2,8",
     frames: int = 8,
@@ -20,14 +26,18 @@ def bench(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     rounds: Annotated[int, typer.Option(min=1)] = 9,
+    sweeps: Annotated[int, typer.Option(min=1, help="intervals: simulated sweeps a setting.")] = 2_500,
+    videos: Annotated[int, typer.Option(help="intervals: videos of a sweep, 1,000 or more.")] = 1_000,
     as_json: Json = False,
 ) -> None:
-    """Measure speed, as ratios within one run."""
-    from suite.report.listing import print_layout_bench
-
+    """Measure speed, as ratios within one run, or the coverage of the intervals."""
+    if what == "intervals":
+        _intervals(sweeps, videos, as_json)
+        return
     if what != "layout":
-        raise BadInput(f"There is no benchmark '{what}'; known: layout.")
+        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals.")
     from suite.analysis.speed import MODELS, layout
+    from suite.report.listing import print_layout_bench
     from suite.training.control import usable_device
 
     batches = numbers(batch, "--batch", ",")
@@ -36,3 +46,13 @@ def bench(
         raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
+
+
+def _intervals(sweeps: int, videos: int, as_json: bool) -> None:
+    from suite.analysis.coverage import study
+    from suite.report.coverage import print_coverage
+
+    found = study(sweeps, videos)
+    print_json(found) if as_json else print_coverage(found)
+    if not found["holds"]:
+        raise typer.Exit(1)

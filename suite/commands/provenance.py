@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -46,7 +46,7 @@ def verify(
 
     Exit code 1 when for one of them a stored accuracy does not follow from the stored predictions, ids or labels are
     not those of the data, the checkpoint cannot be tested, fewer than 99 % of the videos get the same predicted class,
-    or bits differ on a CPU of the same name with the same packages, threads and clean commit; else 0.
+    or bits differ on a CPU of the same name with the same packages, threads and code; else 0.
     """
     from suite.report.explain import describe_verified
     from suite.store.archive import is_archive, open_archive
@@ -71,8 +71,10 @@ def export(
 ) -> None:
     """One archive of a grid; `suite report` and `suite compare` read it on another machine."""
     from suite.report.export import export as write
+    from suite.sweep.plan import reckon
 
-    plan: Any = planned(grid, results, None)
+    plan = planned(grid, results, None, costs=False)
+    reckon(plan, finished=False)
     found = write(plan, out or results / f"{plan.grid.name}.tar.gz", weights)
     if found["left_out"]:
         say(f"note: {len(found['left_out'])} runs of other selections are not in it (first {found['left_out'][0]}).")

@@ -126,20 +126,33 @@ def report(
     frames: Frames = None,
     changes: Set = None,
     shard: Shard = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Published rows to set beside: deep_analysis, gta, arc, …; may be repeated."),
+    ] = None,
+    predictions: Annotated[
+        list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Withhold confounded cells.")] = False,
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
     from suite.report.export import report_archive
-    from suite.report.sweep import write_report
+    from suite.report.sweep import Company, write_report
     from suite.store.archive import is_archive
+    from suite.sweep.plan import reckon
+
+    company = Company(tuple(beside or ()), tuple(predictions or ()), strict)
 
     chosen = selection(only, frames, changes, shard)
     if is_archive(grid):
-        if chosen is not None:
-            raise BadInput("An archive is reported whole; --only, --frames, --set and --shard are for grids.")
+        if chosen is not None or company != Company():
+            raise BadInput("An archive is reported whole and by itself; the options are for grids.")
         found = report_archive(Path(grid), results)
         for name in found["differ"]:
             say(f"note: {name} is not as it was in the archive; another version of the suite made that one.")
     else:
-        found = {"files": [str(file) for file in write_report(planned(grid, results, chosen))]}
+        made = planned(grid, results, chosen, costs=False)
+        reckon(made, finished=False)
+        found = {"files": [str(file) for file in write_report(made, company)]}
     print_json(found) if as_json else print("\n".join(found["files"]))

@@ -143,7 +143,8 @@ def _origin(run: dict[str, Any]) -> dict[str, Any]:
 def _commit(code: str | None) -> str:
     if not code:
         return "not recorded (not run from a checkout)"
-    return f"{code.removesuffix('+')}{', with changes that are not committed' if code.endswith('+') else ''}"
+    commit, plus, changed = code.partition("+")
+    return commit + (f", with changes that are not committed{f' (code {changed})' if changed else ''}" if plus else "")
 
 
 def _decoding(report: dict[str, Any] | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def report_archive(path: Path, results: Path) -> dict[str, Any]:
     """
     unpacked = open_archive(path, results / "archives")
     plan = archived_plan(unpacked)
-    reckon(replace(plan, runs=[run for run in plan.runs if run.state() != "done"]))
+    reckon(plan, finished=False)
     files = write_report(plan)
     root = unpacked.parent
     listed = read_manifest(root)["files"]

@@ -8,7 +8,8 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
+from numbers import Integral, Real
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Estimate:
     bold: bool = False
     mark: str = ""
 
+
+LATEX_ROWS = 45  # of a page; more go on in a further table
+LATEX_WIDTH = 190  # letters, and two a column; on A4 they are scaled to letters of 5 points
 
 Cell = str | int | float | Estimate | None  # None and NaN are printed as an empty cell
 
@@ -76,6 +80,9 @@ class Style:
     minus: str
 
 
+_PLAIN = Style(str, str, str, "-")
+
+
 def to_markdown(table: Table) -> str:
     """GitHub-flavoured Markdown, one pipe table a part."""
     style = Style(_escape_markdown, "**{}**".format, "<sup>{}</sup>".format, "-")
@@ -95,36 +102,66 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""One `table` environment a part, for \usepackage{booktabs,graphicx}; wider than the line it is scaled to fit."""
+    r"""A `table` environment a part, for \usepackage{booktabs,graphicx}.
+
+    Wider than the line it is scaled to fit; what would be too small then goes on in a further table, group by group,
+    and so does what is longer than a page.
+    """
     style = Style(_escape_latex, r"\textbf{{{}}}".format, r"\textsuperscript{{{}}}".format, "$-$")
     out = [f"% {_comment(table.name)}: needs \\usepackage{{booktabs,graphicx}}"]
     for part in table.parts:
         columns, rows = _printed(table, part, style)
-        runs = [(name, len(list(run))) for name, run in groupby(columns, key=lambda c: c.group)]
-        title = ": ".join(filter(None, (table.title, part.title)))
-        size = r"\footnotesize" if len(columns) < 10 else r"\scriptsize"
-        out += [r"\begin{table}[t]", rf"  \centering{size}\setlength{{\tabcolsep}}{{3.5pt}}"]
-        # article leaves no room below a caption, being made for captions under tables
-        out += [r"  \setlength{\belowcaptionskip}{4pt}", f"  \\caption{{{style.escape(title)}.}}"]
-        out += [r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
-        grouped = groupby(columns, key=lambda c: c.group)
-        aligned = r"@{\hspace{9pt}}".join("".join("l" if c.text else "r" for c in group) for _, group in grouped)
-        out += [f"  \\begin{{tabular}}{{{aligned}}}", r"    \toprule"]
-        if any(name for name, _ in runs):
-            spans, rules, first = [], "", 1
-            for name, n in runs:
-                spans.append(f"\\multicolumn{{{n}}}{{c}}{{{style.escape(name)}}}")
-                rules += f"\\cmidrule(lr){{{first}-{first + n - 1}}}" if name else ""
-                first += n
-            out += ["    " + " & ".join(spans) + r" \\", "    " + rules]
-        out += ["    " + " & ".join(style.escape(c.head) for c in columns) + r" \\", r"    \midrule"]
-        for row, source in zip(rows, part.sources or [""] * len(rows), strict=True):
-            out += [f"    % {_comment(source)}"] if source else []  # a line of its own: it cannot swallow a row
-            out += ["    " + " & ".join(row) + r" \\"]
-        out += [r"    \bottomrule", r"  \end{tabular}}"]
-        notes = " ".join(filter(None, (part.note, table.note)))
-        out += [f"  \\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {style.escape(notes)}}}", r"\end{table}", ""]
+        title = style.escape(": ".join(filter(None, (table.title, part.title))))
+        notes = style.escape(" ".join(filter(None, (part.note, table.note))))
+        comments = [f"    % {_comment(source)}\n" if source else "" for source in part.sources] or [""] * len(rows)
+        pieces = []
+        for shown in _blocks(columns, _printed(table, part, _PLAIN)[1]):
+            # a comment has a line of its own, so that it cannot swallow a row
+            cells = [[row[i] for i in shown] for row in rows]
+            lines = [c + "    " + " & ".join(row) + r" \\" for c, row in zip(comments, cells, strict=True)]
+            parts = max(1, math.ceil(len(lines) / LATEX_ROWS))
+            ends = [round(len(lines) * i / parts) for i in range(parts + 1)]
+            pieces += [([columns[i] for i in shown], lines[a:b]) for a, b in pairwise(ends)]
+        for number, (heads, lines) in enumerate(pieces, 1):
+            which = f" ({number} of {len(pieces)})" if len(pieces) > 1 else ""
+            out += _latex_float(title + which, heads, lines, notes if number == len(pieces) else "", style)
     return "\n".join(out)
+
+
+def _blocks(columns: list[Column], rows: list[list[str]]) -> list[list[int]]:
+    """The columns that stand in one table: all, or the first ones with a share of the groups."""
+    groups = [list(group) for _, group in groupby(range(len(columns)), key=lambda i: columns[i].group)]
+    first = groups.pop(0) if groups and not columns[0].group else []
+    widths = [2 + max(map(len, [c.head, *(row[i] for row in rows)])) for i, c in enumerate(columns)]
+    head = sum(widths[i] for i in first)
+    count = math.ceil((sum(widths) - head) / max(1, LATEX_WIDTH - head))
+    if sum(widths) <= LATEX_WIDTH or len(groups) < 2:
+        return [list(range(len(columns)))]
+    ends = [round(len(groups) * i / min(count, len(groups))) for i in range(min(count, len(groups)) + 1)]
+    return [[*first, *(i for group in groups[a:b] for i in group)] for a, b in pairwise(ends)]
+
+
+def _latex_float(title: str, columns: list[Column], lines: list[str], notes: str, style: Style) -> list[str]:
+    """One `table`: caption, heads under their groups, rows, and what the numbers are."""
+    groups = [(name, list(group)) for name, group in groupby(columns, key=lambda c: c.group)]
+    aligned = r"@{\hspace{9pt}}".join("".join("l" if c.text else "r" for c in group) for _, group in groups)
+    size = r"\footnotesize" if len(columns) < 10 else r"\scriptsize"
+    out = [r"\begin{table}[t]", rf"  \centering{size}\setlength{{\tabcolsep}}{{3.5pt}}"]
+    # article leaves no room below a caption, being made for captions under tables
+    out += [r"  \setlength{\belowcaptionskip}{4pt}", f"  \\caption{{{title}.}}"]
+    out += [r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+    out += [f"  \\begin{{tabular}}{{{aligned}}}", r"    \toprule"]
+    if any(name for name, _ in groups):
+        spans, rules, first = [], "", 1
+        for name, group in groups:
+            spans.append(f"\\multicolumn{{{len(group)}}}{{c}}{{{style.escape(name)}}}")
+            rules += f"\\cmidrule(lr){{{first}-{first + len(group) - 1}}}" if name else ""
+            first += len(group)
+        out += ["    " + " & ".join(spans) + r" \\", "    " + rules]
+    out += ["    " + " & ".join(style.escape(c.head) for c in columns) + r" \\", r"    \midrule"]
+    out += [*lines, r"    \bottomrule", r"  \end{tabular}}"]
+    out += [f"  \\par\\smallskip\\parbox{{\\linewidth}}{{\\scriptsize {notes}}}"] if notes else []
+    return [*out, r"\end{table}", ""]
 
 
 def to_csv(table: Table) -> str:
@@ -176,9 +213,9 @@ def _cell(cell: Cell, digits: int, style: Style) -> str:
         return ""
     if isinstance(cell, str):
         return style.escape(cell)
-    if isinstance(cell, int):
+    if isinstance(cell, Integral):  # numpy's too
         return str(cell).replace("-", style.minus)
-    if isinstance(cell, float):
+    if isinstance(cell, Real):
         return _number(cell, digits, style)
     text = "withheld" if math.isnan(cell.value) else _number(cell.value, digits, style)
     text = style.bold(text) if cell.bold else text
@@ -208,7 +245,7 @@ def _csv_names(column: Column) -> list[str]:
 
 def _csv_values(column: Column, cell: Cell) -> list[Cell]:
     if not column.interval:
-        return [cell]
+        return [cell.value if isinstance(cell, Estimate) else cell]
     if not isinstance(cell, Estimate):
         return [cell, *[None] * 4]
     return [cell.value, cell.low, cell.high, cell.spread, cell.mark]

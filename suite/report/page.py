@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from suite.analysis.evidence import Evidence
 from suite.analysis.rows import datasets, tidy
 from suite.report.formats import Column, Part, Table, to_html
 from suite.report.tables import describe_dataset, make_tables
+from suite.report.tradeoff_tables import equal_cost_table
 from suite.spec import TABLES
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ def write_page(
     rows = tidy(rows)
     tables = make_tables(rows, list(which), reference, evidence)
     body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
-    body += [to_html(_timing(timing))] if timing is not None and len(timing) else []
+    if timing is not None and len(timing):
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing))]
     body += _trouble(rows)
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +128,20 @@ def _timing(timing: pd.DataFrame) -> Table:
         for row in timing.astype(object).where(timing.notna(), None).itertuples(index=False)
     ]
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
+
+
+def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame) -> list[Table]:
+    """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
+    clocks = timing.set_index("id")
+    if "train_seconds" not in clocks:
+        return []
+    measured = rows.assign(
+        train_device_hours=rows["id"].map(clocks["train_seconds"]) / 3600,
+        clips_per_second=rows["id"].map(clocks.get("clips_per_second", {})),
+    )
+    table = equal_cost_table(measured)
+    parts = [part for part in table.parts if "device-hours" in part.title or "clips" in part.title]
+    return [replace(table, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
 
 
 def _trouble(rows: pd.DataFrame) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from suite.analysis.statistics import wilson
 from suite.report.look import (
     DASHES,
     POOLING,
-    WIDTH,
     Look,
     dot,
     legends,
@@ -22,16 +20,14 @@ from suite.report.look import (
     shade,
     styled,
 )
+from suite.report.panels import fit_y, label_axes, panels, reference_lines, round_sizes, save
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIGURES = ("accuracy_vs_gflops", "accuracy_vs_frames", "gain_by_temporal_pooling")
-# Neither a clock nor a version in the files: their bytes depend on the rows alone.
-METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 CROWD = 16  # more points of a data set than this get a panel for each kind of pooling
 LARGEST = 420.0  # area in square points of the circle of the model with most parameters
 
@@ -46,21 +42,6 @@ def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
     written = []
     for name, draw in zip(FIGURES, (accuracy_vs_gflops, accuracy_vs_frames, gain_by_temporal_pooling), strict=True):
         written += save(draw(runs) if len(runs) else None, Path(folder) / "figures" / name)
-    return written
-
-
-@styled
-def save(figure: Figure | None, path: Path) -> list[Path]:
-    """Writes `path`.png (200 dpi) and `path`.pdf and gives their paths; None removes older ones."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    for ending, metadata in METADATA.items():
-        file = path.with_name(f"{path.name}.{ending}")
-        if figure is None:
-            file.unlink(missing_ok=True)
-        else:
-            figure.savefig(file, dpi=200, metadata=metadata)
-            written.append(file)
     return written
 
 
@@ -81,7 +62,7 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
     sets, poolings = ordered(runs, "dataset"), ordered(runs, "pooling", POOLING_ORDER)
     crowded = runs.groupby("dataset").size().max() > CROWD
     columns = [[pooling] for pooling in poolings] if crowded else [poolings]
-    figure, grid = _panels(sets, len(columns), height=2.5)
+    figure, grid = panels(sets, len(columns), height=2.5)
     per_million = LARGEST / (runs["params"].max() / 1e6)
     low, high = runs[cost].min(), runs[cost].max()
     for (dataset, column), axes in grid.items():
@@ -100,17 +81,17 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
             axes.scatter(of_body[cost], of_body["top1"], s=15, c=colours, **kind)
         axes.set_xscale("log")
         axes.set_xlim(low / 1.6, high * 1.6)
-        _set_y(axes, of_set)
+        fit_y(axes, of_set)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         kind_of_pooling = "" if len(columns) == 1 else POOLING[poolings[column]]
         title = f"{dataset}, {kind_of_pooling}" if kind_of_pooling else dataset
         axes.set_title(title if len(title) < 88 / len(columns) else f"{dataset},\n{kind_of_pooling}")
-        _reference_lines(axes, of_set, labels=column == len(columns) - 1)
+        reference_lines(axes, of_set, labels=column == len(columns) - 1)
     what = "multiply-adds" if cost == "gmacs" else "multiply-adds of convolutions"
-    _label(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
-    sizes = [dot(s * per_million, f"{s:g} M") for s in _sizes(runs["params"] / 1e6)]
+    label_axes(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
+    sizes = [dot(s * per_million, f"{s:g} M") for s in round_sizes(runs["params"] / 1e6)]
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
     if not crowded and poolings != ["none"]:
         groups[1] = ("backbone (marker), pooling (outline)", look.markers() + _outlines(poolings))
@@ -131,7 +112,7 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
     look = Look(runs)
     frames = sorted(set(runs["frames"]))
     crowded = runs.groupby("dataset")[series[1:]].apply(lambda d: len(d.drop_duplicates())).max() > 12
-    figure, grid = _panels(ordered(runs, "dataset"), 1, height=3.1, wide=crowded)
+    figure, grid = panels(ordered(runs, "dataset"), 1, height=3.1, wide=crowded)
     for (dataset, _), axes in grid.items():
         of_set = runs[runs["dataset"] == dataset]
         lines = list(of_set.groupby(series, sort=False))
@@ -153,9 +134,9 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
         axes.set_xticks([], minor=True)
         axes.set_xlim(frames[0] / 1.25, frames[-1] * 1.25)
         axes.set_title(dataset)
-        _set_y(axes, of_set)
-        _reference_lines(axes, of_set)
-    _label(grid, "frames of a clip", "top-1 (%)")
+        fit_y(axes, of_set)
+        reference_lines(axes, of_set)
+    label_axes(grid, "frames of a clip", "top-1 (%)")
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
     poolings = ordered(runs, "pooling", POOLING_ORDER)
     if poolings != ["none"]:
@@ -185,7 +166,7 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
         {(r["architecture"], r["body"], r["pooling"]) for r in gains.to_dict("records")},
         key=lambda g: (module_rank(g[0]), rank(POOLING_ORDER, g[2]), g[1]),
     )
-    figure, grid = _panels(ordered(gains, "dataset"), 1, height=2.1, wide=True, share_x=True)
+    figure, grid = panels(ordered(gains, "dataset"), 1, height=2.1, wide=True, share_x=True)
     width = 0.8 / len(frames)
     for (dataset, _), axes in grid.items():
         for run in gains[gains["dataset"] == dataset].to_dict("records"):
@@ -206,84 +187,9 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
         lowest, highest = min(0, *axes.dataLim.intervaly), max(0, *axes.dataLim.intervaly)
         margin = max(0.5, 0.06 * (highest - lowest))
         axes.set_ylim(lowest - margin, highest + margin)
-    _label(grid, "", "gain (percentage points)")
+    label_axes(grid, "", "gain (percentage points)")
     shades = [patch(shade("black", i, len(frames)), str(f)) for i, f in enumerate(frames)]
     kinds = [patch("#888888", "as published"), patch("#888888", "max-pooling", hatch="////")]
     some = [("temporal pooling", kinds)] if "tp=max" in set(gains["pooling"]) else []
     legends(figure, ("module (colour)", look.colours()), *some, ("frames (shade)", shades))
     return figure
-
-
-def _panels(
-    sets: list[str], columns: int, height: float, wide: bool = False, share_x: bool = False
-) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """A figure of WIDTH with `columns` panels a data set, keyed by (data set, column); single ones stand in pairs."""
-    from matplotlib.figure import Figure
-
-    across = columns if columns > 1 or wide or len(sets) == 1 else 2
-    down = math.ceil(len(sets) * columns / across)
-    figure = Figure(figsize=(WIDTH, height * down + 1.1 + (0.5 if down == 1 else 0)), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05)
-    grid: dict[tuple[str, int], Axes] = {}
-    for i, dataset in enumerate(sets):
-        for column in range(columns):
-            left = grid.get((dataset, 0))
-            above = next(iter(grid.values()), None) if share_x else None
-            axes = figure.add_subplot(down, across, i * columns + column + 1, sharey=left, sharex=above)
-            grid[dataset, column] = axes
-    if share_x:
-        for dataset, column in list(grid)[:-columns]:
-            grid[dataset, column].tick_params(labelbottom=False)
-    return figure, grid
-
-
-def _label(grid: dict[tuple[str, int], Axes], x: str, y: str) -> None:
-    """Names the axes of the panels at the left and at the bottom."""
-    for axes in grid.values():
-        place = axes.get_subplotspec()
-        below = (place.rowspan.stop, place.colspan.start)
-        taken = {(a.get_subplotspec().rowspan.start, a.get_subplotspec().colspan.start) for a in grid.values()}
-        axes.set_xlabel(x if below not in taken else "")
-        axes.set_ylabel(y if place.is_first_col() else "")
-
-
-def _set_y(axes: Axes, runs: pd.DataFrame) -> None:
-    """Room above and below the points, and for the reference lines."""
-    values = list(runs["top1"])
-    if runs["ceiling_blind"].notna().any():
-        values += [v for v in (runs["chance"].max(), runs["ceiling_blind"].max()) if not math.isnan(v)]
-    for value, n in zip(runs["top1"], runs["n"], strict=True):
-        values += [v for v in wilson(value, n) if not math.isnan(v)]
-    margin = max(2.0, 0.08 * (max(values) - min(values)))
-    axes.set_ylim(max(min(values) - margin, -2), min(max(values) + margin, 104))
-
-
-def _reference_lines(axes: Axes, runs: pd.DataFrame, labels: bool = True) -> None:
-    """Chance and the ceiling of order-blind models, on calibrated sets, named at the right edge outside the data."""
-    if runs["ceiling_blind"].isna().all():
-        return
-    for column, name in {"chance": "chance", "ceiling_blind": "order-blind\nceiling"}.items():
-        value = runs[column].max()
-        if math.isnan(value):
-            continue
-        axes.axhline(value, color="#555555", linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
-        if labels:
-            at = {"xy": (1, value), "xycoords": ("axes fraction", "data")}
-            axes.annotate(
-                f"{name}\n{value:.4g} %", **at, xytext=(3, 0), textcoords="offset points", va="center", color="#444444"
-            )
-
-
-def _sizes(millions: pd.Series) -> list[float]:
-    """At most three round numbers of parameters between the smallest and the largest model's."""
-    low, high = millions.min(), millions.max()
-    if math.isnan(high):
-        return []
-    steps = [m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)]
-    inside = [s for s in steps if low * 0.7 <= s <= high * 1.1]
-    return inside if len(inside) <= 3 else [inside[0], inside[len(inside) // 2], inside[-1]]
-
-
-@styled
-def _save(figure: Figure, path: Path, metadata: dict[str, None]) -> None:
-    figure.savefig(path, dpi=200, metadata=metadata)

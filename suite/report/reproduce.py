@@ -13,8 +13,8 @@ from suite.analysis.references import published_rows
 from suite.report.formats import Column, Part, Table, to_html
 from suite.report.page import document, picture
 from suite.report.plots import write_figures
-from suite.report.published_plots import caption, write_published_figures
-from suite.report.published_tables import published_tables
+from suite.report.published.figures import caption, write_published_figures
+from suite.report.published.tables import published_tables
 from suite.report.tables import write_table, write_tables
 
 TITLE = "What five papers print, and what it says"

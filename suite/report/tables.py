@@ -167,7 +167,7 @@ def contribution_table(
     if evidence.strict and odd:
         note += f" {len(odd)} confounded cells are left out."
     seeds = finished(rows)["seed"].nunique()
-    note += f" Cells of {seeds} seeds." if seeds > 1 else ""
+    note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines)] if lines else [])
 

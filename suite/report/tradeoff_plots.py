@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis.rows import POOLING_ORDER
 from suite.analysis.tradeoffs import COSTS, fronts
 from suite.report.look import POOLING, Look, dot, legends, ordered, styled
-from suite.report.plots import _label, _panels, _reference_lines, _set_y, save
+from suite.report.panels import fit_y, label_axes, panels, reference_lines, save
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,14 +56,14 @@ def pareto_plot(
         return None
     name = runs["cost_name"].iloc[0]
     look, poolings = Look(runs), ordered(runs, "pooling", POOLING_ORDER)
-    figure, grid = _panels(ordered(runs, "dataset"), 1, height=2.6, wide=True)
+    figure, grid = panels(ordered(runs, "dataset"), 1, height=2.6, wide=True)
     low, high = runs["cost"].min(), runs["cost"].max()
     room = max(1.15, (high / low) ** 0.06)
     for (dataset, _), axes in grid.items():
         of_set = runs[runs["dataset"] == dataset]
         axes.set_xscale("log")
         axes.set_xlim(low / room, high * room)
-        _set_y(axes, of_set)
+        fit_y(axes, of_set)
         for run in of_set.to_dict("records"):
             axes.plot(run["cost"], run["top1"], **_point(run, look))
         _steps(axes, of_set[of_set["on_front"]], COSTS[name].more_is_cheaper)
@@ -71,8 +71,8 @@ def pareto_plot(
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(dataset)
-        _reference_lines(axes, of_set)
-    _label(grid, _axis_name(name), "top-1 (%)")
+        reference_lines(axes, of_set)
+    label_axes(grid, _axis_name(name), "top-1 (%)")
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
     if poolings != ["none"]:
         groups.append(("temporal pooling (filling)", [_filling(pooling) for pooling in poolings]))

@@ -133,12 +133,14 @@ def _best(of_set: pd.DataFrame, budget: float) -> str:
 def effects_table(rows: pd.DataFrame) -> Table:
     """Main effects on top-1 (percentage points) of module, backbone, pooling and frames: a part per data set.
 
-    As `suite.analysis.effects.main_effects` by data set, frames averaged first except on their own axis.
+    As `suite.analysis.effects.main_effects` by data set, frames averaged first except on their own axis.  A single
+    block is no effect over others and is not printed.
     """
     import pandas as pd
 
     several_sources = mean_over_seeds(rows)["source"].nunique() > 1
     found = pd.concat([main_effects(rows, axis) for axis in AXES], ignore_index=True)
+    found = found[found["blocks"] > 1]
     columns = (
         *(Column("source", csv_only=True), Column("dataset", csv_only=True)),
         *(Column("axis", "axis", text=True), Column("a", "level", text=True), Column("b", "against", text=True)),

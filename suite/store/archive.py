@@ -42,7 +42,7 @@ def pack(files: dict[str, Path], about: dict[str, Any], out: Path) -> None:
     """Writes `files` (name in the archive -> file here) to `out`; the same files give the same bytes.
 
     The first member, MANIFEST.json, has `about`, and bytes and sha256 of every file.  Names are sorted, and neither
-    times nor owners are kept.  `out` is there when it is whole.
+    times nor owners are kept.  `out` is there when it is whole.  (Level 1: predictions and weights hardly shrink.)
     """
     listed = {name: {"bytes": path.stat().st_size, "sha256": file_hash(path)} for name, path in sorted(files.items())}
     head = dump_json({"format": FORMAT, **about, "files": listed}).encode()
@@ -51,7 +51,7 @@ def pack(files: dict[str, Path], about: dict[str, Any], out: Path) -> None:
     try:
         with (
             open(temporary, "wb") as file,
-            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed,
+            gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
         ):
             tar.addfile(_member(MANIFEST, len(head)), io.BytesIO(head))

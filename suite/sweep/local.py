@@ -113,7 +113,7 @@ class LocalExecutor:
         os.environ["OMP_NUM_THREADS"] = str(machine.threads)
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["suite.training.run", "suite.sweep.worker"])
+        self.context.set_forkserver_preload(["suite.training.run", "suite.sweep.worker", "suite.sweep.loaded"])
 
     def execute(
         self,

@@ -128,10 +128,14 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     return plan
 
 
-def reckon(plan: Plan) -> None:
-    """Adds what every run costs.  Raises BadInput for a model that cannot be built or cannot take its clips."""
+def reckon(plan: Plan, finished: bool = True) -> None:
+    """Adds what every run costs; finished=False passes over runs whose result says it.
+
+    Raises BadInput for a model that cannot be built or cannot take its clips.
+    """
     for run in plan.runs:
-        _add_cost(run)
+        if finished or not run.folder.result_file.exists():
+            _add_cost(run)
 
 
 def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:

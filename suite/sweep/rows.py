@@ -12,7 +12,19 @@ from suite.sweep.plan import Plan, PlannedRun
 
 SUMMARY = (  # columns of summary.csv, in order
     *("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state", "top1", "top5"),
-    *("top1_video", "pair_top1", "best_top1", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen"),
+    *(
+        "top1_video",
+        "pair_top1",
+        "best_top1",
+        "dev_top1",
+        "selected_epoch",
+        "n",
+        "params",
+        "conv_gmacs",
+        "gmacs",
+        "epochs",
+        "epochs_seen",
+    ),
     *("chance", "ceiling_blind", "ceiling_ordered", "control", "source"),
 )
 
@@ -40,6 +52,8 @@ def row(run: PlannedRun) -> dict[str, Any]:
         "top1_video": result.get("video", {}).get("top1"),
         "pair_top1": result.get("pair_top1"),
         "best_top1": result.get("best_top1"),
+        "dev_top1": result.get("dev_top1"),
+        "selected_epoch": result.get("selected_epoch"),
         "n": result.get("n"),
         "params": result.get("params", run.params or None),
         "conv_gmacs": result["conv_macs"] / 1e9 if result else run.conv_gmacs or None,

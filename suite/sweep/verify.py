@@ -46,7 +46,7 @@ def verify(
 
     A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
     those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
-    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and clean commit.
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and code.
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
     """
@@ -110,13 +110,15 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
             same &= same_machine
         except BadInput as error:
             problems.append(str(error))
+        except KeyError as error:  # result.json by another hand
+            problems.append(f"result.json lacks {error}.")
     for file in files:
         if file["agreement"] < AGREEMENT:
             problems.append(f"{file['file']}: only {file['agreement']:.1%} of the videos get the same predicted class.")
         elif same and not file["identical"]:
             problems.append(
                 f"{file['file']}: logits differ by up to {file['max_difference']:.2g}, on the same CPU with the same "
-                "packages, threads and commit, where bits must be the same."
+                "packages, threads and code, where bits must be the same."
             )
     return {
         "id": run.id,
@@ -141,7 +143,7 @@ def _again(
 
 
 def _same_machine(run: PlannedRun, test: dict[str, Any]) -> bool:
-    """Whether a run was tested on a CPU like this one, with the same packages, threads and clean commit."""
+    """Whether a run was tested on a CPU like this one, with the same packages, threads and code."""
     try:
         session = json.loads(run.folder.provenance.read_text())["sessions"][-1]
         now = {**test["device"], **test["environment"]}

@@ -12,7 +12,8 @@ from suite.analysis.record import PAPERS, record, wide
 from suite.analysis.references import published_rows
 from suite.analysis.rows import mean_over_seeds
 from suite.report.look import WIDTH, Look, dot, legends, patch, styled
-from suite.report.plots import _label, _panels, _sizes, accuracy_vs_frames, gain_by_temporal_pooling, save
+from suite.report.panels import label_axes, panels, round_sizes, save
+from suite.report.plots import accuracy_vs_frames, gain_by_temporal_pooling
 from suite.spec import unknown
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def figure_1() -> Figure:
     axes.set_title("kinetics400", pad=4)
     axes.xaxis.set_major_locator(MultipleLocator(2))
     _columns(axes, models)
-    sizes = [dot(s * per_gflop, f"{s:g}") for s in _sizes(costly["gflops"])]
+    sizes = [dot(s * per_gflop, f"{s:g}") for s in round_sizes(costly["gflops"])]
     signs = [patch("none", f"{sign} {text}".strip()) for sign, text in SIGNS.items() if sign in set(models["sign"])]
     groups = [("module (colour)", look.colours()), ("backbone (marker), value (sign)", look.markers() + signs)]
     legends(figure, *groups, ("GFLOPs, one clip (area)", sizes))
@@ -234,7 +235,7 @@ def figure_4() -> Figure:
     grid = figure.add_gridspec(1, len(figure.axes))
     for axes, place in zip(figure.axes, grid, strict=True):
         axes.set_subplotspec(place)
-    _label(dict(enumerate(figure.axes)), "frames of a clip", "top-1 (%)")
+    label_axes(dict(enumerate(figure.axes)), "frames of a clip", "top-1 (%)")
     figure.set_size_inches(WIDTH, 4.2)
     return figure
 
@@ -355,7 +356,7 @@ def _sum(terms: tuple[Decimal, ...]) -> str:
 def figure_7() -> Figure:
     """Bars of the steps: full where a value is printed, hollow where a value and printed changes give it."""
     steps = i3d_steps()
-    figure, grid = _panels(list(STEP_SETS), 1, height=2.35, wide=True, share_x=True)
+    figure, grid = panels(list(STEP_SETS), 1, height=2.35, wide=True, share_x=True)
     span = max(of_set["top1"].max() - of_set["top1"].min() for _, of_set in steps.groupby("dataset"))
     colours = {model: "#D55E00" if model.startswith("I3D") else "#777777" for model in STEPS}
     for (dataset, _), axes in grid.items():

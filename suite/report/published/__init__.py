@@ -1,0 +1,1 @@
+"""The tables and figures of the five papers, laid out as they are printed, from the published record alone."""

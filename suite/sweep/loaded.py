@@ -1,0 +1,5 @@
+"""Preloaded with the code that workers run: notes which code that is, for files may change while a sweep goes on."""
+
+from suite.store.provenance import environment
+
+environment()
