@@ -44,7 +44,6 @@ def paired_effect(a: ArrayLike, b: ArrayLike) -> PairedEffect:
     Raises BadInput when the shapes differ or a value is NaN.
     """
     import numpy as np
-    from scipy.stats import wilcoxon
 
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.ndim != 1 or a.shape != b.shape or np.isnan(a).any() or np.isnan(b).any():
@@ -54,6 +53,8 @@ def paired_effect(a: ArrayLike, b: ArrayLike) -> PairedEffect:
     d = np.round(a - b, DECIMALS)
     p = math.nan
     if len(d) >= FEWEST_BLOCKS:
+        from scipy.stats import wilcoxon  # takes half a second to import
+
         p = float(wilcoxon(d[d != 0]).pvalue) if d.any() else 1.0  # scipy would give up exactness for one zero
     mean, median = (float(d.mean()), float(np.median(d))) if len(d) else (math.nan, math.nan)
     return PairedEffect(len(d), mean, median, int((d > 0).sum()), int((d == 0).sum()), int((d < 0).sum()), p)
@@ -89,6 +90,7 @@ def main_effects(
     if collapse not in ("chain", None):
         raise unknown("way to collapse", str(collapse), ["chain"])
     runs = mean_over_seeds(rows)
+    runs = runs[runs["control"] == ""].copy()  # control arms are no cells of the grid
     # Whole networks may share module and backbone; each is then a level of its own, never the mean of two models.
     cell = ["source", "dataset", *AXES.values()]
     runs["architecture"] = runs["name"].where(runs.duplicated(cell, keep=False), runs["architecture"])
@@ -141,13 +143,13 @@ def _compare(blocks: pd.DataFrame, where: dict[str, object], notes: list[str]) -
 
 def _friedman(blocks: pd.DataFrame) -> tuple[float, float]:
     """Friedman's chi2 and its asymptotic p over (blocks, levels); NaN for two levels or too few blocks."""
-    from scipy.stats import friedmanchisquare
-
     if blocks.shape[1] < 3 or len(blocks) < FEWEST_BLOCKS:
         return math.nan, math.nan
     values = blocks.round(DECIMALS)
     if values.nunique(axis=1).eq(1).all():  # no order at all, where scipy divides by zero
         return 0.0, 1.0
+    from scipy.stats import friedmanchisquare
+
     test = friedmanchisquare(*(values[level] for level in values.columns))
     return float(test.statistic), float(test.pvalue)
 

@@ -66,8 +66,9 @@ def interval_of(draws: np.ndarray) -> tuple:
         low, high = np.quantile(draws, (0.025, 0.975), axis=0)
     else:
         drawn = ~np.isnan(draws).all(axis=0)
-        low, high = np.full((2, *draws.shape[1:]), np.nan)
-        low[drawn], high[drawn] = np.nanquantile(draws[:, drawn], (0.025, 0.975), axis=0)
+        bounds = np.full((2, *draws.shape[1:]), np.nan)
+        bounds[:, drawn] = np.nanquantile(draws[:, drawn], (0.025, 0.975), axis=0)
+        low, high = bounds
     return (float(low), float(high)) if draws.ndim == 1 else (low, high)
 
 

@@ -119,6 +119,11 @@ def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     return out.astype({"frames": int})
 
 
+def stages(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without control arms, which are no cells of a grid."""
+    return rows[rows["control"].fillna("") == ""] if "control" in rows else rows
+
+
 def datasets(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per data set: n, chance, ceiling_blind, ceiling_ordered (percent), from the first row that knows each."""
     facts = ["n", "chance", "ceiling_blind", "ceiling_ordered"]

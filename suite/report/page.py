@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.analysis.evidence import Evidence
 from suite.analysis.rows import datasets, tidy
 from suite.report.formats import Column, Part, Table, to_html
 from suite.report.tables import describe_dataset, make_tables
@@ -57,18 +56,17 @@ def write_page(
     rows: pd.DataFrame,
     folder: Path,
     timing: pd.DataFrame | None = None,
-    which: Iterable[str] = TABLES,
-    reference: pd.DataFrame | None = None,
-    evidence: Evidence | None = None,
+    tables: Iterable[Table] | None = None,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
-    `rows` are all runs of the grid, whatever their state.  The figures are those that `write_figures` left in
-    `folder`/figures; `timing` is shown as it is.  The same rows, figures and timing give the same bytes.
+    `rows` are all runs of the grid, whatever their state; `tables` are by default those that rows alone give.
+    The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same rows,
+    figures and timing give the same bytes.
     """
     folder = Path(folder)
     rows = tidy(rows)
-    tables = make_tables(rows, list(which), reference, evidence)
+    tables = make_tables(rows, TABLES) if tables is None else tables
     body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
     if timing is not None and len(timing):
         body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing))]

@@ -118,9 +118,10 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
 
     from suite.analysis.evidence import gather
     from suite.analysis.references import published_rows
+    from suite.analysis.rows import stages
     from suite.report.page import write_page
     from suite.report.plots import write_figures
-    from suite.report.tables import write_tables
+    from suite.report.tables import make_tables, write_made
     from suite.report.tradeoff_plots import write_pareto
 
     folder, grid = plan.folder, plan.grid
@@ -133,13 +134,14 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     files = [folder / "summary.csv", folder / "timing.csv"]
     full = in_company(with_sources(table, plan), company)
     evidence = gather(full, company.strict, retested(plan))
-    files += write_tables(full, folder, grid.tables, reference, evidence)
-    shown = full[~full["id"].isin(evidence.marks.letters)] if company.strict else full
+    tables = make_tables(full, grid.tables, reference, evidence)
+    files += write_made(tables, folder, grid.tables)
+    shown = stages(full[~full["id"].isin(evidence.marks.letters)] if company.strict else full)
     files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name
-    files.append(write_page(title, page_rows, folder, clocks, grid.tables, reference, evidence))
+    files.append(write_page(title, page_rows, folder, clocks, tables))
     return files
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis import contribution as contributions
 from suite.analysis.evidence import Evidence, confounded
 from suite.analysis.ledger import Marks
-from suite.analysis.rows import datasets, finished, mean_over_seeds
+from suite.analysis.rows import datasets, finished, mean_over_seeds, stages
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
 from suite.report.tradeoff_tables import effects_table, equal_cost_table, pareto_table
@@ -139,7 +139,8 @@ def contribution_table(
         columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
     counts = _confounded_cells(rows, odd)
-    lines = []
+    runs_of = contributions.cells(rows).groupby(["dataset", "label"])["id"].agg(" ".join)
+    lines, sources = [], []
     for (dataset, module), row in _by_module(found).items():
         line: list[Any] = [dataset, module]
         for key in keys:
@@ -154,6 +155,7 @@ def contribution_table(
             ]
             line += [theirs.get((dataset, module), {}).get(key)]
         lines.append(tuple(line))
+        sources.append(runs_of[dataset, module])
     note = (
         "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
         "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
@@ -169,7 +171,7 @@ def contribution_table(
     seeds = finished(rows)["seed"].nunique()
     note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
-    return Table("contribution", title, note, tuple(columns), [Part("", lines)] if lines else [])
+    return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
 
 
 def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str], int]:
@@ -192,7 +194,7 @@ def cost_table(rows: pd.DataFrame) -> Table:
         columns += [Column(f"gmacs_f{f}", "all (G)", group, digits=2)]
     parts = []
     for dataset, of_set in runs.groupby("dataset", sort=True):
-        lines = []
+        lines, sources = [], []
         for head, of_model in _models(of_set):
             at = {run["frames"]: run for run in of_model.to_dict("records")}
             line = [*head, *([of_model["mparams"].max()] if fixed else [])]
@@ -200,7 +202,8 @@ def cost_table(rows: pd.DataFrame) -> Table:
                 keys = ("conv_gmacs", "gmacs") if fixed else ("mparams", "conv_gmacs", "gmacs")
                 line += [at.get(f, {}).get(key) for key in keys]
             lines.append(tuple(line))
-        parts.append(Part(dataset, lines))
+            sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
+        parts.append(Part(dataset, lines, sources=sources))
     note = (
         "Multiply-adds of one clip, one crop, in 1e9: of the convolutions alone, as deep_analysis counts, "
         "and of all operators, attention included."
@@ -214,8 +217,8 @@ _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "accuracy": accuracy_table,
     "contribution": contribution_table,
     "cost": lambda rows, reference, evidence: cost_table(rows),
-    "pareto": lambda rows, reference, evidence: pareto_table(rows, evidence.draws(rows)),
-    "equal_cost": lambda rows, reference, evidence: equal_cost_table(rows),
+    "pareto": lambda rows, reference, evidence: pareto_table(stages(rows), evidence.draws(stages(rows))),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(rows)),
     "effects": lambda rows, reference, evidence: effects_table(rows),
     "frames": lambda rows, reference, evidence: None if evidence.tests is None else frames_table(evidence.tests),
 }
@@ -247,7 +250,12 @@ def write_tables(
     A table without a row is not written, and an older one of its name goes.
     """
     which = list(which)
-    made = {table.name: table for table in make_tables(rows, which, reference, evidence)}
+    return write_made(make_tables(rows, which, reference, evidence), folder, which)
+
+
+def write_made(tables: Iterable[Table], folder: Path, which: Iterable[str]) -> list[Path]:
+    """`write_tables`, of tables that are made already."""
+    made = {table.name: table for table in tables}
     written = []
     for name in which:
         if name in made:

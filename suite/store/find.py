@@ -6,16 +6,21 @@ import re
 from pathlib import Path
 
 from suite.spec import BadInput, unknown
+from suite.store.archive import is_archive, open_archive
 from suite.store.folder import RunFolder
 
 ID = re.compile(r"[A-Za-z0-9._+=-]+")
 
 
 def find_run(text: str, results: Path) -> RunFolder | None:
-    """The run that `text` names: its folder, its id below `results`/*/runs, or the beginning of one id alone.
+    """The run that `text` names: its folder, its id below `results`/*/runs, the beginning of one id alone, or one of
+    these in an archive, FILE.tar.gz#ID.
 
     None when it names none.  Raises BadInput when several runs fit.
     """
+    archive, inside, inner = text.rpartition("#")
+    if inside and is_archive(archive):
+        return need_run(inner, open_archive(Path(archive), results / "archives"))
     folder = Path(text)
     if (folder / "spec.yaml").is_file():
         return RunFolder(folder.resolve())

@@ -60,7 +60,8 @@ class PlannedRun:
 
     @property
     def id(self) -> str:
-        return self.spec.id
+        """Of the folder: a run that an earlier version planned keeps its id under this one's defaults."""
+        return self.folder.id
 
     @property
     def control(self) -> str:
