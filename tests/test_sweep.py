@@ -1,18 +1,23 @@
 """The sweep as people run it: real processes, really killed; real data formats; MLflow read back."""
 
+import contextlib
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
+import yaml
 
+from suite.__main__ import main
 from suite.data.synthetic import synthesize
 from suite.store.folder import RunFolder
 from tests.videos import write_ssv2
@@ -212,6 +217,53 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
     assert ours == comparable(whole[0] / "small")
 
 
+def ids(results):
+    summary = pd.read_csv(results / "small" / "summary.csv").set_index(["name", "frames"])
+    return summary["id"].to_dict()
+
+
+def called(capsys, *words):
+    """What the command gives as JSON, run in this process."""
+    with mock.patch.object(sys, "argv", ["suite", *map(str, words), "--json"]), contextlib.suppress(SystemExit):
+        main()
+    return json.loads(capsys.readouterr().out)
+
+
+def test_modules_of_a_sweep_are_comparable_and_frame_counts_are_confounded_by_epochs(whole, capsys):
+    results, _ = whole
+    runs = ids(results)
+    tsn, tam = runs["tsn-resnet18", 4], runs["tam-resnet18", 4]
+    found = called(capsys, "compare", tsn, tam, "--results", results)
+    assert (found["comparable"], found["confounds"], found["unknown"]) == (True, [], [])
+    assert found["n"] == 16
+    assert found["ci95"][0] <= found["difference"] <= found["ci95"][1]
+    assert 0 <= found["p_mcnemar"] <= 1
+    found = called(capsys, "compare", tam, runs["tam-resnet18", 8], "--results", results)
+    assert not found["comparable"]
+    assert {"frames", "epochs_seen"} <= {d["field"] for d in found["confounds"]}
+
+
+def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds(whole, grid, tmp_path, capsys):
+    results, _ = whole
+    folder = results / "small" / "runs" / ids(results)["tam-resnet18", 4]
+    theirs = pd.read_parquet(folder / "predictions.parquet")
+    theirs[["id"]].assign(prediction=theirs["label"]).to_csv(tmp_path / "theirs.csv", index=False)
+    about = {"name": "perfect", "dataset": "calib_order", "frames": 4, "backbone": "resnet18", "batch": 1}
+    (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(about))
+    own = shutil.copytree(results, tmp_path / "results")
+    before = (own / "small" / "summary.csv").read_bytes()
+    called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv")
+    table = (own / "small" / "tables" / "accuracy.md").read_text()
+    line = next(line for line in table.splitlines() if "perfect" in line)
+    assert "100.0" in line
+    assert "<sup>" in line
+    assert "effective batch 1 instead of" in table
+    assert (own / "small" / "summary.csv").read_bytes() == before, "their model is none of the grid's runs"
+    called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv", "--strict")
+    table = (own / "small" / "tables" / "accuracy.md").read_text()
+    assert "withheld" in next(line for line in table.splitlines() if "perfect" in line)
+
+
 def test_a_second_sweep_of_the_same_grid_has_nothing_to_do_and_is_quick(whole, grid, calibrated):
     results, _ = whole
     before = comparable(results / "small")
@@ -312,7 +364,6 @@ def test_the_sweep_of_the_paper_runs_on_a_folder_in_the_official_format(tmp_path
 
 
 def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, capsys, monkeypatch):
-    from suite.__main__ import main
 
     monkeypatch.chdir(ROOT)
     (tmp_path / "empty").mkdir()

@@ -16,7 +16,8 @@ def bench(
         str,
         typer.Argument(
             help="layout: ours against plain layers in the default layout. "
-            "intervals: do the 95 % intervals cover, on simulated sweeps with known truth; exit code 1 if one does not."
+            "intervals: do the 95 % intervals cover, on simulated sweeps of known truth; exit code 1 if one does not. "
+            "report: time and memory of a report over 300 generated runs."
         ),
     ] = "layout",
     names: Annotated[list[str] | None, typer.Option("--name", help="Models (default: four on resnet18).")] = None,
@@ -27,15 +28,20 @@ def bench(
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     rounds: Annotated[int, typer.Option(min=1)] = 9,
     sweeps: Annotated[int, typer.Option(min=1, help="intervals: simulated sweeps a setting.")] = 2_500,
-    videos: Annotated[int, typer.Option(help="intervals: videos of a sweep, 1,000 or more.")] = 1_000,
+    videos: Annotated[
+        int | None, typer.Option(help="intervals: videos of a sweep, 1,000 or more (1,000). report: of a run (12,000).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure speed, as ratios within one run, or the coverage of the intervals."""
+    """Measure speed, as ratios within one run, the coverage of the intervals, or a report's time and memory."""
     if what == "intervals":
-        _intervals(sweeps, videos, as_json)
+        _intervals(sweeps, videos or 1_000, as_json)
+        return
+    if what == "report":
+        _report(videos or 12_000, as_json)
         return
     if what != "layout":
-        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals.")
+        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals, report.")
     from suite.analysis.speed import MODELS, layout
     from suite.report.listing import print_layout_bench
     from suite.training.control import usable_device
@@ -46,6 +52,19 @@ def bench(
         raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
+
+
+def _report(videos: int, as_json: bool) -> None:
+    from suite.report.bench import bench_report
+
+    found = bench_report(videos)
+    if as_json:
+        print_json(found)
+    else:
+        print(
+            f"suite report over {found['runs']} runs of {found['videos']} predictions each: {found['seconds']:.1f} s, "
+            f"{found['gib']:.2f} GiB at most, on {found['cores']} cores"
+        )
 
 
 def _intervals(sweeps: int, videos: int, as_json: bool) -> None:
