@@ -14,7 +14,7 @@ from suite.analysis.factors import FACTORS, agree, judge, of_run
 from suite.analysis.findings import FINDINGS, findings, one_convention
 from suite.analysis.grim import explain, fits
 from suite.analysis.ledger import mark
-from suite.analysis.predictions import Outcome, read_predictions
+from suite.analysis.predictions import Outcome, aligned, read_predictions
 from suite.analysis.references import published_rows, run_table
 from suite.spec import BadInput, Protocol, RunSpec
 from suite.training.evaluation import parquet_bytes
@@ -293,6 +293,22 @@ def test_class_names_stand_for_their_numbers(theirs):
     read = read_predictions(path, names, NUM)
     assert list(read.predicted) == [3, 1, 0]
     assert list(read.labels) == [3, 1, 2]
+
+
+def test_classes_are_matched_by_name_where_the_orders_differ():
+    ours = Outcome(np.array(IDS), np.array([0, 1, 1]), np.array([0, 1, 2]), ("x", "y", "z"))
+    theirs = Outcome(np.array(IDS), np.array([2, 0, 0]), None, ("y", "z", "x"))
+    assert [list(right) for right in aligned(ours, theirs)] == [[True, True, False]] * 2
+    assert [list(right) for right in aligned(theirs, ours)] == [[True, True, False]] * 2
+    with pytest.raises(BadInput, match="Unknown class in B 'w'"):
+        aligned(ours, Outcome(np.array(IDS), np.array([0, 0, 0]), None, ("w",)))
+
+
+def test_names_alone_say_the_classes(theirs, tmp_path):
+    path = theirs({"id": IDS, "prediction": ["cat", "dog", "dog"], "label": ["cat", "dog", "cat"]}, dataset="elsewhere")
+    read = contender(str(path), tmp_path)
+    assert read.outcome.classes == ("cat", "dog")
+    assert read.top1 == pytest.approx(200 / 3)
 
 
 NAN = float("nan")

@@ -57,7 +57,9 @@ def from_run(folder: Any) -> Contender:
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
     factors = read_run(spec, folder)
-    return Contender(folder.id, result["top1"], result["n"], factors, read_own(folder.predictions))
+    return Contender(
+        folder.id, result["top1"], result["n"], factors, read_own(folder.predictions, result.get("class_names"))
+    )
 
 
 def from_evaluation(folder: Path) -> Contender:
@@ -65,7 +67,7 @@ def from_evaluation(folder: Path) -> Contender:
     found = json.loads((folder / "eval.json").read_text())
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
-    outcome = read_own(folder / "predictions.parquet")
+    outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
     return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found), outcome)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis.contribution import contribution
 from suite.analysis.factors import FACTORS, agree, judge, text
 from suite.analysis.grim import fits
-from suite.analysis.record import read_notes, record, wide
+from suite.analysis.record import COUNTS, read_notes, record, wide
 from suite.analysis.references import DECIMALS, GPUS, evaluated, fits_no_n, published_rows, run_table
 from suite.analysis.statistics import newcombe
 from suite.spec import unknown
@@ -187,13 +187,13 @@ def costs() -> Finding:
     nl = wide("deep_analysis", "10")
     nl = nl[(nl["dataset"] == "mini_ssv2") & (nl["frames"] == "8") & (nl["backbone"] == "resnet50")]
     plain, with_nl = (float(nl[nl["module"] == m]["gflops"].iloc[0]) for m in ("tsn", "tsn+nl"))
-    kinds = "; ".join(f"{p}: {', '.join(f'{k} ({n})' for k, n in c.items())}" for p, c in counted.items())
+    kinds = "; ".join(f"{p}: {', '.join(f'{COUNTS[k]} ({n})' for k, n in c.items())}" for p, c in counted.items())
     statement = (
-        f"The papers do not count alike (own rows by what is counted: {kinds}). rcca3d adds its block at twice the "
-        f"multiply-adds but the non-local block at once: printed, RCCA adds {block - base:.1f} G against {full:.1f} G, "
-        f"{1 - (block - base) / full:.0%} less; in multiply-adds it is {added:.2f} G against {full:.1f} G, "
-        f"{1 - added / full:.0%} less. deep_analysis prints {with_nl:g} G for a network whose blocks at once the "
-        f"multiply-adds give {plain + (with_nl - plain) / 2:.1f} G."
+        f"The papers do not count alike (own rows by what is counted: {kinds}). rcca3d counts the multiply-adds "
+        f"of its own block twice and those of the non-local block once: printed, RCCA adds {block - base:.1f} G "
+        f"against {full:.1f} G, {1 - (block - base) / full:.0%} less; in multiply-adds it is {added:.2f} G against "
+        f"{full:.1f} G, {1 - added / full:.0%} less. deep_analysis prints {with_nl:g} G for a network that has "
+        f"{plain + (with_nl - plain) / 2:.1f} G when the multiply-adds of its non-local blocks, too, are counted once."
     )
     columns = ("paper", "table", "model", "data set", "printed", "counts", "multiply-adds of one view (G)", "how")
     return Finding("costs", "Costs in one convention", statement, columns, rows)

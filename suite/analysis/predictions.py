@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.spec import BadInput
+from suite.spec import BadInput, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,24 @@ class Outcome:
     ids: np.ndarray  # (N,) str
     predicted: np.ndarray  # (N,) int
     labels: np.ndarray | None  # (N,) int
+    classes: tuple[str, ...] | None = None  # names in the order of the numbers, where they are known
+
+    def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
+        """The same in the class numbers of `classes`; BadInput for a class that is none of them.
+
+        Without names on this side the numbers are taken as they are.
+        """
+        if self.classes is None or self.classes == classes:
+            return self
+        if classes is None:
+            raise BadInput(f"{where} names its classes, and the other side has none to match them with.")
+        place = {name: i for i, name in enumerate(classes)}
+        for name in self.classes:
+            if name not in place:
+                raise unknown(f"class in {where}", name, place)
+        numbers = np.array([place[name] for name in self.classes])
+        labels = None if self.labels is None else numbers[self.labels]
+        return Outcome(self.ids, numbers[self.predicted], labels, classes)
 
     def correct(self, labels: np.ndarray | None = None) -> np.ndarray:
         """(N,) bool against its own labels, or those given for the same ids."""
@@ -56,6 +74,7 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
     if len(twice):
         raise BadInput(f"{where} holds the video '{ids[order][twice[0]]}' more than once.")
+    classes = tuple(classes or _names(table)) or None
     num = num or len(classes or ())
     logits = _logits(table, where, num)
     if logits is not None:
@@ -68,7 +87,13 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
         predicted, labels = _labels(table, "label", where, classes, num), None
     else:
         raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
-    return Outcome(ids[order], predicted[order], None if labels is None else labels[order])
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes)
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """The class names that stand in a file without a list of its classes."""
+    values = [v for column in ("prediction", "label") if column in table for v in table[column]]
+    return sorted({v for v in values if isinstance(v, str) and v and not v.lstrip("-").isdecimal()})
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -129,17 +154,26 @@ def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int
     return np.array(out, dtype=np.int64)
 
 
-def read_own(path: Path) -> Outcome:
-    """The predictions.parquet that this suite wrote, read column by column: fast, and trusted to be whole."""
+def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> Outcome:
+    """The predictions.parquet that this suite wrote, read column by column; classes: their names.
+
+    Raises BadInput when the file is missing or damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path, columns=None)
+        table["id"], table["logits"]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise BadInput(f"{path} is missing or damaged ({' '.join(str(error).split())[:80]}).") from None
     logits = table["logits"].combine_chunks()
     values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
     ids = np.asarray(table["id"].to_pylist())
     labels = table["label"].to_numpy() if "label" in table.column_names else None
     order = np.argsort(ids, kind="stable")
-    return Outcome(ids[order], values.argmax(1)[order], None if labels is None else labels[order])
+    names = tuple(classes) if classes else None
+    return Outcome(ids[order], values.argmax(1)[order], None if labels is None else labels[order], names)
 
 
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:
@@ -151,6 +185,11 @@ def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tupl
             f"{names[0]} and {names[1]} were not tested on the same videos: {len(only_a)} are in the first alone and "
             f"{len(only_b)} in the second alone{first}; a paired comparison needs the same ones."
         )
+    # between codebases class numbers mean nothing, names do
+    if a.classes and b.classes and len(a.classes) < len(b.classes):
+        a = a.in_order_of(b.classes, names[0])
+    elif b.classes:
+        b = b.in_order_of(a.classes, names[1])
     if a.labels is not None and b.labels is not None and (a.labels != b.labels).any():
         at = int((a.labels != b.labels).argmax())
         raise BadInput(

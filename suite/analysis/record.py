@@ -34,7 +34,14 @@ RANGES = {  # of values; other metrics are not negative
     **dict.fromkeys(PERCENT, (0, 100)),
     **{"phi": (0, 1), "psi_ta": (-100, 1), "psi_ta_tp": (-100, 1), "top1_gain": (-100, 100)},
 }
-COUNTS = ("conv_macs", "macs", "2macs", "macs+2block", "2macs+conv", "unknown")
+COUNTS = {  # what printed FLOPs count
+    "conv_macs": "multiply-adds of convolutions",
+    "macs": "multiply-adds",
+    "2macs": "2 × multiply-adds",
+    "macs+2block": "multiply-adds, 2 × in the block",
+    "2macs+conv": "multiply-adds of convolutions, 2 × in the block",
+    "unknown": "not known",
+}
 
 
 def _whole(text: Any) -> Any:

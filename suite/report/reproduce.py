@@ -79,14 +79,14 @@ def _plain(cell: Any) -> Any:
 
 def to_text(found: Iterable[Finding]) -> str:
     """The findings as Markdown: statement and command each."""
-    out = [f"# {TITLE}", "", "Every figure here is computed from `results/published/`.", ""]
+    out = [f"# {TITLE}", "", "Every number here is computed from `results/published/`.", ""]
     for finding in found:
         out += [f"## {finding.title}", "", finding.statement, "", f"    {finding.command}", ""]
     return "\n".join(out)
 
 
 def _body(found: list[Finding], figures: list[Path], tables: list[Table]) -> list[str]:
-    body = [f"<h1>{html.escape(TITLE)}</h1>", "<p>Every figure here is computed from results/published/.</p>"]
+    body = [f"<h1>{html.escape(TITLE)}</h1>", "<p>Every number here is computed from results/published/.</p>"]
     body.append("<h2>Findings</h2>")
     for finding in found:
         body += [f'<section id="{finding.key}"><h3>{html.escape(finding.title)}</h3>']

@@ -14,7 +14,7 @@ from rich.console import Console
 from suite.data.datasets import info, open_dataset
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput
-from suite.store.folder import lock, write_atomic
+from suite.store.folder import RunFolder, lock, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
@@ -187,9 +187,10 @@ def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
     ours = table[(table["dataset"] == theirs["dataset"]) & (table["predictions"] != "")]
     if not len(ours):
         return theirs
-    own = read_own(Path(ours["predictions"].iloc[0]))
+    file = Path(ours["predictions"].iloc[0])
+    own = read_own(file, (RunFolder(file.parent).result() or {}).get("class_names"))
     right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
-    outcome = replace(outcome, labels=own.labels)
+    outcome = replace(outcome.in_order_of(own.classes, theirs["name"]), labels=own.labels)
     return theirs | {"predictions": outcome, "top1": 100 * float(right.mean())}
 
 

@@ -132,6 +132,7 @@ def evaluate(
         **setting.facts(),
         "weights": loaded.as_dict(),
         "manifest_sha256": manifest.sha256,
+        "class_names": list(data.classes),
         "decoding": decoder.report(),
         "device": device_facts(control.device),
         "environment": environment(),

@@ -188,6 +188,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
         "macs": found.macs,
         "epochs_seen": p.epochs + (parent["epochs_seen"] if parent else 0),
         "classes": len(dataset.classes),
+        "class_names": list(dataset.classes),
         "videos": {split: len(dataset.split(split).videos) for split in ("train", "val")},
         "missing": sum(len(m.missing) + len(m.undecodable) for m in map(dataset.split, ("train", "val"))),
         "manifests": {split: dataset.split(split).sha256 for split in ("train", "val")},

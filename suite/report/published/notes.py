@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from string import ascii_lowercase
 
-from suite.analysis.record import PERCENT
+from suite.analysis.record import COUNTS, PERCENT
 from suite.report.published.layout import NAMES, Label, Layout, Line, Number, Value, printed_views
 
 MEASURED = (*PERCENT, "phi", "psi_ta", "psi_ta_tp")  # on the videos of a data set
@@ -15,14 +15,6 @@ CONCERNS = {  # notes of a row that are about some of its numbers only
     **dict.fromkeys(("one_clip_256", "two_clips_summed", "tera", "times_30_views", "doubled"), ("gflops",)),
     **{"percent_differs": ("gflops_percent",), "point_lost": ("top1",), "bold_elsewhere": ("top1",)},
     "v100_max_batch": ("clips_per_second", "max_batch"),
-}
-COUNTED = {
-    "conv_macs": "multiply-adds of convolutions",
-    "macs": "multiply-adds",
-    "2macs": "2 × multiply-adds",
-    "macs+2block": "multiply-adds, 2 × in the block",
-    "2macs+conv": "multiply-adds of convolutions, 2 × in the block",
-    "unknown": "not known",
 }
 SPLITS = {"val": "validation", "test": "test", "split1": "split 1", "avg_splits": "mean over the splits"}
 
@@ -74,7 +66,7 @@ def add_counts(lines: list[Line], numbers: list[Number]) -> str:
         what, _, views = counts.pop().partition("/")
         if what == "unknown":
             return f"What the FLOPs count is not known; they are {_of(views)}."
-        return f"FLOPs: {COUNTED[what]}, {_of(views)}."
+        return f"FLOPs: {COUNTS[what]}, {_of(views)}."
     if not counts:
         return ""
     several_views = len({count.partition("/")[2] for count in counts}) > 1
@@ -82,7 +74,7 @@ def add_counts(lines: list[Line], numbers: list[Number]) -> str:
         told = []
         for count in dict.fromkeys(number["counts"] for number in line.all_numbers() if number["counts"]):
             what, _, views = count.partition("/")
-            told.append(COUNTED[what] + f" {_of(views)}" * several_views)
+            told.append(COUNTS[what] + f" {_of(views)}" * several_views)
         line.words["flops_count"] = "; ".join(told)
     return "" if several_views else f"FLOPs are {_of(counts.pop().partition('/')[2])}."
 
