@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.analysis.contribution import contribution
+from suite.analysis.evidence import gather
 from suite.analysis.findings import Finding, findings, shown
 from suite.analysis.references import published_rows
 from suite.report.formats import Column, Part, Table, to_html
@@ -16,6 +17,7 @@ from suite.report.plots import write_figures
 from suite.report.published.figures import caption, write_published_figures
 from suite.report.published.tables import published_tables
 from suite.report.tables import write_table, write_tables
+from suite.report.tradeoff_plots import write_pareto
 
 TITLE = "What five papers print, and what it says"
 
@@ -31,7 +33,9 @@ def reproduce(folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     tables, found = published_tables(), findings()
     files = [path for table in tables for path in write_table(table, folder)]
-    files += write_tables(rows, folder) + write_figures(rows, folder)
+    evidence = gather(rows)
+    files += write_tables(rows, folder, evidence=evidence)
+    files += write_figures(rows, folder) + write_pareto(rows, folder, evidence.draws(rows))
     figures = write_published_figures(folder)
     files += figures
     for finding in found:
