@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 NORMALISATION = {  # mean and std per channel, of pixels in 0..1; that of the pretrained weights
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "slowfast": ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),
+    "kinetics": ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)),
 }
 
 
 def normalisation(name: str) -> str:
     """Which normalisation a model's input has: torchvision's GoogLeNet weights expect pixels in -1..1."""
-    return "half" if parse_model(name).backbone == "inception_v1" else "imagenet"
+    parsed = parse_model(name)
+    if parsed.module.startswith("torchvision:"):
+        return "slowfast" if parsed.module.startswith("torchvision:mvit") else "kinetics"
+    if parsed.module == "slowfast":
+        return "slowfast"
+    return "half" if parsed.backbone == "inception_v1" else "imagenet"
 
 
 def build(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from suite.models.extras import Extras
 from suite.models.layers import ConvNorm, SpatialConv, SpatialMaxPool, TemporalMaxPool, VolumeMaxPool
 from suite.models.registry import find_temporal_module
 from suite.models.sites import ConvSite, PoolSite
@@ -28,8 +29,13 @@ def chosen_places(sites: str, places: int) -> set[int]:
 class Assembly:
     """Maps the sites of one backbone to layers."""
 
-    def __init__(self, name: ModelName, places: int, frames: int, older_pool: bool = False):
-        """places: number of blocks that `@sites` chooses from.  older_pool: whether the backbone knows `@pool=2`."""
+    def __init__(
+        self, name: ModelName, places: int, frames: int, older_pool: bool = False, depths: tuple[int, ...] = ()
+    ):
+        """places: number of blocks that `@sites` chooses from.  older_pool: whether the backbone knows `@pool=2`.
+
+        depths: residual blocks per stage, res2 first; without any no extra block finds a place.
+        """
         self.name, self.frames = name, frames
         self.module = find_temporal_module(name.module)
         self.volumetric = self.module.site == "convolution"
@@ -42,8 +48,7 @@ class Assembly:
                 raise unknown(f"option of {name.module}-{name.backbone}", key, allowed)
             if value not in allowed[key]:
                 raise unknown(f"value of option '{key}'", value, allowed[key])
-        if name.blocks:
-            raise unknown("extra block", name.blocks[0].name, ())
+        self.extras = Extras(name, depths)
         self.places = chosen_places(options.get("sites", "all"), places)
         self.older_pool = options.get("pool") == "2"
         self.module_options = {k: v for k, v in options.items() if k in self.module.options}
@@ -59,11 +64,23 @@ class Assembly:
         """A convolution with its batch normalisation."""
         time_stride = 2 if self.strides_time and site.pools_time else 1
         if self.volumetric and site.kernel > 1 and site.place in self.places:
-            return self.module(site, time_stride, **self.module_options)
+            return self.extras.decorate(self.module(site, time_stride, **self.module_options), site)
         layer = SpatialConv(
             site.in_channels, site.out_channels, site.kernel, site.stride, site.padding, time_stride=time_stride
         )
-        return ConvNorm(layer, site.out_channels, site.eps)
+        return self.extras.decorate(ConvNorm(layer, site.out_channels, site.eps), site)
+
+    def exit(self, channels: int, stage: int, block: int) -> nn.Module | None:
+        """What stands behind a residual block of a stage (2 to 5)."""
+        frames = self.frames
+        if self.name.pooling != "none":
+            for _ in range(stage - 2):
+                frames = -(-frames // 2)
+        return self.extras.exit(channels, stage, block, frames)
+
+    def residual(self, channels: int) -> nn.Module | None:
+        """What stands in a block's residual branch, before its addition."""
+        return self.extras.residual(channels)
 
     def entrance(self, channels: int, place: int) -> nn.Module | None:
         """What stands at the entrance of a block's residual branch (Inception: behind a convolution or block)."""

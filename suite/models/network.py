@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from suite.models.backbones.inception import InceptionV1
 from suite.models.backbones.resnet import ResNet
-from suite.models.layers import SpatialConv, VolumeConv
+from suite.models.layers import KeyedDropout, SpatialConv, VolumeConv
+from suite.models.registry import find_whole_network
 from suite.spec import BadInput, ModelName
 
 
@@ -17,16 +18,24 @@ class VideoNetwork(nn.Module):
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
         self.name, self.num_classes, self.frames, self.size = name, num_classes, frames, size
+        if name.whole:
+            network = find_whole_network("external" if ":" in name.module else name.module.split("-")[0])
+            self.net = network(name, num_classes, frames, size, dropout)
+            return  # they start their own weights
         network = InceptionV1 if name.backbone == "inception_v1" else ResNet
         self.net = network(name, num_classes, frames, dropout)
         for module in self.modules():
             if isinstance(module, (SpatialConv, VolumeConv)):  # as torchvision starts its ResNets
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        for module in self.modules():
+            if hasattr(module, "start"):  # an extra block that starts in another way, such as at zero
+                module.start()
         nn.init.normal_(self.net.head.fc.weight, 0, 0.01)
         nn.init.zeros_(self.net.head.fc.bias)
 
     def set_dropout_key(self, key: int) -> None:
-        self.net.head.dropout.key = key
+        for i, dropout in enumerate(m for m in self.modules() if isinstance(m, KeyedDropout)):
+            dropout.key = key + i
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 5 or x.shape[1] != 3:

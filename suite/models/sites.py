@@ -22,6 +22,7 @@ class ConvSite:
     pools_time: bool = False
     eps: float = 1e-5  # of the batch normalisation
     factor_bias: bool = False  # whether the temporal half of a factorised convolution has a bias
+    stage: int = 0  # 2 to 5 in the residual stages res2 to res5, 0 elsewhere
 
 
 @dataclass(frozen=True)

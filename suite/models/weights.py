@@ -162,7 +162,9 @@ def _open(name: ModelName, source: str) -> _Source:
             state,
             foreign=lambda key: _published_names(key, name.backbone),
             # New at the start of training: the classifier, and what the 2-D network does not have.
-            may_lack=lambda key: bool(re.search(r"\.(fc|entrance|mix\w+)\.|_t\.|num_batches_tracked", key)),
+            may_lack=lambda key: bool(
+                re.search(r"\.(fc|entrance|mix\w+|exit|residual|arc_\w+)\.|_t\.|num_batches_tracked", key)
+            ),
             ignored=lambda key: key.startswith(("aux1.", "aux2.")),
         )
     if kind == "ibm":
@@ -214,7 +216,7 @@ def _torchvision_state(backbone: str) -> dict[str, Tensor]:
 
 def _published_names(key: str, backbone: str) -> list[str]:
     """The tensor(s) behind one of the model's keys in torchvision's and in the deep_analysis authors' naming."""
-    key = key.removeprefix("net.").replace("head.fc.", "fc.")
+    key = key.removeprefix("net.").replace("head.fc.", "fc.").replace(".base.", ".")  # .base: what +arc decorates
     if match := re.fullmatch(r"(?P<where>.*entrance|mix\w+)\.taps\.weight", key):
         where = re.sub(r"entrance$", "tam", match["where"]).replace("mix", "tam")
         return [f"{where}.{tap}_se.fc1.weight" for tap in ("prev", "curr", "next")]

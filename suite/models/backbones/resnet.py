@@ -20,30 +20,49 @@ DEPTHS = {  # blocks per stage, bottleneck
 class Block(nn.Module):
     """A residual block, basic (two 3x3) or bottleneck (1x1, 3x3, 1x1): (B, C, T, H, W) -> (B, C', T', H', W')."""
 
-    def __init__(self, layers: Assembly, place: int, channels: int, planes: int, stride: int, bottleneck: bool):
+    def __init__(
+        self,
+        layers: Assembly,
+        place: int,
+        at: tuple[int, int],
+        channels: int,
+        planes: int,
+        stride: int,
+        bottleneck: bool,
+    ):
+        """place: of all blocks, at: stage (2 to 5) and block within it; both from the input."""
         super().__init__()
-        width = planes * (4 if bottleneck else 1)
+        width, stage = planes * (4 if bottleneck else 1), at[0]
         between = stride > 1  # the block that strides, at the start of stages 2 to 4
+
+        def conv(*args: int, pools_time: bool = False) -> nn.Module:
+            return layers.conv(ConvSite(*args, pools_time=pools_time, stage=stage))
+
         self.entrance = layers.entrance(channels, place)
         if bottleneck:
-            self.conv1 = layers.conv(ConvSite(channels, planes, 1, place))
-            self.conv2 = layers.conv(ConvSite(planes, planes, 3, place, stride, 1, pools_time=between))
-            self.conv3 = layers.conv(ConvSite(planes, width, 1, place))
+            self.conv1 = conv(channels, planes, 1, place)
+            self.conv2 = conv(planes, planes, 3, place, stride, 1, pools_time=between)
+            self.conv3 = conv(planes, width, 1, place)
         else:
-            self.conv1 = layers.conv(ConvSite(channels, planes, 3, place, stride, 1, pools_time=between))
-            self.conv2 = layers.conv(ConvSite(planes, planes, 3, place, 1, 1))
+            self.conv1 = conv(channels, planes, 3, place, stride, 1, pools_time=between)
+            self.conv2 = conv(planes, planes, 3, place, 1, 1)
             self.conv3 = None
+        self.residual = layers.residual(width)
         self.downsample = None
         if stride > 1 or channels != width:
-            self.downsample = layers.conv(ConvSite(channels, width, 1, place, stride, pools_time=between))
+            self.downsample = conv(channels, width, 1, place, stride, pools_time=between)
+        self.exit = layers.exit(width, *at)
 
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.entrance is None else self.entrance(x)
         y = self.conv2(self.conv1(y).relu_())
         if self.conv3 is not None:
             y = self.conv3(y.relu_())
+        if self.residual is not None:
+            y = self.residual(y)
         y += x if self.downsample is None else self.downsample(x)
-        return y.relu_()
+        y = y.relu_()
+        return y if self.exit is None else self.exit(y)
 
 
 class ResNet(nn.Module):
@@ -52,7 +71,7 @@ class ResNet(nn.Module):
     def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
         super().__init__()
         depths, bottleneck = DEPTHS[name.backbone]
-        layers = Assembly(name, places=sum(depths), frames=frames)
+        layers = Assembly(name, places=sum(depths), frames=frames, depths=depths)
         self.conv1 = layers.conv(ConvSite(3, 64, 7, 0, 2, 3, stem=True))
         self.maxpool = SpatialMaxPool(3, 2, 1)
         self.pools = nn.ModuleList()
@@ -61,7 +80,7 @@ class ResNet(nn.Module):
             planes, blocks = 64 * 2**stage, []
             for i in range(depth):
                 stride = 2 if stage > 0 and i == 0 else 1
-                blocks.append(Block(layers, place, channels, planes, stride, bottleneck))
+                blocks.append(Block(layers, place, (stage + 2, i), channels, planes, stride, bottleneck))
                 channels, place = planes * (4 if bottleneck else 1), place + 1
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.pools.append((layers.stage_end() if stage < 3 else None) or nn.Identity())
