@@ -123,7 +123,9 @@ def test_tsn_has_a_row_only_through_temporal_pooling_and_extra_blocks_make_modul
 def test_an_architecture_is_the_name_without_backbone_and_pooling():
     assert architecture("tsm-resnet50-tp@tp=max+rcca@at=conv3_3,r=3", "") == ("tsm+rcca@at=conv3_3,r=3", "resnet50")
     assert architecture("i3d-inception_v1@pool=2", "") == ("i3d@pool=2", "inception_v1")
-    assert architecture("torchvision:r3d_18", "r3d", "its own") == ("r3d", "its own")
+    assert architecture("torchvision:r3d_18", "") == ("torchvision:r3d_18", "")
+    assert architecture("slowfast-resnet50@clip=4x16+nl", "") == ("slowfast@clip=4x16+nl", "resnet50")
+    assert architecture("a method of others", "r3d", "its own") == ("r3d", "its own")
 
 
 def test_two_protocols_are_not_averaged_as_if_they_were_seeds():

@@ -187,7 +187,7 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
         ("tam-resnet18@tp=max", "write -tp"),
         ("tam-resnet18@sites", "key=value"),
         ("tam", "is not a model name"),
-        ("tam-resnet18+nl", "Unknown extra block 'nl'"),
+        ("tam-resnet18+nil", "Unknown extra block 'nil'"),
         ("i3d-resnet18-tp@sites=top-half", "temporal pooling as published"),
         ("tsn-inception_v1@pool=2", "Unknown option"),
     ],

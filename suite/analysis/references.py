@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from suite.analysis.factors import text
 from suite.analysis.grim import explain, fits
-from suite.analysis.record import PAPERS, PUBLISHED, factors_of, stated, wide
+from suite.analysis.namesakes import DATASETS, SPLITS, frames_of, suite_name
+from suite.analysis.record import PUBLISHED, factors_of, stated, wide
 from suite.spec import BACKBONES, BadInput, unknown
+from suite.sweep.plan import REFERENCES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,8 @@ def published_rows(source: str = "deep_analysis", folder: Path = PUBLISHED) -> p
     multiply-adds of convolutions alone, one clip, in 1e9; n, the videos evaluated, is inferred from the accuracies
     themselves (`videos_evaluated`).  `epochs_seen` adds up the chain 8 -> 16 -> 32 -> 64 frames.
     "rcca3d", "gta", "arc", "cstransformer", and "deep_analysis_tables" for the printed tables of deep_analysis: a row
-    per printed row and data set, `source` names the table.  The column `factors` holds the ledger's factors.
+    per printed row and data set, `source` names the table.  The column `factors` holds the ledger's factors,
+    `suite_name` the suite's name of the model: empty where it has none, or the row is of a split that is not ours.
     Raises BadInput when the source is unknown or its file is missing or malformed.
     """
     if source == "deep_analysis":
@@ -37,9 +40,6 @@ def published_rows(source: str = "deep_analysis", folder: Path = PUBLISHED) -> p
     if source not in REFERENCES:
         raise unknown("reference", source, REFERENCES)
     return _printed(paper, Path(folder))
-
-
-REFERENCES = ("deep_analysis", "deep_analysis_tables", *PAPERS[1:])
 
 
 def run_table(folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -70,6 +70,7 @@ def _runs(folder: Path) -> pd.DataFrame:
         {
             "id": "published." + table["dataset"] + "." + name + ".f" + table["frames"].astype(str),
             "name": name,
+            "suite_name": name,
             **{c: table[c] for c in ("dataset", "module", "backbone")},
             "pooling": table["pooled"].map({True: "tp", False: "none"}),
             "frames": table["frames"],
@@ -170,17 +171,17 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
         views = [int(v) for v in row["views"].split("x")] if row["views"] else []
         one_view = isinstance(row["counts"], str) and row["counts"].endswith("/view")
         known = row["counts"] in ("macs/view", "conv_macs/view")
-        frames = sum(int(f) for f in row["frames"].split("+")) if row["frames"] else float("nan")
         label = row["model"] + (f" ({row['pretraining']})" if row["pretraining"] else "")
         out.append(
             {
                 "id": f"published.{paper}.{row['table'].replace(' ', '')}.{row['row']}.{row['dataset']}",
                 "name": label,
-                "dataset": row["dataset"],
+                "suite_name": suite_name(row) if row["split"] in SPLITS else "",
+                "dataset": DATASETS.get(row["dataset"], row["dataset"]),
                 "module": row["module"] if row["module"] != "other" else row["model"],
                 "backbone": row["backbone"] if row["backbone"] in BACKBONES else row["backbone"] or "",
                 "pooling": row["pooling"] or "none",
-                "frames": frames,
+                "frames": frames_of(row),
                 "seed": float("nan"),
                 "state": "done",
                 "top1": row["top1"],

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Json, Results, app, data_root, numbers, print_json
+from suite.commands.options import RESULTS, Data, Json, Results, app, data_root, numbers, print_json
 from suite.spec import BadInput
 
 probe_app = typer.Typer(no_args_is_help=True, help="Laws that networks obey.")
@@ -16,22 +16,25 @@ app.add_typer(probe_app, name="probe")
 
 
 @app.command()
-def models(as_json: Json = False) -> None:
-    """Temporal modules, backbones and options."""
-    from suite.models.registry import temporal_modules
+def models(
+    costs: Annotated[bool, typer.Option(help="Count each example at 8, 16 or 32 frames of 224 pixels.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Temporal modules, extra blocks, whole networks: paper, options and what an example costs."""
+    from suite.models.catalog import catalogue, network_names
     from suite.report.listing import print_models
     from suite.spec import BACKBONES
 
-    modules = [
-        {
-            "module": name,
-            "about": (cls.__doc__ or "").strip().splitlines()[0],
-            "site": cls.site,
-            "options": {key: list(values) for key, values in cls.options.items()},
-        }
-        for name, cls in sorted(temporal_modules().items())
-    ]
-    found = {"modules": modules, "backbones": list(BACKBONES), "pooling": ["none", "-tp", "-tp@tp=max"]}
+    entries = catalogue(costs)
+    modules = [entry | {"module": entry["name"]} for entry in entries if entry["kind"] == "module"]
+    found = {
+        "modules": modules,
+        "blocks": [entry for entry in entries if entry["kind"] == "block"],
+        "networks": [entry for entry in entries if entry["kind"] == "network"],
+        "names": network_names(),
+        "backbones": list(BACKBONES),
+        "pooling": ["none", "-tp", "-tp@tp=max"],
+    }
     print_json(found) if as_json else print_models(found)
 
 
@@ -138,3 +141,28 @@ def order(names: list[str], frames: int = 8, size: int = 64, classes: int = 16, 
 
     found = [probe(name, frames, size, classes) for name in names]
     print_json(found) if as_json else print_order(found)
+
+
+def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Path, device: str | None, as_json: bool):
+    from suite.report.listing import print_perturbed
+    from suite.store.find import need_run
+    from suite.training.perturbed import probe_run
+
+    found = probe_run(need_run(run, results), kinds, root=data_root(data), device=device)
+    print_json(found) if as_json else print_perturbed(found)
+
+
+@probe_app.command("shuffle")
+def shuffle(
+    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+) -> None:
+    """Accuracy of a finished run on reversed and on shuffled clips."""
+    _probe_run(run, ("reverse", "shuffle"), data, results, device, as_json)
+
+
+@probe_app.command("freeze")
+def freeze(
+    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+) -> None:
+    """Accuracy of a finished run on clips that repeat their middle frame."""
+    _probe_run(run, ("freeze",), data, results, device, as_json)

@@ -86,6 +86,15 @@ def _infos() -> dict[str, DatasetInfo]:
         plain("mini_ssv2", "Mini-Something-Something V2", 87, "something", val=11_799),
         plain("mini_kinetics", "Mini-Kinetics", 200, None),
         plain("mini_mit", "Mini-Moments in Time", 200, None),
+        plain("ssv1", "Something-Something V1", 174, None, train=86_017, val=11_522, test=10_960),
+        # as published first; copies differ in size, since videos vanish from their site
+        plain("kinetics400", "Kinetics-400", 400, None, train=246_535, val=19_907),
+        plain("kinetics600", "Kinetics-600", 600, None, train=366_016),
+        plain("mit", "Moments in Time", 339, None),
+        plain("ucf101", "UCF101, split 1", 101, None, train=9_537, val=3_783),
+        plain("hmdb51", "HMDB51, split 1", 51, None, train=3_570, val=1_530),
+        plain("jester", "Jester", 27, None, train=118_562, val=14_787, test=14_743),
+        plain("diving48", "Diving48 V2", 48, None, train=15_027, val=1_970),
     ]
     for kind in calibrated.SETS.values():
         counts = {**dict(calibrated.LEVELS["easy"].videos), "test": None}

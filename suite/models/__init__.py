@@ -23,8 +23,9 @@ NORMALISATION = {  # mean and std per channel, of pixels in 0..1; that of the pr
 def normalisation(name: str) -> str:
     """Which normalisation a model's input has: torchvision's GoogLeNet weights expect pixels in -1..1."""
     parsed = parse_model(name)
-    if parsed.module.startswith("torchvision:"):
-        return "slowfast" if parsed.module.startswith("torchvision:mvit") else "kinetics"
+    if parsed.module.startswith("torchvision:"):  # as the weights of torchvision expect it
+        network = parsed.module.partition(":")[2].partition("_")[0]
+        return {"mvit": "slowfast", "swin3d": "imagenet"}.get(network, "kinetics")
     if parsed.module == "slowfast":
         return "slowfast"
     return "half" if parsed.backbone == "inception_v1" else "imagenet"

@@ -33,15 +33,14 @@ FREE = frozenset(
     """
     _adaptive_avg_pool2d _adaptive_avg_pool3d _local_scalar_dense _log_softmax _native_batch_norm_legit
     _native_batch_norm_legit_no_training _reshape_alias _safe_softmax _softmax _to_copy _unsafe_view add add_ alias
-    amax arange
-    as_strided avg_pool2d avg_pool3d bernoulli cat clamp clone constant_pad_nd contiguous copy_ cos cumsum detach div
-    div_ dropout empty empty_like exp expand fill_ floor full full_like gather gelu ge gt hardtanh index index_put
-    index_select lt le masked_fill masked_fill_ max max_pool2d_with_indices max_pool3d_with_indices mean min mul mul_
-    native_batch_norm native_dropout native_group_norm native_layer_norm neg new_empty new_zeros ones ones_like permute
-    pixel_shuffle pow rand repeat relu relu_ roll rsqrt scalar_tensor select select_scatter sigmoid silu sin slice
-    slice_scatter softmax split split_with_sizes sqrt squeeze stack sub sub_ sum t tanh transpose unbind unfold
-    unsqueeze upsample_bilinear2d upsample_linear1d upsample_nearest2d upsample_nearest3d upsample_trilinear3d view
-    where zero_ zeros zeros_like
+    amax arange as_strided as_strided_ avg_pool2d avg_pool3d bernoulli cat clamp clone constant_pad_nd contiguous
+    copy_ cos cumsum detach div div_ dropout empty empty_like eq exp expand fill_ floor full full_like gather ge
+    gelu gt hardtanh index index_put index_select le lt masked_fill masked_fill_ max max_pool2d_with_indices
+    max_pool3d_with_indices mean min mul mul_ native_batch_norm native_dropout native_group_norm native_layer_norm
+    ne neg new_empty new_zeros ones ones_like permute pixel_shuffle pow rand relu relu_ repeat roll rsqrt
+    scalar_tensor select select_scatter sigmoid silu sin slice slice_scatter softmax split split_with_sizes sqrt
+    squeeze stack sub sub_ sum t tanh transpose unbind unfold unsqueeze upsample_bilinear2d upsample_linear1d
+    upsample_nearest2d upsample_nearest3d upsample_trilinear3d view where zero_ zeros zeros_like
     """.split()
 )
 

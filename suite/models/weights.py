@@ -1,7 +1,8 @@
 """Loading weights: strictly, with a declared list of what may be absent, and a report of what was loaded.
 
 Sources: `imagenet` (torchvision's weights, inflated where needed), `imagenet:FILE` (the same from a local file),
-`ibm:PATH` (a checkpoint in the key names of the deep_analysis authors' release) and `PATH` (the suite's own).
+`ibm:PATH` (a checkpoint in the key names of the deep_analysis authors' release), `tsm:PATH` (of the TSM release),
+`pytorchvideo:PATH` (SlowFast as PyTorchVideo releases it) and `PATH` (the suite's own).
 """
 
 from __future__ import annotations
@@ -16,18 +17,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from suite.models import NORMALISATION, normalisation
-from suite.spec import BadInput, ModelName, parse_model
+from suite.models import NORMALISATION, foreign, normalisation
+from suite.models.blocks.attention import interpolated
+from suite.spec import BadInput, parse_model
 
 Inflate = Literal["repeat", "mean", "center"]
 OWN_FORMAT = "video-fair-bench/1"
-TORCHVISION = {
-    "resnet18": "ResNet18_Weights",
-    "resnet34": "ResNet34_Weights",
-    "resnet50": "ResNet50_Weights",
-    "resnet101": "ResNet101_Weights",
-    "inception_v1": "GoogLeNet_Weights",
-}
+TORCHVISION = {"inception_v1": "googlenet"}  # where torchvision has another name
 
 
 @dataclass
@@ -41,6 +37,7 @@ class Report:
     unexpected: list[str]
     normalisation: dict[str, Any]  # mean and std that the weights expect
     classes: list[str] | None = None
+    interpolated: list[str] = field(default_factory=list)  # tensors that were made for another number of frames
 
     def __str__(self) -> str:
         return f"{self.loaded} of {self.total} tensors from {self.source}"
@@ -55,11 +52,11 @@ class _Source:
 
     text: str
     state: dict[str, Tensor]
-    foreign: Callable[[str], list[str]]  # model key -> the tensor(s) it is made of; several are stacked as taps
+    foreign: foreign.Names  # model key -> the tensor(s) it is made of; several are stacked as taps
     may_lack: Callable[[str], bool] = lambda key: False  # model keys that may stay as they started
     ignored: Callable[[str], bool] = lambda key: False  # foreign keys that are not for us
     classes: list[str] | None = None
-    own: dict[str, Any] = field(default_factory=dict)
+    own: bool = False  # the suite's own: what belongs to the frames of a clip may be of another number of them
 
 
 def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes: Sequence[str] | None = None) -> Report:
@@ -67,18 +64,23 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
 
     inflate: how a 2-D kernel fills a 3-D one: `repeat` copies it along time (as published), `mean` divides by the
     length, `center` puts it at the middle tap.  classes: the model's class names; the head's rows follow them.
+    A module's `time_parameters` (see blocks.attention.interpolated) may come from a clip of other length, in the
+    suite's own checkpoints.
     Raises BadInput, and leaves the model as it was, when the file is not a checkpoint of this very model.
     """
-    found = _open(model.name, source)
+    found = _open(model, source)
     target = model.state_dict()
-    fresh, missing, used = {}, [], set()
+    fresh, missing, used, resampled = {}, [], set(), []
     for key, tensor in target.items():
         names = found.foreign(key)
-        if not all(name in found.state for name in names):
+        if not names or not all(name in found.state for name in names):
             missing.append(key)
             continue
         used.update(names)
         value = found.state[names[0]] if len(names) == 1 else torch.stack([found.state[n] for n in names], 2)
+        if found.own and (how := _time_parameter(model, key, value, tensor)):
+            value = interpolated(value, tensor.shape[how["dims"][0]], **how)
+            resampled.append(key)
         fresh[key] = _fitted(value, tensor, inflate, key, found.text, model.num_classes)
     unexpected = [key for key in found.state if key not in used]
     wrong_missing = [key for key in missing if not found.may_lack(key)]
@@ -93,7 +95,8 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
         for key, value in fresh.items():
             target[key].copy_(value)
     mean, std = NORMALISATION[normalisation(model.name.text)]
-    return Report(found.text, len(fresh), len(target), missing, unexpected, {"mean": mean, "std": std}, found.classes)
+    expected = {"mean": mean, "std": std}
+    return Report(found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled)
 
 
 def save_dict(model: nn.Module, classes: Sequence[str]) -> dict[str, Any]:
@@ -114,6 +117,21 @@ def read_checkpoint(path: str | Path) -> Any:
 
 def _some(keys: list[str]) -> str:
     return f"{len(keys)} tensors" + (f" (first {keys[0]})" if keys else "")
+
+
+def _time_parameter(model: nn.Module, key: str, value: Tensor, target: Tensor) -> dict[str, Any] | None:
+    """How to bring a tensor to the model's frames; None where it has them or is no parameter of them.
+
+    A module names such parameters in `time_parameters`, with the dimensions that count frames or with the arguments
+    of `interpolated`.
+    """
+    path, _, name = key.rpartition(".")
+    how = getattr(model.get_submodule(path), "time_parameters", {}).get(name)
+    if how is None or value.shape == target.shape or value.ndim != target.ndim:
+        return None
+    how = how if isinstance(how, dict) else {"dims": tuple(how)}
+    differ = {i for i in range(value.ndim) if value.shape[i] != target.shape[i]}
+    return how if differ == set(how["dims"]) else None
 
 
 def _fitted(value: Tensor, target: Tensor, inflate: Inflate, key: str, source: str, num_classes: int) -> Tensor:
@@ -152,36 +170,77 @@ def _match_classes(fresh: dict[str, Tensor], found: _Source, classes: Sequence[s
 # --- sources ------------------------------------------------------------------------------------------------------
 
 
-def _open(name: ModelName, source: str) -> _Source:
+def _open(model: nn.Module, source: str) -> _Source:
+    name = model.name
     kind, _, rest = source.partition(":")
     if kind == "imagenet":
-        state = _floats(read_checkpoint(rest)) if rest else _torchvision_state(name.backbone)
-        state = {key: value for key, value in state.items() if not key.startswith("fc.")}  # its classes are not ours
-        return _Source(
-            source,
-            state,
-            foreign=lambda key: _published_names(key, name.backbone),
-            # New at the start of training: the classifier, and what the 2-D network does not have.
-            may_lack=lambda key: bool(
-                re.search(r"\.(fc|entrance|mix\w+|exit|residual|arc_\w+)\.|_t\.|num_batches_tracked", key)
-            ),
-            ignored=lambda key: key.startswith(("aux1.", "aux2.")),
-        )
+        return _imagenet(model, source, rest)
     if kind == "ibm":
+        return _Source(source, _module_state(rest, "deep_analysis"), foreign.published(name.backbone))
+    if kind == "tsm":
+        state = _module_state(rest, "TSM")
+        return _released(model, source, state, foreign.tsm(name, state))
+    if kind == "pytorchvideo":
+        names = foreign.pytorchvideo(name)
         data = read_checkpoint(rest)
-        state = data.get("state_dict") if isinstance(data, dict) else None
-        if not isinstance(state, dict) or not all(key.startswith("module.") for key in state):
-            raise BadInput(
-                f"{rest} is not a checkpoint of the deep_analysis release: it lacks a state_dict of module.… keys."
-            )
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-        return _Source(source, state, foreign=lambda key: _published_names(key, name.backbone))
+        state = data.get("model_state") if isinstance(data, dict) else None
+        if not _is_state(state):
+            raise BadInput(f"{rest} is not a checkpoint of PyTorchVideo: it lacks a model_state of tensors.")
+        return _released(model, source, state, names)
     data = read_checkpoint(source)
     if not isinstance(data, dict) or data.get("format") != OWN_FORMAT:
-        raise BadInput(f"{source} is not a checkpoint of this suite; foreign ones are named ibm:PATH or imagenet:PATH.")
+        raise BadInput(
+            f"{source} is not a checkpoint of this suite; foreign ones are named ibm:PATH, tsm:PATH, "
+            f"pytorchvideo:PATH or imagenet:PATH."
+        )
     if _same_network(data["model"]) != _same_network(name.text):
         raise BadInput(f"{source} is a checkpoint of {data['model']}, not of {name.text}.")
-    return _Source(source, data["state"], foreign=lambda key: [key], classes=list(data["classes"]))
+    return _Source(source, data["state"], lambda key: [key], classes=list(data["classes"]), own=True)
+
+
+def _released(model: nn.Module, source: str, state: dict[str, Tensor], names: foreign.Names) -> _Source:
+    """A release, whole where it has as many classes as the model.
+
+    Where it has not it can only start a training: its classifier stays behind, and extra blocks may start anew.
+    """
+    weight, bias = (names(f"net.head.fc.{part}")[0] for part in ("weight", "bias"))
+    if weight not in state or len(state[weight]) == model.num_classes:
+        return _Source(source, state, names)
+    state = {key: value for key, value in state.items() if key not in (weight, bias)}
+    return _Source(source, state, names, may_lack=lambda key: bool(re.search(r"\.(head\.fc|exit)\.", key)))
+
+
+def _imagenet(model: nn.Module, source: str, file: str) -> _Source:
+    """torchvision's weights.  A whole network that takes some names them: `imagenet_file`, `imagenet_names(key)`
+    (none for what starts anew) and `imagenet_ignored(key)`."""
+    name, network = model.name, model.net
+    if name.whole and not hasattr(network, "imagenet_file"):
+        raise BadInput(f"{name.text} cannot start from ImageNet weights; start it with init=scratch or a checkpoint.")
+    architecture = network.imagenet_file if name.whole else TORCHVISION.get(name.backbone, name.backbone)
+    state = _floats(read_checkpoint(file)) if file else _torchvision_state(architecture)
+    if name.whole:
+        anew = {key for key in model.state_dict() if not network.imagenet_names(key)}
+        return _Source(source, state, network.imagenet_names, anew.__contains__, network.imagenet_ignored)
+    state = {key: value for key, value in state.items() if not key.startswith("fc.")}  # its classes are not ours
+    return _Source(
+        source,
+        state,
+        foreign.published(name.backbone),
+        # New at the start of training: the classifier, and what the 2-D network does not have.
+        may_lack=lambda key: bool(
+            re.search(r"\.(fc|entrance|mix\w+|exit|residual|arc_\w+)\.|_t\.|num_batches_tracked", key)
+        ),
+        ignored=lambda key: key.startswith(("aux1.", "aux2.")),
+    )
+
+
+def _module_state(path: str, release: str) -> dict[str, Tensor]:
+    """The tensors of {"state_dict": {"module.…"}}, as DataParallel names them, without that prefix."""
+    data = read_checkpoint(path)
+    state = data.get("state_dict") if isinstance(data, dict) else None
+    if not _is_state(state) or not all(key.startswith("module.") for key in state):
+        raise BadInput(f"{path} is not a checkpoint of the {release} release: it lacks a state_dict of module.… keys.")
+    return {key.removeprefix("module."): value for key, value in state.items()}
 
 
 def _same_network(text: str) -> tuple:
@@ -191,16 +250,20 @@ def _same_network(text: str) -> tuple:
     return name.module, name.backbone, name.pooling, options, name.blocks
 
 
+def _is_state(state: Any) -> bool:
+    return isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+
+
 def _floats(state: Any) -> dict[str, Tensor]:
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not _is_state(state):
         raise BadInput("The file with ImageNet weights does not hold a plain state dict of tensors.")
     return state
 
 
-def _torchvision_state(backbone: str) -> dict[str, Tensor]:
+def _torchvision_state(architecture: str) -> dict[str, Tensor]:
     import torchvision
 
-    weights = getattr(torchvision.models, TORCHVISION[backbone]).IMAGENET1K_V1
+    weights = torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
     file = weights.url.rsplit("/", 1)[1]
     folder = os.environ.get("SUITE_WEIGHTS")
     if folder and (Path(folder) / file).is_file():
@@ -209,20 +272,6 @@ def _torchvision_state(backbone: str) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # no network, no disk, a proxy's answer
         raise BadInput(
-            f"The ImageNet weights of {backbone} could not be downloaded ({type(error).__name__}); put {file} into a "
-            f"folder and name it in SUITE_WEIGHTS, or start with init=scratch."
+            f"The ImageNet weights of {architecture} could not be downloaded ({type(error).__name__}); put {file} into "
+            f"a folder and name it in SUITE_WEIGHTS, or start with init=scratch."
         ) from None
-
-
-def _published_names(key: str, backbone: str) -> list[str]:
-    """The tensor(s) behind one of the model's keys in torchvision's and in the deep_analysis authors' naming."""
-    key = key.removeprefix("net.").replace("head.fc.", "fc.").replace(".base.", ".")  # .base: what +arc decorates
-    if match := re.fullmatch(r"(?P<where>.*entrance|mix\w+)\.taps\.weight", key):
-        where = re.sub(r"entrance$", "tam", match["where"]).replace("mix", "tam")
-        return [f"{where}.{tap}_se.fc1.weight" for tap in ("prev", "curr", "next")]
-    if backbone == "inception_v1":
-        return [re.sub(r"\.0\.(conv|bn|conv_t|bn_t)\.", r".\1.", key)]
-    key = re.sub(r"downsample\.conv\.", "downsample.0.", key)
-    key = re.sub(r"downsample\.bn\.", "downsample.1.", key)
-    key = re.sub(r"conv(\d)\.conv(_t)?\.", r"conv\1\2.", key)
-    return [re.sub(r"conv(\d)\.bn(_t)?\.", r"bn\1\2.", key)]

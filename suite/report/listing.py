@@ -88,15 +88,29 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
 
 
 def print_models(found: dict[str, Any]) -> None:
-    table = _table("module", "about", "options")
-    for entry in found["modules"]:
-        options = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
-        table.add_row(entry["module"], entry["about"], options)
+    for kind, title in (("modules", "temporal module"), ("blocks", "extra block"), ("networks", "whole network")):
+        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs", "options")
+        for entry in found[kind]:
+            options = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
+            sign = "+" if kind == "blocks" else ""
+            known = entry["params"] is not None
+            table.add_row(
+                sign + entry["name"],
+                entry["paper"],
+                entry["formula"],
+                entry["example"],
+                str(entry["frames"] or ""),
+                f"{entry['params'] / 1e6:.2f}" if known else "",
+                f"{entry['macs'] / 1e9:.1f}" if known else "",
+                options,
+            )
+        _print(table, "")
     _print(
-        table,
-        f"\nBackbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...], e.g. "
-        "tam-resnet18-tp.\nOptions of all: sites=all|top-half|bottom-half|uniform-half, tp=max; "
-        "of 3-D inception_v1: pool=2.",
+        f"Backbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...][+<block>...],"
+        " e.g. tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\nOptions of all modules: "
+        "sites=all|top-half|bottom-half|uniform-half, tp=max; of 3-D inception_v1: pool=2; of blocks: at=conv3_3, "
+        "res3:2/res4:3 or res3; of arc: stages=res3/res4.\n"
+        f"Whole networks: {', '.join(found['names'])}.",
     )
 
 
@@ -124,6 +138,14 @@ def print_order(found: list[dict[str, Any]]) -> None:
             "yes" if entry["order_blind"] else "no",
         )
     _print(table, "\nLargest difference of a logit.")
+
+
+def print_perturbed(found: dict[str, Any]) -> None:
+    table = _table("frames of the clip", ">top-1 (%)", ">same class as before (%)")
+    words = {"none": "as they are", "reverse": "reversed", "shuffle": "shuffled", "freeze": "the middle one repeated"}
+    for entry in found["clips"]:
+        table.add_row(words[entry["frames"]], f"{entry['top1']:.1f}", f"{entry['same_class']:.1f}")
+    _print(table, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
 
 
 def print_layout_bench(found: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis import contribution as contributions
 from suite.analysis.evidence import Evidence, confounded
 from suite.analysis.ledger import Marks
+from suite.analysis.namesakes import canonical, namesake
 from suite.analysis.rows import datasets, finished, mean_over_seeds, stages
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
@@ -37,7 +38,7 @@ def accuracy_table(
     """
     evidence = evidence or Evidence()
     runs, facts = mean_over_seeds(rows), _facts(rows)
-    published = _published(reference)
+    published = _published(reference, rows)
     frames = sorted(set(runs["frames"]))
     several = bool((runs["seeds"] > 1).any())
     columns = [*MODEL, Column("seeds", "seeds", text=True, csv_only=not several)]
@@ -63,17 +64,18 @@ def accuracy_table(
             for f in frames:
                 index, run = at.get(f, (None, {}))
                 line += [_estimate(run, index in tied, evidence), run.get("pair_top1")]
-                line += [published.get((dataset, head[1], f))]
+                line += [published.get((dataset, canonical(head[1]), f), {}).get("top1")]
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
             lines.append((*line, _whole(of_model["n"].min()), *(facts[dataset][k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
-    note = " ".join(_accuracy_notes(runs, reference if published else None, evidence))
+    sources = sorted({row["source"] for row in published.values()})
+    note = " ".join(_accuracy_notes(runs, sources, evidence))
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
-def _accuracy_notes(runs: pd.DataFrame, reference: pd.DataFrame | None, evidence: Evidence) -> list[str]:
-    """What the numbers of the accuracy table are, a sentence or two each."""
+def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence) -> list[str]:
+    """What the numbers of the accuracy table are, a sentence or two each; `published`: sources of what is beside it."""
     ours, several = set(runs["source"]) <= {"suite"}, bool((runs["seeds"] > 1).any())
     notes = [
         f"Top-1 is clip-level, {'after the last epoch' if ours else 'as published (its authors chose the epoch)'}."
@@ -97,9 +99,8 @@ def _accuracy_notes(runs: pd.DataFrame, reference: pd.DataFrame | None, evidence
         notes.append(f"In the CSV besides: {', '.join(more)}.")
     if runs["pair_top1"].notna().any():
         notes.append("Pair: the share of videos whose pair of classes is right, whichever of the two is named.")
-    if reference is not None:
-        sources = ", ".join(sorted(set(reference["source"])))
-        notes.append(f"Published: {sources}, one run each, as its authors selected it.")
+    if published:
+        notes.append(f"Published: {', '.join(published)}, one run each, as its authors selected it.")
     return notes + confound_notes(evidence.marks, evidence.strict)
 
 
@@ -310,11 +311,27 @@ def _estimate(run: dict[str, Any], bold: bool, evidence: Evidence) -> Estimate |
     return Estimate(run["top1"], *evidence.accuracy(run), run["top1_sd"], bold, letters)
 
 
-def _published(reference: pd.DataFrame | None) -> dict[tuple[str, str, int], float]:
+def _published(reference: pd.DataFrame | None, rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """(data set, `canonical` model, frames) of our cells -> the published row of the same.
+
+    Of several printed values, that of the same pretraining, sampling and views is taken; none where these leave two.
+    """
     if reference is None:
         return {}
-    runs = mean_over_seeds(reference)
-    return {(r["dataset"], r["name"], r["frames"]): r["top1"] for r in runs.to_dict("records")}
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in reference.to_dict("records"):
+        if name := row.get("suite_name", row["name"]):
+            found.setdefault((row["dataset"], canonical(name), row["frames"]), []).append(row)
+    chosen = {}
+    for ours in rows.to_dict("records"):
+        key = (ours["dataset"], canonical(ours["name"]), ours["frames"])
+        if key in found and key not in chosen and (row := namesake(found[key], _known(ours))):
+            chosen[key] = row
+    return chosen
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    return row["factors"] if isinstance(row.get("factors"), dict) else {}
 
 
 def _counterparts(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from suite.data.datasets import info
 from suite.spec import BadInput, Grid, Protocol, RunSpec, load_grid, load_protocol, parse_model, unknown
 from suite.store.folder import RunFolder, dump_json, write_atomic
 
-REFERENCES = ("deep_analysis",)  # published rows that can be printed beside ours
+# published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
+REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 TERA_MACS = {"cpu": 0.1, "cuda": 60.0}  # sustained multiply-adds per second that device-hours are reckoned with, x 1e12
 

@@ -62,7 +62,7 @@ def evaluate_run(
     control = Control(workers=workers, device=usable_device(device))
     missing = spec.protocol.allow_missing if allow_missing is None else allow_missing
     tests = []
-    with _threads_of(folder, control.device):
+    with threads_of(folder, control.device):
         for place, setting in settings.items():
             if earlier := found[place]:
                 tests.append(earlier | {"skipped": True})
@@ -125,7 +125,7 @@ def _earlier(place: Path, run: str, setting: Setting) -> dict[str, Any] | None:
 
 
 @contextmanager
-def _threads_of(folder: RunFolder, device: str) -> Iterator[None]:
+def threads_of(folder: RunFolder, device: str) -> Iterator[None]:
     """On the CPU as many threads as the run had: with another number sums have other bits."""
     before = torch.get_num_threads()
     try:

@@ -1,0 +1,170 @@
+"""Non-local blocks: attention over space and time at once (`+nl`), or one after the other (`+dnl`, `+sa`, `+ta`)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from suite.models.blocks.attention import (
+    Attention,
+    check_frames,
+    every_other_block,
+    halved,
+    inner_width,
+    kaiming_start,
+    tokens,
+    untokens,
+)
+from suite.models.layers import ConvNorm, SpatialConv
+from suite.models.registry import extra_block
+
+BN_EPS = 1e-5
+# Keys and values: max-pooled (1,2,2) as released with TSM, whole, or made of a map max-pooled before, as PySlowFast
+# does.  By their arithmetic the 2-D rows of gta Table 1 are of the first kind and the 3-D rows of the last.
+POOLS = ("2", "1", "before")
+
+
+class _AttentionBlock(nn.Module):
+    """Y = X + norm(attention(X) W_O) (gta eqs 1 to 4): (B, C, T, H, W) -> the same shape.
+
+    theta, phi and g are W_Q, W_K and W_V as 1x1x1 convolutions.  The norm starts at zero: a pretrained network first
+    gives what it gave without the block.
+    """
+
+    site = "block_exit"
+    name: str
+    fraction = 4  # of the channels: the inner width; the printed costs of gta Table 1 imply it
+    bias = False
+
+    def __init__(self, channels: int, scale: float | None = None, pool: str = "1"):
+        """pool: see POOLS."""
+        super().__init__()
+        width = inner_width(self.name, channels, self.fraction)
+        self.theta, self.phi, self.g = (SpatialConv(channels, width, 1, bias=self.bias) for _ in range(3))
+        self.attention = Attention(scale)
+        self.out = ConvNorm(SpatialConv(width, channels, 1, bias=self.bias), channels, BN_EPS)
+        self.pool = pool
+
+    @staticmethod
+    def default_at(depths: tuple[int, ...]) -> str:
+        return every_other_block(depths)
+
+    def start(self) -> None:
+        kaiming_start(self)
+        nn.init.zeros_(self.out.bn.weight)
+
+    def projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, T, HW, C'), keys and values (B, T, HW, C') or, pooled, (B, T, HW / 4, C')."""
+        small = halved(x) if self.pool == "before" else x
+        k, v = self.phi(small), self.g(small)
+        if self.pool == "2":
+            k, v = halved(k), halved(v)
+        return tokens(self.theta(x)), tokens(k), tokens(v)
+
+    def attended(self, x: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, T, HW, C')."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(untokens(self.attended(x), x)).add_(x)
+
+
+@extra_block("nl")
+class NonLocal(_AttentionBlock):
+    """Every position attends to all of the clip (Wang et al. 2018), as released with TSM (Lin et al. 2019).
+
+    Inner width C/2, biased convolutions, no division by sqrt(d) in the softmax; keys and values max-pooled
+    (1,2,2) unless `pool=` says otherwise.  Sees space and time as one set: it cannot tell the order of the frames.
+    """
+
+    name = "nl"
+    fraction = 2
+    bias = True
+    options = {"pool": POOLS}
+
+    def __init__(self, channels: int, frames: int, pool: str = "2"):
+        super().__init__(channels, scale=1.0, pool=pool)
+
+    def start(self) -> None:
+        # PyTorch's own start of a convolution, as in the release: a larger one saturates a softmax without 1/sqrt(d).
+        for layer in (self.theta, self.phi, self.g, self.out.conv):
+            layer.reset_parameters()
+        nn.init.zeros_(self.out.bn.weight)
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = (part.flatten(1, 2) for part in self.projected(x))
+        return self.attention(q, k, v).unflatten(1, (x.shape[2], -1))
+
+
+@extra_block("sa")
+class SpatialAttention(_AttentionBlock):
+    """Every position attends to its own frame (gta Sec. 3.2); keys and values pooled as in `+nl`."""
+
+    name = "sa"
+    options = {"pool": POOLS}
+
+    def __init__(self, channels: int, frames: int, pool: str = "2"):
+        super().__init__(channels, pool=pool)
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = (part.flatten(0, 1) for part in self.projected(x))
+        return self.attention(q, k, v).unflatten(0, (len(x), -1))
+
+
+@extra_block("ta")
+class TemporalAttention(_AttentionBlock):
+    """Every position attends to the same position of all frames (gta Sec. 3.2)."""
+
+    name = "ta"
+
+    def __init__(self, channels: int, frames: int):
+        super().__init__(channels)
+
+    def attended(self, x: Tensor) -> Tensor:
+        q, k, v = (part.transpose(1, 2) for part in self.projected(x))  # (B, HW, T, C')
+        return self.attention(q, k, v).transpose(1, 2)
+
+
+@extra_block("tape")
+class TemporalAttentionWithEncoding(TemporalAttention):
+    """Temporal attention that knows the position of a frame (gta Table 3, TAPE).
+
+    A learnable vector per frame, `encoding` (T, C), is added to what goes into the attention and not to the residual.
+    It starts as the sines and cosines of Vaswani et al. 2017, which the paper cites without saying more.
+    """
+
+    name = "tape"
+    time_parameters = {"encoding": {"dims": (0,)}}
+
+    def __init__(self, channels: int, frames: int):
+        super().__init__(channels, frames)
+        self.encoding = nn.Parameter(torch.empty(frames, channels))
+
+    def start(self) -> None:
+        super().start()
+        frames, channels = self.encoding.shape
+        rate = 10000.0 ** (-torch.arange(0, channels, 2) / channels)
+        angle = torch.arange(frames)[:, None] * rate
+        with torch.no_grad():
+            self.encoding.copy_(torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :channels])
+
+    def attended(self, x: Tensor) -> Tensor:
+        check_frames(self.name, x, len(self.encoding))
+        return super().attended(x + self.encoding.T[:, :, None, None])
+
+
+@extra_block("dnl")
+class DecoupledNonLocal(nn.Module):
+    """Spatial attention, then temporal attention, each with its own projections (gta Sec. 3.2): `+sa+ta` as one."""
+
+    site = "block_exit"
+    options = {"pool": POOLS}
+    default_at = staticmethod(every_other_block)
+
+    def __init__(self, channels: int, frames: int, pool: str = "2"):
+        super().__init__()
+        self.spatial = SpatialAttention(channels, frames, pool)
+        self.temporal = TemporalAttention(channels, frames)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.temporal(self.spatial(x))

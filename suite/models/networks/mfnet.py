@@ -1,0 +1,117 @@
+"""MF-Net, the 3-D multi-fiber network (Chen et al. 2018), a backbone of rcca3d.
+
+Every convolution that sees a neighbourhood is cut into 16 fibers (groups); a 1x1x1 bottleneck in front of them, the
+multiplexer, lets the fibers exchange what they found.  Normalisation and ReLU stand before every convolution.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from suite.models.extras import Extras
+from suite.models.layers import Head, SpatialConv, SpatialMaxPool
+from suite.models.registry import find_extra_block, whole_network
+from suite.spec import BadInput, ModelName, unknown
+
+FIBERS = 16
+STAGES = {2: (3, 96, (2, 1, 1)), 3: (4, 192, (1, 2, 2)), 4: (6, 384, (1, 2, 2)), 5: (3, 768, (1, 2, 2))}
+"""Stage: units, channels, stride (time, height, width) of its first unit (Chen et al. 2018, the 3-D table)."""
+
+
+class Activated(nn.Module):
+    """Batch normalisation, ReLU, then `conv`: (B, C, T, H, W) -> (B, C', T', H', W')."""
+
+    def __init__(self, channels: int, conv: nn.Module):
+        super().__init__()
+        self.bn = nn.BatchNorm3d(channels)
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.bn(x).relu_())
+
+
+def _pointwise(channels: int, out: int, stride: tuple[int, int, int] = (1, 1, 1)) -> Activated:
+    return Activated(channels, SpatialConv(channels, out, 1, stride[1], time_stride=stride[0]))
+
+
+def _fibers(channels: int, out: int, time: int, stride: tuple[int, int, int] = (1, 1, 1)) -> Activated:
+    """A grouped convolution (time, 3, 3)."""
+    padding = (time // 2, 1, 1)
+    return Activated(channels, nn.Conv3d(channels, out, (time, 3, 3), stride, padding, groups=FIBERS, bias=False))
+
+
+class Unit(nn.Module):
+    """A multi-fiber unit: multiplexer, fibers in time and space, fibers in space (in a stage's first unit: 1x1x1)."""
+
+    def __init__(self, extras: Extras, at: tuple[int, int], channels: int, width: int, stride, frames: int):
+        """at: stage (2 to 5) and unit within it; frames: of its output."""
+        super().__init__()
+        first = at[1] == 0
+        self.gather = _pointwise(channels, width // 4)
+        self.scatter = _pointwise(width // 4, channels)
+        self.conv1 = _fibers(channels, width, 3, stride)
+        self.conv2 = _pointwise(width, width) if first else _fibers(width, width, 1)
+        self.residual = extras.residual(width)
+        self.shortcut = _pointwise(channels, width, stride) if first else None
+        self.exit = extras.exit(width, *at, frames)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(self.conv1(x + self.scatter(self.gather(x))))
+        if self.residual is not None:
+            y = self.residual(y)
+        y = y + (x if self.shortcut is None else self.shortcut(x))
+        return y if self.exit is None else self.exit(y)
+
+
+@whole_network("mfnet")
+class MFNet(nn.Module):
+    """Clip (B, 3, T, H, W) -> logits (B, classes).
+
+    Published with 16 frames of 224x224 and the 400 classes of Kinetics: 8.0 M parameters, 11.1 G multiply-adds (rcca3d
+    Table 5).  The second stage halves the frames: extra blocks see ceil(T / 2) of them.  Raises BadInput for options,
+    of which it has none, and for blocks that decorate a convolution: its convolutions are grouped.
+    """
+
+    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
+        super().__init__()
+        for key, _ in name.options:
+            raise unknown("option of mfnet", key, ())
+        for part in name.blocks:
+            if find_extra_block(part.name).site == "decorator":
+                raise BadInput(
+                    f"'{name.text}': +{part.name} decorates convolutions with one group, and those of mfnet have "
+                    f"{FIBERS}; put it on a ResNet, such as tsm-resnet50+{part.name}."
+                )
+        extras = Extras(name, tuple(depth for depth, _, _ in STAGES.values()))
+        self.conv1 = nn.Conv3d(3, 16, (3, 5, 5), (1, 2, 2), (1, 2, 2), bias=False)
+        self.bn1 = nn.BatchNorm3d(16)
+        self.maxpool = SpatialMaxPool(3, 2, 1)
+        channels, frames = 16, (frames + 1) // 2
+        for stage, (depth, width, stride) in STAGES.items():
+            units = []
+            for i in range(depth):
+                units.append(Unit(extras, (stage, i), channels, width, (1, 1, 1) if i else stride, frames))
+                channels = width
+            self.add_module(f"conv{stage}", nn.Sequential(*units))
+        self.bn5 = nn.BatchNorm3d(channels)
+        self.head = Head(channels, num_classes, dropout)
+        self._start()
+
+    def _start(self) -> None:
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+                # by fan-in: PyTorch's fan-out overlooks that an output channel reaches one fiber only
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if hasattr(module, "start"):
+                module.start()
+        nn.init.normal_(self.head.fc.weight, 0, 0.01)
+        nn.init.zeros_(self.head.fc.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.bn1(self.conv1(x)).relu_())
+        for stage in STAGES:
+            x = getattr(self, f"conv{stage}")(x)
+        return self.head(self.bn5(x).relu_().mean(2, keepdim=True))  # pooled over time before dropout, as published
