@@ -124,6 +124,15 @@ def from_file(path: Path) -> Contender:
         num = 0  # a data set that the suite does not know is compared on the file's own word
     if classes and num and len(classes) != num:
         raise BadInput(f"In {spec.name}, classes has {len(classes)} names; {about['dataset']} has {num}.")
+    for key in COSTS:
+        if key in about and (isinstance(about[key], bool) or not isinstance(about[key], int | float)):
+            raise BadInput(f"In {spec.name}, {key} is a number, not {about[key]!r}.")
+    for key in ("frames", "seed"):
+        if about.get(key) is not None and (isinstance(about[key], bool) or not isinstance(about[key], int)):
+            raise BadInput(f"In {spec.name}, {key} is a whole number, not {about[key]!r}.")
+    for key in ("module", "backbone", "pooling", "source"):
+        if about.get(key) is not None and not isinstance(about[key], str):
+            raise BadInput(f"In {spec.name}, {key} is a name, not {about[key]!r}.")
     outcome = read_predictions(path, classes, num)
     top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
     factors = dict.fromkeys(FACTORS) | {key: value for key, value in about.items() if key in FACTORS}

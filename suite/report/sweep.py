@@ -166,15 +166,21 @@ def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
     parts = [table]
     for source in company.published:
         rows = published_rows(source)
-        rows = rows[rows["dataset"].isin(set(table["dataset"]))]
+        rows = rows[rows["dataset"].isin(set(table["dataset"])) & rows["frames"].notna()]
         if rows.empty:
-            raise BadInput(f"{source} has no published row on {', '.join(sorted(set(table['dataset'])))}.")
+            raise BadInput(
+                f"{source} has no published row with known frames on {', '.join(sorted(set(table['dataset'])))}."
+            )
         parts.append(rows.assign(name=rows["name"] + " (" + rows["source"] + ")", predictions=""))
     for path in company.predictions:
         found = from_file(path)
         theirs = found.row | {"predictions": found.outcome}
         if theirs["dataset"] not in set(table["dataset"]):
             raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
+        if theirs["frames"] != theirs["frames"]:
+            raise BadInput(
+                f"{path.with_suffix('.yaml').name} says no frames; a table has a column for each number of them."
+            )
         parts.append(pd.DataFrame([_labelled(theirs, table)]))
     return pd.concat(parts, ignore_index=True) if len(parts) > 1 else table
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis import contribution as contributions
 from suite.analysis.evidence import Evidence, confounded
 from suite.analysis.ledger import Marks
+from suite.analysis.references import REFERENCES
 from suite.analysis.rows import datasets, finished, mean_over_seeds, stages
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
@@ -89,7 +90,7 @@ def _accuracy_notes(runs: pd.DataFrame, reference: pd.DataFrame | None, evidence
         )
     if several:
         notes.append("Means over seeds, ± their standard deviation.")
-    if not ours and runs["n"].notna().any():
+    if "deep_analysis" in set(runs["source"]) and runs["n"].notna().any():
         notes.append("Of published runs n is inferred from their accuracies.")
     more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
     more = [text for key, text in more.items() if runs[key].notna().any()]
@@ -101,6 +102,20 @@ def _accuracy_notes(runs: pd.DataFrame, reference: pd.DataFrame | None, evidence
         sources = ", ".join(sorted(set(reference["source"])))
         notes.append(f"Published: {sources}, one run each, as its authors selected it.")
     return notes + confound_notes(evidence.marks, evidence.strict)
+
+
+def _chosen_epochs(runs: pd.DataFrame) -> list[str]:
+    """Which epoch's weights the accuracies are of, by where they come from."""
+    sources, kinds = set(runs["source"]), []
+    if "suite" in sources:
+        chosen = runs["selected_epoch"].notna() & (runs["source"] == "suite")
+        kinds += ["after the last epoch"] if not chosen.all() else []
+        kinds += ["of the epoch that held-out training videos chose"] if chosen.any() else []
+    if any(source.split()[0] in REFERENCES for source in sources):
+        kinds.append("as published, the epoch as its authors chose it")
+    if any(source != "suite" and source.split()[0] not in REFERENCES for source in sources):
+        kinds.append("of other codebases as their predictions give it")
+    return kinds
 
 
 def confound_notes(marks: Marks, strict: bool = False) -> list[str]:
