@@ -119,7 +119,9 @@ def test_modules_under_one_protocol_are_comparable_and_the_module_is_what_is_stu
 def test_an_8_and_a_16_frame_run_differ_in_frames_and_in_epochs_seen():
     first = spec(tuning=0)
     verdict = judge(factors(), factors((first,), frames=16, parent=first.id, epochs=2, lr=0.02))
-    assert {"frames", "epochs_seen", "schedule", "chain", "chain_frames"} == {d.field for d in verdict.confounds}
+    assert {"frames", "test_frames", "epochs_seen", "schedule", "chain", "chain_frames"} == {
+        d.field for d in verdict.confounds
+    }
     by_frames = judge(factors(), factors((first,), frames=16, parent=first.id, epochs=2, lr=0.02), "frames")
     assert "frames" not in {d.field for d in by_frames.confounds}
     assert "epochs_seen" in {d.field for d in by_frames.confounds}
@@ -130,7 +132,7 @@ def test_an_epoch_matched_control_leaves_frames_alone_to_differ():
     later = {"parent": first.id, "epochs": 2, "lr": 0.02}
     verdict = judge(factors((first,), frames=8, **later), factors((first,), frames=16, **later), "frames")
     assert verdict.comparable
-    assert [d.field for d in verdict.studied] == ["frames"]
+    assert [d.field for d in verdict.studied] == ["frames", "test_frames"]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,7 @@ def test_an_epoch_matched_control_leaves_frames_alone_to_differ():
         ({"seed": 1}, "seed"),
         ({"evaluation": {"clips": 2}}, "views"),
         ({"init": "imagenet"}, "pretraining"),
+        ({"dev": 0.5}, "held_out"),
         ({"dev": 0.1, "selection": "best", "evaluation": {"every_epochs": 1}}, "selection"),
         ({"model": "tsn-inception_v1"}, "backbone"),
         ({"model": "tsn-resnet18-tp"}, "pooling"),
@@ -321,6 +324,9 @@ BAD = {
     "has 5 logits a video, the data set has 8 classes": {"id": IDS, **{f"logit_{k}": [0.0] * 3 for k in range(5)}},
     "none of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
     "neither 'logits' nor 'prediction' nor 'label'": {"id": IDS, "score": [0, 1, 2]},
+    "'inf' is none of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
+    "row 2 has no list of logits": {"id": IDS, "logits": ["[1, 2]", "[1, 2", "[1, 2]"]},
+    "logits that are no numbers": {"id": IDS, "logits": ['["a", 2]', "[1, 2]", "[1, 2]"]},
     "do not run from logit_0": {"id": IDS, "logit_1": [0.0] * 3, "logit_2": [0.0] * 3},
     "holds no predictions": {"id": [], "label": []},
 }

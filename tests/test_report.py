@@ -8,16 +8,19 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from suite.analysis.evidence import gather
+from suite.analysis.evidence import Evidence, gather
+from suite.analysis.outcomes import Outcomes
 from suite.analysis.references import published_rows
+from suite.analysis.rows import mean_over_seeds
 from suite.analysis.statistics import newcombe, wilson
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_html, to_latex, to_markdown
 from suite.report.page import write_page
 from suite.report.plots import write_figures
-from suite.report.tables import accuracy_table, contribution_table, cost_table, write_tables
+from suite.report.tables import accuracy_table, contribution_table, cost_table, make_tables, write_tables
 from suite.report.tradeoff_plots import write_pareto
 from suite.spec import BadInput
 
@@ -300,3 +303,42 @@ def test_importing_the_report_loads_neither_pandas_nor_matplotlib_nor_mlflow():
     code = "import sys, suite.report.page, suite.report.tracking, suite.analysis.references; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pandas", "matplotlib", "mlflow", "scipy", "torch"} & set(loaded)
+
+
+def test_published_rows_beside_ours_leave_our_contributions_as_they_are(rows, published):
+    ours = rows.assign(dataset="mini_ssv2")
+    theirs = published[published["dataset"] == "mini_ssv2"].assign(name=lambda r: r["name"] + " (deep_analysis)")
+    alone = {r["module"]: r["phi"] for r in csv_of(contribution_table(ours))}
+    both = csv_of(contribution_table(pd.concat([ours, theirs], ignore_index=True)))
+    assert {r["module"]: r["phi"] for r in both if r["source"] == "suite"} == alone
+    assert {r["source"] for r in both} == {"suite", "deep_analysis"}
+
+
+def test_a_strict_report_shows_confounded_cells_nowhere(published):
+    evidence = gather(published, strict=True)
+    marked = set(evidence.marks.letters)
+    for name in ("pareto", "equal_cost"):
+        table = make_tables(published, [name], evidence=evidence)[0]
+        names = {(row[0], row[1]) for part in table.parts for row in part.rows}
+        assert names
+    assert not marked & set(evidence.kept(published)["id"])
+
+
+def test_seeds_of_a_cell_are_one_confounded_cell():
+    from tests.test_fairness import factors
+
+    table = [run(m, t, seed=s) for m, t in (("tsn", 50.0), ("tam", 60.0)) for s in (0, 1, 2)]
+    rows = pd.DataFrame(table)
+    rows["factors"] = [factors(**({"lr": 0.5} if name.startswith("tam") else {})) for name in rows["name"]]
+    line = csv_of(contribution_table(rows, evidence=gather(rows)))[0]
+    assert (line["n_psi_ta"], line["confounded_psi_ta"]) == ("1", "1")
+
+
+def test_one_run_without_predictions_leaves_the_others_paired():
+    correct = np.random.default_rng(0).random((2, 240)) < 0.7
+    rows = pd.DataFrame([run("tsn", 0.0), run("tam", 0.0), run("s3d", 71.0)])
+    evidence = Evidence({"moving_shapes": Outcomes({rows["id"][0]: 0, rows["id"][1]: 1}, correct)})
+    rows.loc[:1, "top1"] = 100 * correct.mean(1)
+    runs = mean_over_seeds(rows)
+    evidence.tied(runs)
+    assert len(evidence.methods) >= 1

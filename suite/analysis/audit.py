@@ -70,6 +70,8 @@ def audit(papers: tuple[str, ...] = PAPERS) -> list[Audited]:
 def _rows(papers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     for paper in papers:
         for row in wide(paper).to_dict("records"):
+            if "doubled" in row["notes"].split():  # not printed: twice the row before
+                continue
             costs = [row.get("gflops", math.nan), row.get("params_m", math.nan)]
             if any(v == v for v in costs) and suite_name(row) and frames_of(row) == frames_of(row):
                 yield row
@@ -77,6 +79,8 @@ def _rows(papers: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 def _audited(row: dict[str, Any]) -> Audited:
     name, frames = suite_name(row), int(frames_of(row))
+    if name.startswith("slowfast") and frames < 32:  # printed without its frames, or with those of the slow pathway
+        frames = 64 if "clip=16x8" in name else 32
     size, classes = int(row["crop"] or 224), _classes(row["dataset"])
     gflops, params = row.get("gflops", math.nan), row.get("params_m", math.nan)
     what, _, views = row["counts"].partition("/") if isinstance(row["counts"], str) else ("", "", "")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.analysis.factors import FACTORS, read_run
+from suite.analysis.factors import FACTORS, code_of, read_run, read_views
 from suite.analysis.predictions import FORMATS, Outcome, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
+from suite.analysis.rows import architecture
 from suite.data.datasets import info
-from suite.spec import BadInput, read_yaml, unknown
+from suite.spec import BadInput, parse_model, read_yaml, unknown
 from suite.store.find import find_run
+from suite.store.folder import RunFolder
 
 COSTS = ("params", "conv_gmacs", "gmacs")
 SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
@@ -64,23 +68,28 @@ def from_run(folder: Any) -> Contender:
 
 def from_evaluation(folder: Path) -> Contender:
     """What `suite eval` wrote of a checkpoint: how it was trained is known only as far as eval.json says."""
-    found = json.loads((folder / "eval.json").read_text())
+    try:
+        found = json.loads((folder / "eval.json").read_text())
+        if not {"model", "dataset", "views", "fusion"} <= set(found):
+            raise ValueError
+    except (OSError, ValueError, TypeError):
+        raise BadInput(f"{folder / 'eval.json'} is damaged; test again into an empty folder.") from None
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
-    return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found), outcome)
+    return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found, folder), outcome)
 
 
-def evaluated_factors(found: dict[str, Any]) -> dict[str, Any]:
-    """The factors that an eval.json tells."""
-    from suite.spec import parse_model
-
-    name = parse_model(found["model"])
-    known = {key: found.get(key) for key in ("dataset", "split", "frames", "views", "precision")}
-    known |= {"module": name.module, "backbone": name.backbone, "pooling": name.pooling}
+def evaluated_factors(found: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The factors that an eval.json tells; of a test of a run of ours, that lies in its folder, the run's too."""
+    name, run = parse_model(found["model"]), RunFolder(folder.resolve().parents[1])
+    trained = read_run(run.spec(), run) if found.get("run") == run.id else {}
+    known = {key: found.get(key) for key in ("dataset", "split", "precision")}
+    known |= {"module": architecture(found["model"], name.module)[0], "backbone": name.backbone}
+    known |= {"pooling": name.pooling, "views": read_views(found["views"]), "test_frames": found.get("frames")}
     known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
-    known["code"] = found.get("environment", {}).get("code")
-    return dict.fromkeys(FACTORS) | known
+    known["code"] = code_of(found.get("environment", {}))
+    return dict.fromkeys(FACTORS) | trained | known
 
 
 def from_record(text: str) -> Contender:
@@ -124,12 +133,34 @@ def from_file(path: Path) -> Contender:
         num = 0  # a data set that the suite does not know is compared on the file's own word
     if classes and num and len(classes) != num:
         raise BadInput(f"In {spec.name}, classes has {len(classes)} names; {about['dataset']} has {num}.")
+    for key in COSTS:
+        if key in about and (isinstance(about[key], bool) or not isinstance(about[key], int | float)):
+            raise BadInput(f"In {spec.name}, {key} is a number, not {about[key]!r}.")
+    for key in ("frames", "seed"):
+        if about.get(key) is not None and (isinstance(about[key], bool) or not isinstance(about[key], int)):
+            raise BadInput(f"In {spec.name}, {key} is a whole number, not {about[key]!r}.")
+    for key in ("module", "backbone", "pooling", "source"):
+        if about.get(key) is not None and not isinstance(about[key], str):
+            raise BadInput(f"In {spec.name}, {key} is a name, not {about[key]!r}.")
     outcome = read_predictions(path, classes, num)
     top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
+    if about.get("source", "") in ("suite", *REFERENCES):
+        raise BadInput(f"In {spec.name}, source {about['source']!r} is a name of the suite's own.")
+    if any(about.get(key, 1) <= 0 for key in (*COSTS, "frames") if about.get(key) is not None):
+        raise BadInput(f"In {spec.name}, frames and costs are above 0.")
     factors = dict.fromkeys(FACTORS) | {key: value for key, value in about.items() if key in FACTORS}
+    if factors["views"] is not None:
+        if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*)?", str(factors["views"])):
+            raise BadInput(
+                f"In {spec.name}, views is clips x crops such as 10x3, or their number, not {factors['views']!r}."
+            )
+        factors["views"] = read_views(str(factors["views"]))
+    factors["test_frames"] = factors["test_frames"] or factors["frames"]
     factors["module"] = factors["module"] or about["name"]
     row = {
-        **{"id": path.stem, "name": about["name"], "dataset": about["dataset"], "state": "done"},
+        "id": f"{path.stem}-{hashlib.sha256(path.read_bytes() + spec.read_bytes()).hexdigest()[:10]}",
+        "views": (factors["views"] or {}).get("number", math.nan),
+        **{"name": about["name"], "dataset": about["dataset"], "state": "done"},
         **{"module": factors["module"], "backbone": factors["backbone"] or "", "pooling": factors["pooling"] or "none"},
         **{"frames": factors["frames"] or math.nan, "seed": factors["seed"], "top1": top1, "n": len(outcome.ids)},
         **{key: about.get(key, math.nan) for key in COSTS},

@@ -23,7 +23,7 @@ from suite.analysis.intervals import (
 from suite.analysis.ledger import STUDIED, Marks, mark
 from suite.analysis.outcomes import Outcomes, load_outcomes
 from suite.analysis.rows import finished
-from suite.analysis.statistics import tied_set, tied_set_unpaired, wilson
+from suite.analysis.statistics import holm, newcombe, paired, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,21 @@ class Evidence:
     marks: Marks = field(default_factory=Marks)  # by run id
     strict: bool = False  # confounded cells are withheld
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
+    methods: set[str] = field(default_factory=set)  # how `tied` told cells apart
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
     def letters(self, ids: Iterable[str]) -> str:
         """The letters of a cell made of these runs."""
         return ",".join(sorted({self.marks.letters[i] for i in ids if i in self.marks.letters}))
+
+    def kept(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows, in a strict report without those that are confounded."""
+        return rows[~rows["id"].isin(self.marks.letters)] if self.strict and len(rows) else rows
+
+    @property
+    def left_out(self) -> list[str]:
+        """Runs that were tested on other videos than most of their data set, whose comparisons are unpaired."""
+        return [run for outcomes in self.outcomes.values() for run in outcomes.left_out]
 
     def _correct(self, dataset: str, ids: list[str]) -> np.ndarray | None:
         return self.outcomes[dataset].of(ids) if dataset in self.outcomes else None
@@ -57,21 +67,37 @@ class Evidence:
     def tied(self, runs: pd.DataFrame) -> set[int]:
         """Index labels of the rows of `mean_over_seeds`, all of one data set, that the best does not beat.
 
-        With predictions: exact McNemar, corrected by Holm; with several seeds the interval of the difference.  Without:
-        a test of two independent shares, also corrected.  Empty when there is no rival, or n is unknown.
+        Each is held against the best with what both have: predictions of one seed each, exact McNemar, all of these
+        corrected together by Holm; predictions of several seeds, the 95 % interval of the difference; accuracies
+        alone, the interval for independent samples.  `methods` collects which were used.  Empty without a rival, or
+        where nothing can be said of the best.
         """
         if len(runs) < 2:
             return set()
-        cells_ = runs.to_dict("records")
+        cells_, labels = runs.to_dict("records"), list(runs.index)
         correct = [self._correct(c["dataset"], c["ids"]) for c in cells_]
-        if any(c is None for c in correct):
-            tied = tied_set_unpaired(runs["top1"], runs["n"])
-        elif max(len(c) for c in correct) == 1:
-            tied = tied_set(np.concatenate(correct))
-        else:
-            best = correct[int(runs["top1"].to_numpy().argmax())]
-            tied = np.array([c is best or difference_interval(best, c)[1] <= 0 for c in correct])
-        return set(runs.index[tied]) if tied.any() else set()
+        top = int(runs["top1"].to_numpy().argmax())
+        found, pending = set(), []
+        for i, cell in enumerate(cells_):
+            if i == top:
+                continue
+            if correct[i] is not None and correct[top] is not None:
+                if len(correct[i]) == len(correct[top]) == 1:
+                    self.methods.add("exact McNemar, corrected by Holm")
+                    pending.append((i, paired(correct[top][0], correct[i][0], draws=1).p_mcnemar))
+                else:
+                    self.methods.add("intervals of the difference over seeds and videos")
+                    if difference_interval(correct[top], correct[i])[1] <= 0:
+                        found.add(labels[i])
+                continue
+            low, _ = newcombe(cells_[top]["top1"], cells_[top]["n"], cell["top1"], cell["n"])
+            if not math.isnan(low):
+                self.methods.add("intervals for independent samples")
+                found |= {labels[i]} if low <= 0 else set()
+        for (i, _), p in zip(pending, holm([p for _, p in pending]), strict=True):
+            found |= {labels[i]} if p >= 0.05 else set()
+        known = bool(pending) or not math.isnan(cells_[top]["n"])
+        return found | {labels[top]} if known else set()
 
     def draws(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         """Per data set the accuracies (D, R) that other videos could have given, columns as in `finished(rows)`."""
@@ -131,7 +157,9 @@ def confounded(rows: pd.DataFrame) -> set[str]:
     return {
         run
         for run, base in pairs
-        if factors[run] and factors[base] and any(agree(factors[run][f], factors[base][f]) is False for f in others)
+        if isinstance(factors[run], dict)
+        and isinstance(factors[base], dict)
+        and any(agree(factors[run][f], factors[base][f]) is False for f in others)
     }
 
 

@@ -6,6 +6,7 @@ included: two papers that both say nothing of their weight decay have not been s
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ FACTORS = {
     "inflation": "inflation rule",
     "normalisation": "input normalisation",
     "sampling": "frame sampling",
+    "held_out": "training videos held out",
     "resolution": "training resolution",
     "augmentation": "augmentation",
     "optimiser": "optimiser",
@@ -151,15 +153,17 @@ def of_run(
     chain: Iterable[RunSpec] = (),
     result: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    before: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The factors of a run; `chain` are the runs before it, first stage first.
+    """The factors of a run; `chain` are the runs before it, first stage first, `before` their results.
 
     Without a result the data and what was found missing are unknown, without a provenance the software is.
     """
     p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
     result, sessions = result or {}, (provenance or {}).get("sessions", [])
     root = chain[0].protocol if chain else p
-    views = f"{p.evaluation.clips}x{p.evaluation.crops}"
+    before = [*before, *[{}] * len(chain)][: len(chain)]
+    views = views_of(p.evaluation.clips, p.evaluation.crops)
     return {
         "dataset": spec.dataset,
         "split": "val",
@@ -169,13 +173,14 @@ def of_run(
         "backbone": name.backbone,
         "pooling": name.pooling,
         "frames": spec.frames,
-        "test_frames": "as trained",
-        "pretraining": _named(root.init),
+        "test_frames": spec.frames,
+        "pretraining": root.init,
         "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
         "normalisation": "half" if name.backbone == "inception_v1" else "imagenet",
         "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
         if p.sampling.rule == "uniform"
         else {"rule": "dense", "stride": p.sampling.stride, "test clip": p.sampling.dense_clip},
+        "held_out": p.dev,
         "resolution": p.size,
         "augmentation": {"crop": f"scales {text(p.augmentation.scales)}", "flip": p.augmentation.flip},
         "optimiser": {
@@ -185,9 +190,9 @@ def of_run(
             "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
         },
         "schedule": schedule_of(p),
-        "chain": " then ".join(f"({text(schedule_of(s.protocol))})" for s in chain) or "none",
+        "chain": chain_of([(schedule_of(s.protocol), recipe_of(s.protocol)) for s in chain]),
         "chain_frames": [s.frames for s in chain],
-        "epochs_seen": p.epochs + sum(s.protocol.epochs for s in chain),
+        "epochs_seen": sum(_seen(s, r) for s, r in zip((*chain, spec), (*before, result), strict=True)),
         "batch": p.batch,
         "batch_norm": p.per_step,
         "step_batch": p.per_step,
@@ -195,12 +200,12 @@ def of_run(
         "dropout": p.dropout,
         "precision": p.precision,
         "selection": _selection(p),
-        "tuning": getattr(p, "tuning", None),
+        "tuning": p.tuning,
         "seed": spec.seed,
         "views": views,
         "test_crop": p.size,
-        "fusion": p.evaluation.fusion if views != "1x1" else "one view",
-        "code": _one(_code(s.get("code")) for s in sessions),
+        "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
+        "code": _one(code_of(s) for s in sessions),
         "packages": _one(_packages(s) for s in sessions),
         "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
     }
@@ -217,20 +222,44 @@ def _data(result: Mapping[str, Any]) -> str | None:
     return ", ".join(f"{split} {digest[:10]}" for split, digest in manifests.items()) if manifests else None
 
 
-def _named(init: str) -> str:
-    """Where the first weights came from, without the path to them."""
-    kind, colon, path = init.partition(":")
-    return f"{kind}:{path.rsplit('/', 1)[-1]}" if colon else init.rsplit("/", 1)[-1]
+def views_of(clips: int, crops: int) -> dict[str, int]:
+    """Test views; of print often only their number is known."""
+    return {"number": clips * crops, "clips": clips, "crops": crops}
+
+
+def read_views(words: str) -> dict[str, int]:
+    """Views from "10x3" or "30"."""
+    parts = [int(part) for part in words.split("x")]
+    return views_of(*parts) if len(parts) == 2 else {"number": parts[0]}
+
+
+def chain_of(stages: Iterable[tuple[Mapping[str, Any], str | None]]) -> Any:
+    """The stages before this one, each its schedule and, where all of it is known, a digest of its whole recipe."""
+    found = {}
+    for i, (schedule, recipe) in enumerate(stages, start=1):
+        found[f"stage {i}"] = dict(schedule) | ({"recipe": recipe} if recipe else {})
+    return found or "none"
+
+
+def recipe_of(p: Any) -> str:
+    """A digest of a protocol: two stages with the same were trained alike."""
+    content = p.model_dump(mode="json", exclude={"name", "source", "chained"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
+    """Epochs behind the weights that a stage kept."""
+    selected = result.get("selected_epoch")
+    return spec.protocol.epochs if selected is None else selected + 1
 
 
 def _selection(p: Any) -> str:
-    if getattr(p, "selection", "last") == "best":
-        return f"best epoch on {p.dev:g} of the training videos held out"
-    return "last epoch"
+    return "last epoch" if p.selection == "last" else "best epoch on training videos held out"
 
 
-def _code(version: str | None) -> str | None:
-    """The first ten figures of a commit are enough to tell it; with "+" comes the hash of what differed from it."""
+def code_of(environment: Mapping[str, Any]) -> str | None:
+    """A hash of the code that ran, or of old runs the first ten figures of the commit."""
+    version = environment.get("code_sha256") or environment.get("code")
     if version is None:
         return None
     commit, plus, changed = version.partition("+")
@@ -256,12 +285,14 @@ def _one(values: Iterable[Any]) -> str | None:
 
 def read_run(spec: RunSpec, folder: Any) -> dict[str, Any]:
     """The factors of the run in a `RunFolder`, whose parents' folders lie beside it."""
-    chain, at = [], spec
+    chain, results, at = [], [], spec
     while at.parent:
-        at = type(folder)(folder.path.parent / at.parent).spec()
+        parent = type(folder)(folder.path.parent / at.parent)
+        at = parent.spec()
         chain.insert(0, at)
+        results.insert(0, parent.result() or {})
     try:
         provenance = json.loads(folder.provenance.read_text())
     except (OSError, ValueError):
         provenance = {}
-    return of_run(spec, chain, folder.result(), provenance)
+    return of_run(spec, chain, folder.result(), provenance, results)

@@ -333,7 +333,7 @@ def comparisons() -> Finding:
         for table in tables:
             of_table = found[found["source"] == f"{paper} {table}"].to_dict("records")
             own = [r for r in of_table if r["origin"] == "own"]
-            quoted = [r for r in of_table if r["origin"] != "own"]
+            quoted = [r for r in of_table if r["origin"] == "quoted"]
             judged = [
                 {d.field for d in judge(a["factors"], b["factors"]).confounds}
                 for a in own

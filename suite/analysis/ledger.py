@@ -70,7 +70,7 @@ def _key(value: Any) -> str:
 
 def _phrase(name: str, value: Any, usual: Any) -> str:
     """How a value differs from the usual one, in words; "" when it does not, or nobody states it."""
-    if usual is None or agree(value, usual):
+    if usual is None or agree(value, usual) or _key(value) == _key(usual):
         return ""
     if value is None:
         return f"{FACTORS[name]} not stated"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from math import prod
 from typing import Any
 
 from suite.spec import BACKBONES, NETWORKS, BadInput, Part, parse_model
@@ -113,7 +112,7 @@ def _sampling(factors: dict[str, Any]) -> str | None:
 
 
 def _views(factors: dict[str, Any]) -> int | None:
-    return prod(map(int, factors["views"].split("x"))) if factors.get("views") else None
+    return factors["views"]["number"] if factors.get("views") else None
 
 
 def _body(module: str, row: dict[str, Any]) -> str:

@@ -112,14 +112,17 @@ def _table(path: Path) -> pd.DataFrame:
 def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
     columns = [c for c in table.columns if re.fullmatch(r"logit_\d+", str(c))]
     if "logits" in table:
-        rows = [json.loads(v) if isinstance(v, str) and v.strip().startswith("[") else v for v in table["logits"]]
+        rows = [_listed(value) for value in table["logits"]]
         for i, row in enumerate(rows):
             if not isinstance(row, list | np.ndarray) or not len(row):
                 raise BadInput(f"{where} row {i + 1} has no list of logits.")
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
             raise BadInput(f"{where} has rows of {min(lengths)} and of {max(lengths)} logits.")
-        values = np.array([np.asarray(row, float) for row in rows])
+        try:
+            values = np.array([np.asarray(row, float) for row in rows])
+        except (ValueError, TypeError):
+            raise BadInput(f"{where} has logits that are no numbers.") from None
     elif columns:
         if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
             raise BadInput(f"{where} has {len(columns)} columns of logits that do not run from logit_0 on.")
@@ -134,6 +137,25 @@ def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
     return values
 
 
+def _listed(value: Any) -> Any:
+    """The list in a text such as "[0.5, 1]"; what is no such text as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number as it stands in a CSV or parquet file; None for anything else."""
+    try:
+        number = int(value)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return number if isinstance(value, str) or number == value else None
+
+
 def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
     """Class numbers of a column that holds numbers or names."""
     known = {name: i for i, name in enumerate(classes or ())}
@@ -144,11 +166,8 @@ def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int
         if isinstance(value, str) and value in known:
             out.append(known[value])
             continue
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number != (float(value) if not isinstance(value, str) else number) or number < 0 or (num and number >= num):
+        number = _whole(value)
+        if number is None or number < 0 or (num and number >= num):
             raise BadInput(f"{where} row {i + 1}: '{value}' is none of the {num or 'known'} classes.")
         out.append(number)
     return np.array(out, dtype=np.int64)

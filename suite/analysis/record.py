@@ -215,21 +215,20 @@ def stated(paper: str, table: str, module: str, dataset: str, folder: Path = PUB
 
 def factors_of(row: dict[str, Any], folder: Path = PUBLISHED) -> dict[str, Any]:
     """The factors of one printed row (as `wide` gives it); those of quoted rows are what the row itself says."""
-    from suite.analysis.factors import FACTORS
+    from suite.analysis.factors import FACTORS, read_views
 
     own = row["origin"] == "own"
     facts = stated(row["paper"], row["table"], row["module"], row["dataset"], folder) if own else {}
     said = {key: row[key] or None for key in ("dataset", "split", "backbone", "pooling", "pretraining", "views")}
     said["module"] = row["module"] if row["module"] not in ("", "other") else row["model"]
+    if row["setting"] and ("+" in row["module"] or row["module"].startswith("cstransformer")):
+        said["module"] += f" [{row['setting']}]"  # an ablation: otherwise its rows would be one model
+    said["views"] = read_views(row["views"]) if row["views"] else None
     said["frames"] = int(row["frames"]) if re.fullmatch(r"\d+", row["frames"]) else row["frames"] or None
     said["test_crop"] = int(row["crop"]) if row["crop"] else None
+    said["test_frames"] = said["frames"] if own else None
     said["sampling"] = {"rule": row["sampling"]} if row["sampling"] else None
-    merged = (
-        dict.fromkeys(FACTORS)
-        | {"test_frames": "as trained"}
-        | facts
-        | {key: value for key, value in said.items() if value is not None}
-    )
+    merged = dict.fromkeys(FACTORS) | facts | {key: value for key, value in said.items() if value is not None}
     if isinstance(facts.get("sampling"), dict) and said["sampling"]:
         merged["sampling"] = facts["sampling"] | said["sampling"]
     return merged

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.analysis.factors import text
+from suite.analysis.factors import chain_of
 from suite.analysis.grim import explain, fits
 from suite.analysis.namesakes import DATASETS, SPLITS, frames_of, suite_name
 from suite.analysis.record import PUBLISHED, factors_of, stated, wide
@@ -145,9 +145,10 @@ def _run_factors(table: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
             "backbone": run["backbone"],
             "pooling": "tp" if run["pooled"] else "none",
             "frames": run["frames"],
-            "test_frames": "as trained",
+            "test_frames": run["frames"],
+            "normalisation": "half" if run["backbone"] == "inception_v1" else "imagenet",
             "schedule": schedule,
-            "chain": " then ".join(f"({text(s)})" for _, s in before) or "none",
+            "chain": chain_of([(s, None) for _, s in before]),
             "chain_frames": [f for f, _ in before],
             "epochs_seen": run["epochs"] + sum(s["epochs"] for _, s in before),
             "batch": run["batch_size"],

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "control", "source")
 NUMBERS = (
-    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen"),
-    *("top1", "top5", "top1_video", "pair_top1", "best_top1"),  # percent
+    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen", "selected_epoch"),
+    *("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1"),  # percent
     *("chance", "ceiling_blind", "ceiling_ordered"),  # percent, of the data set
 )
 # what seeds are averaged within

@@ -17,7 +17,8 @@ def bench(
         typer.Argument(
             help="layout: ours against plain layers in the default layout. "
             "intervals: do the 95 % intervals cover, on simulated sweeps of known truth; exit code 1 if one does not. "
-            "report: time and memory of a report over 300 generated runs."
+            "report: time and memory of a report over 300 generated runs. "
+            "rcca: RCCA-3D against non-local blocks and gather. arc: peak memory of ARC against its steps."
         ),
     ] = "layout",
     names: Annotated[list[str] | None, typer.Option("--name", help="Models (default: four on resnet18).")] = None,
@@ -37,11 +38,14 @@ def bench(
     if what == "intervals":
         _intervals(sweeps, videos or 1_000, as_json)
         return
+    if what in ("rcca", "arc"):
+        _blocks(what, rounds, as_json)
+        return
     if what == "report":
         _report(videos or 12_000, as_json)
         return
     if what != "layout":
-        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals, report.")
+        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals, report, rcca, arc.")
     from suite.analysis.speed import MODELS, layout
     from suite.report.listing import print_layout_bench
     from suite.training.control import usable_device
@@ -52,6 +56,24 @@ def bench(
         raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
+
+
+def _blocks(what: str, rounds: int, as_json: bool) -> None:
+    if what == "rcca":
+        from suite.analysis.rcca_speed import rcca_speed
+
+        found = rcca_speed(rounds)
+        rows = found["rows"]
+    else:
+        from suite.analysis.arc_memory import arc_memory
+
+        rows = found = arc_memory()
+    if as_json:
+        print_json(found)
+        return
+    from suite.report.listing import print_rows
+
+    print_rows(rows, {key: value for key, value in found.items() if key != "rows"} if what == "rcca" else {})
 
 
 def _report(videos: int, as_json: bool) -> None:

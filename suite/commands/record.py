@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from suite.commands.options import RESULTS, Json, Results, app, print_json
+from suite.spec import BadInput
 
 
 @app.command()
 def reproduce(
+    what: Annotated[str, typer.Argument(help="all, or costs: every printed cost against the counted one.")] = "all",
     results: Results = RESULTS,
-    finding: Annotated[
-        list[str] | None, typer.Option(help="Print a finding with its numbers; may be repeated.")
-    ] = None,
+    finding: Annotated[list[str] | None, typer.Option(help="Print one finding with its numbers.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tables, figures and findings from the published numbers of five papers alone."""
-    if finding:
-        from suite.analysis.findings import findings
-        from suite.report.formats import to_markdown
-        from suite.report.reproduce import as_dict, as_table
+    """Tables, figures and findings from the published numbers of five papers alone, or the audit of their costs."""
+    if what not in ("all", "costs"):
+        raise BadInput(f"There is nothing to reproduce called '{what}'; known: all, costs.")
+    if what == "costs":
+        _costs(results, as_json)
+    elif finding:
+        _findings(finding, as_json)
+    else:
+        _all(results, as_json)
 
-        found = findings(finding)
-        print_json([as_dict(f) for f in found]) if as_json else print(
-            "\n".join(to_markdown(as_table(f)) for f in found)
-        )
-        return
+
+def _all(results: Results, as_json: bool) -> None:
     from suite.report.reproduce import reproduce as run
 
     made = run(results / "reproduced")
@@ -37,3 +39,30 @@ def reproduce(
     for entry in made["findings"]:
         print(f"{entry['title']}: {entry['statement']}\n    {entry['command']}\n")
     print(f"{len(made['files'])} files; begin with {made['files'][0]}")
+
+
+def _findings(keys: list[str], as_json: bool) -> None:
+    from suite.analysis.findings import findings
+    from suite.report.formats import to_markdown
+    from suite.report.reproduce import as_dict, as_table
+
+    found = findings(keys)
+    if as_json:
+        print_json([as_dict(f) for f in found])
+    else:
+        print("\n".join(to_markdown(as_table(f)) for f in found))
+
+
+def _costs(results: Results, as_json: bool) -> None:
+    from suite.analysis.audit import audit
+    from suite.report.audit_table import audit_table
+    from suite.report.formats import to_markdown
+    from suite.report.tables import write_table
+
+    found = audit()
+    table = audit_table(found)
+    files = write_table(table, results / "reproduced")
+    if as_json:
+        print_json({"rows": [asdict(row) for row in found], "files": [str(file) for file in files]})
+    else:
+        print(to_markdown(table))

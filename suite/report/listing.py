@@ -148,6 +148,14 @@ def print_perturbed(found: dict[str, Any]) -> None:
     _print(table, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
 
 
+def print_rows(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
+    """Measurements as they are: a column per key, then what is true of all."""
+    table = _table(*rows[0])
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    _print(table, "\n" + ", ".join(f"{key} {value}" for key, value in facts.items()))
+
+
 def print_layout_bench(found: dict[str, Any]) -> None:
     table = _table("model", ">batch", ">forward, plain", ">ours", ">ratio", ">training step, plain", ">ours", ">ratio")
     for e in found["rows"]:

@@ -102,7 +102,8 @@ def _summary(rows: pd.DataFrame) -> list[str]:
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
     named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
-    top1 = TOP1 + (LAST_EPOCH if set(rows["source"]) <= {"suite"} else "")
+    last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
+    top1 = TOP1 + (LAST_EPOCH if last else "")
     out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
     lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(rows).to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]

@@ -106,19 +106,20 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
     Bars are 95 % Wilson intervals, where n is known and the panel has at most twelve lines.  Nothing to show when no
     model was run at two frame counts.
     """
-    series = ["dataset", "architecture", "body", "pooling"]
+    series = ["dataset", "architecture", "body", "pooling", "source"]
     if runs.groupby(series)["frames"].nunique().max() < 2:
         return None
     look = Look(runs)
-    frames = sorted(set(runs["frames"]))
+    frames, sources = sorted(set(runs["frames"])), set(runs["source"])
     crowded = runs.groupby("dataset")[series[1:]].apply(lambda d: len(d.drop_duplicates())).max() > 12
     figure, grid = panels(ordered(runs, "dataset"), 1, height=3.1, wide=crowded)
     for (dataset, _), axes in grid.items():
         of_set = runs[runs["dataset"] == dataset]
         lines = list(of_set.groupby(series, sort=False))
-        for i, ((_, module, body, pooling), of_line) in enumerate(lines):
+        for i, ((_, module, body, pooling, source), of_line) in enumerate(lines):
             of_line = of_line.sort_values("frames")
             kind = {"color": look.colour[module], "marker": look.marker[body], "linestyle": DASHES[pooling]}
+            kind |= {"alpha": 1.0 if source == "suite" or len(sources) == 1 else 0.4}  # published lines stand back
             kind |= {"linewidth": 1.1, "markersize": 4, "markerfacecolor": "white" if pooling != "none" else None}
             x, y = of_line["frames"].astype(float), of_line["top1"]
             if crowded or of_line["n"].isna().any():
@@ -155,9 +156,11 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
 
     A bar needs both models at the same data set, module, backbone and frames.
     """
-    key = ["dataset", "architecture", "body", "frames"]
+    key = ["source", "dataset", "architecture", "body", "frames"]
     plain = runs.loc[runs["pooling"] == "none", [*key, "top1"]]
     gains = runs[runs["pooling"] != "none"].merge(plain, on=key, suffixes=("", "_none"))
+    if (gains["source"] == "suite").any():  # bars of ours and of print would stand on one spot
+        gains = gains[gains["source"] == "suite"]
     if gains.empty:
         return None
     gains = gains.assign(gain=gains["top1"] - gains["top1_none"])

@@ -136,7 +136,7 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     evidence = gather(full, company.strict, retested(plan))
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
-    shown = stages(full[~full["id"].isin(evidence.marks.letters)] if company.strict else full)
+    shown = stages(evidence.kept(full))
     files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
@@ -166,16 +166,24 @@ def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
     parts = [table]
     for source in company.published:
         rows = published_rows(source)
-        rows = rows[rows["dataset"].isin(set(table["dataset"]))]
+        rows = rows[rows["dataset"].isin(set(table["dataset"])) & rows["frames"].notna()]
         if rows.empty:
-            raise BadInput(f"{source} has no published row on {', '.join(sorted(set(table['dataset'])))}.")
+            raise BadInput(
+                f"{source} has no published row with known frames on {', '.join(sorted(set(table['dataset'])))}."
+            )
         parts.append(rows.assign(name=rows["name"] + " (" + rows["source"] + ")", predictions=""))
     for path in company.predictions:
         found = from_file(path)
         theirs = found.row | {"predictions": found.outcome}
         if theirs["dataset"] not in set(table["dataset"]):
             raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
+        if theirs["frames"] != theirs["frames"]:
+            raise BadInput(
+                f"{path.with_suffix('.yaml').name} says no frames; a table has a column for each number of them."
+            )
         parts.append(pd.DataFrame([_labelled(theirs, table)]))
+        if any(theirs["id"] in set(part["id"]) for part in parts[:-1]):
+            raise BadInput(f"{path} is given twice.")
     return pd.concat(parts, ignore_index=True) if len(parts) > 1 else table
 
 

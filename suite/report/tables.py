@@ -11,6 +11,7 @@ from suite.analysis import contribution as contributions
 from suite.analysis.evidence import Evidence, confounded
 from suite.analysis.ledger import Marks
 from suite.analysis.namesakes import canonical, namesake
+from suite.analysis.references import REFERENCES
 from suite.analysis.rows import datasets, finished, mean_over_seeds, stages
 from suite.report.formats import Column, Estimate, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
@@ -63,7 +64,10 @@ def accuracy_table(
             line = [*head, _span(of_model["seeds"])]
             for f in frames:
                 index, run = at.get(f, (None, {}))
-                line += [_estimate(run, index in tied, evidence), run.get("pair_top1")]
+                shown = _estimate(run, index in tied, evidence)
+                if shown is not None and math.isnan(shown.value):
+                    run = {}  # withheld, with all that goes with it
+                line += [shown, run.get("pair_top1")]
                 line += [published.get((dataset, canonical(head[1]), f), {}).get("top1")]
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
             lines.append((*line, _whole(of_model["n"].min()), *(facts[dataset][k] for k in _CEILINGS)))
@@ -76,22 +80,21 @@ def accuracy_table(
 
 def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence) -> list[str]:
     """What the numbers of the accuracy table are, a sentence or two each; `published`: sources of what is beside it."""
-    ours, several = set(runs["source"]) <= {"suite"}, bool((runs["seeds"] > 1).any())
-    notes = [
-        f"Top-1 is clip-level, {'after the last epoch' if ours else 'as published (its authors chose the epoch)'}."
-    ]
+    several = bool((runs["seeds"] > 1).any())
+    notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
     if runs["n"].notna().any():
-        what = "videos and seeds" if several and evidence.outcomes else "videos only" if not several else "videos"
+        what = "videos and seeds, where there are several" if several and evidence.outcomes else "videos only"
         notes.append(f"In brackets its 95 % interval ({what}).")
-        how = "independent samples" if not evidence.outcomes else "exact McNemar" if not several else "paired intervals"
-        correction = "" if several and evidence.outcomes else ", corrected by Holm"
+    if evidence.methods:
         notes.append(
             "Bold is not the best value alone but every one of the data set that the best is not shown to beat "
-            f"({how}{correction})."
+            f"({'; '.join(sorted(evidence.methods))})."
         )
+    if evidence.left_out:
+        notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
     if several:
         notes.append("Means over seeds, ± their standard deviation.")
-    if not ours and runs["n"].notna().any():
+    if "deep_analysis" in set(runs["source"]) and runs["n"].notna().any():
         notes.append("Of published runs n is inferred from their accuracies.")
     more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
     more = [text for key, text in more.items() if runs[key].notna().any()]
@@ -102,6 +105,20 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
     if published:
         notes.append(f"Published: {', '.join(published)}, one run each, as its authors selected it.")
     return notes + confound_notes(evidence.marks, evidence.strict)
+
+
+def _chosen_epochs(runs: pd.DataFrame) -> list[str]:
+    """Which epoch's weights the accuracies are of, by where they come from."""
+    sources, kinds = set(runs["source"]), []
+    if "suite" in sources:
+        chosen = runs["selected_epoch"].notna() & (runs["source"] == "suite")
+        kinds += ["after the last epoch"] if not chosen[runs["source"] == "suite"].all() else []
+        kinds += ["of the epoch that held-out training videos chose"] if chosen.any() else []
+    if any(source.split()[0] in REFERENCES for source in sources):
+        kinds.append("as published, the epoch as its authors chose it")
+    if any(source != "suite" and source.split()[0] not in REFERENCES for source in sources):
+        kinds.append("of other codebases as their predictions give it")
+    return kinds
 
 
 def confound_notes(marks: Marks, strict: bool = False) -> list[str]:
@@ -135,15 +152,17 @@ def contribution_table(
     found, intervals = contributions.contribution(rows), evidence.contribution(rows)
     theirs = {} if reference is None else _by_module(contributions.contribution(_counterparts(rows, reference)))
     columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
+    columns.append(Column("source", "source", text=True, csv_only=found["source"].nunique() < 2))
     for key, head in zip(keys, heads, strict=True):
         columns += [Column(key, "mean", head, digits=3, interval=True), Column(f"n_{key}", "cells", head)]
         columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
     counts = _confounded_cells(rows, odd)
-    runs_of = contributions.cells(rows).groupby(["dataset", "label"])["id"].agg(" ".join)
+    runs_of = contributions.cells(rows).groupby(["source", "dataset", "label"])["id"].agg(" ".join)
     lines, sources = [], []
-    for (dataset, module), row in _by_module(found).items():
-        line: list[Any] = [dataset, module]
+    for row in found.to_dict("records"):
+        dataset, module = row["dataset"], row["module"]
+        line: list[Any] = [dataset, module, row["source"]]
         for key in keys:
             pooled = "pooled" if key == "psi_ta_tp" else "none"
             known = intervals.get((row["source"], dataset, module, pooled), {})
@@ -152,33 +171,36 @@ def contribution_table(
             line += [
                 Estimate(row[key], low, high),
                 count or None,
-                counts.get((dataset, module, pooled)) if count else None,
+                counts.get((row["source"], dataset, module, pooled)) if count else None,
             ]
             line += [theirs.get((dataset, module), {}).get(key)]
         lines.append(tuple(line))
-        sources.append(runs_of[dataset, module])
+        sources.append(runs_of[row["source"], dataset, module])
     note = (
         "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
         "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
         "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
     )
     if intervals:
-        how = "paired on videos" if evidence.outcomes else "from accuracies alone, cells taken to err together"
+        alone = "from accuracies alone, cells taken to err together"
+        how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
         note += f" In brackets 95 % intervals, {how}."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     if evidence.strict and odd:
-        note += f" {len(odd)} confounded cells are left out."
+        note += " Confounded cells are left out."
     seeds = finished(rows)["seed"].nunique()
     note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
 
 
-def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str], int]:
+def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:
+    """Cells, whatever their seeds, by source, data set, label and "none" or "pooled"."""
     of_all = contributions.cells(rows)
-    of_all = of_all[of_all["id"].isin(odd)]
-    return dict(of_all.groupby(["dataset", "label", "pooled"]).size())
+    cell = ["source", "dataset", "label", "pooled", "backbone", "pooling", "frames"]
+    of_all = of_all[of_all["id"].isin(odd)].drop_duplicates(cell)
+    return dict(of_all.groupby(cell[:4]).size())
 
 
 def cost_table(rows: pd.DataFrame) -> Table:
@@ -214,13 +236,20 @@ def cost_table(rows: pd.DataFrame) -> Table:
 
 RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 _CEILINGS = ("chance", "ceiling_blind", "ceiling_ordered")
+
+
+def _with_draws(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame, dict[str, Any]]:
+    shown = stages(evidence.kept(rows))
+    return shown, evidence.draws(shown)
+
+
 _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "accuracy": accuracy_table,
     "contribution": contribution_table,
     "cost": lambda rows, reference, evidence: cost_table(rows),
-    "pareto": lambda rows, reference, evidence: pareto_table(stages(rows), evidence.draws(stages(rows))),
-    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(rows)),
-    "effects": lambda rows, reference, evidence: effects_table(rows),
+    "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence)),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows))),
+    "effects": lambda rows, reference, evidence: effects_table(evidence.kept(rows)),
     "frames": lambda rows, reference, evidence: None if evidence.tests is None else frames_table(evidence.tests),
 }
 

@@ -23,7 +23,8 @@ def environment() -> dict[str, Any]:
             packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             packages[name] = None
-    return {"python": platform.python_version(), "platform": sys.platform, "packages": packages, "code": code_version()}
+    here = {"python": platform.python_version(), "platform": sys.platform, "packages": packages}
+    return here | {"code": code_version(), "code_sha256": hash_of_code()}
 
 
 @lru_cache
@@ -40,11 +41,13 @@ def code_version() -> str | None:
         commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", "suite")
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+{_hash_of_code(here / 'suite')}" if changed else commit
+    return f"{commit}+{hash_of_code()}" if changed else commit
 
 
-def _hash_of_code(folder: Path) -> str:
-    digest = hashlib.sha256()
+@lru_cache
+def hash_of_code() -> str:
+    """Of all modules of the suite, ten figures: the same for commits that leave the code as it was."""
+    folder, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:10]
