@@ -333,7 +333,7 @@ def _short(value: Any) -> str:
 def read_yaml(path: Path, what: str) -> Any:
     try:
         return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a date that is none, or text not in UTF-8
         raise BadInput(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ class Outcome:
     predicted: np.ndarray  # (N,) int
     labels: np.ndarray | None  # (N,) int
     classes: tuple[str, ...] | None = None  # names in the order of the numbers, where they are known
+    named: bool = False  # whether the numbers are ours, made of names in a file
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
         """The same in the class numbers of `classes`; BadInput for a class that is none of them.
@@ -36,7 +36,7 @@ class Outcome:
         if self.classes is None or self.classes == classes:
             return self
         if classes is None:
-            raise BadInput(f"{where} names its classes, and the other side has none to match them with.")
+            raise BadInput(f"{where} names its classes, and the other side has no names to match them with.")
         place = {name: i for i, name in enumerate(classes)}
         for name in self.classes:
             if name not in place:
@@ -74,6 +74,10 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
     if len(twice):
         raise BadInput(f"{where} holds the video '{ids[order][twice[0]]}' more than once.")
+    if not classes and _names(table) and (_has_logits(table) or not _all_names(table)):
+        raise BadInput(
+            f"{where} gives labels by name beside logits or numbers: its YAML needs 'classes' in their order."
+        )
     classes = tuple(classes or _names(table)) or None
     num = num or len(classes or ())
     logits = _logits(table, where, num)
@@ -87,7 +91,18 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
         predicted, labels = _labels(table, "label", where, classes, num), None
     else:
         raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
-    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes)
+    named = bool(_names(table))
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named)
+
+
+def _has_logits(table: pd.DataFrame) -> bool:
+    return "logits" in table or any(str(column).startswith("logit_") for column in table.columns)
+
+
+def _all_names(table: pd.DataFrame) -> bool:
+    """Whether every label in the file is a name."""
+    values = [v for column in ("prediction", "label") if column in table for v in table[column]]
+    return all(isinstance(v, str) and not v.lstrip("-").isdecimal() for v in values)
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -123,10 +138,15 @@ def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
             values = np.array([np.asarray(row, float) for row in rows])
         except (ValueError, TypeError):
             raise BadInput(f"{where} has logits that are no numbers.") from None
+        if values.ndim != 2:
+            raise BadInput(f"{where} has logits that are no list of numbers.")
     elif columns:
         if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
             raise BadInput(f"{where} has {len(columns)} columns of logits that do not run from logit_0 on.")
-        values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
+        try:
+            values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
+        except (ValueError, TypeError):
+            raise BadInput(f"{where} has logits that are no numbers.") from None
     else:
         return None
     if num and values.shape[1] != num:
@@ -158,10 +178,12 @@ def _whole(value: Any) -> int | None:
 
 def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
     """Class numbers of a column that holds numbers or names."""
+    import pandas as pd
+
     known = {name: i for i, name in enumerate(classes or ())}
     out = []
     for i, value in enumerate(table[column]):
-        if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+        if pd.isna(value) or value == "":
             raise BadInput(f"{where} row {i + 1} has no {column}.")
         if isinstance(value, str) and value in known:
             out.append(known[value])
@@ -205,10 +227,14 @@ def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tupl
             f"{len(only_b)} in the second alone{first}; a paired comparison needs the same ones."
         )
     # between codebases class numbers mean nothing, names do
-    if a.classes and b.classes and len(a.classes) < len(b.classes):
-        a = a.in_order_of(b.classes, names[0])
-    elif b.classes:
-        b = b.in_order_of(a.classes, names[1])
+    if a.classes and b.classes:
+        if len(a.classes) < len(b.classes):
+            a = a.in_order_of(b.classes, names[0])
+        else:
+            b = b.in_order_of(a.classes, names[1])
+    elif (a.named and not b.classes) or (b.named and not a.classes):
+        named, other = (names[0], names[1]) if a.named else (names[1], names[0])
+        raise BadInput(f"{named} gives its classes by name, and {other} has no names to match them with.")
     if a.labels is not None and b.labels is not None and (a.labels != b.labels).any():
         at = int((a.labels != b.labels).argmax())
         raise BadInput(

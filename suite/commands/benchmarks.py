@@ -42,6 +42,8 @@ def bench(
         _blocks(what, rounds, as_json)
         return
     if what == "report":
+        if videos is not None and videos < 1:
+            raise BadInput(f"A run has at least one video, not {videos}.")
         _report(videos or 12_000, as_json)
         return
     if what != "layout":
@@ -52,6 +54,8 @@ def bench(
 
     batches = numbers(batch, "--batch", ",")
     usable_device(device)
+    if not batches or min(batches) < 1:
+        raise BadInput(f"--batch takes batch sizes above 0, not '{batch}'.")
     if precision not in ("fp32", "bf16"):
         raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)

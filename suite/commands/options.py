@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -32,7 +33,18 @@ def say(message: str) -> None:
 
 
 def print_json(data: Any) -> None:
-    print(json.dumps(data, indent=1, default=str))
+    print(json.dumps(_plain(data), indent=1, default=str, allow_nan=False))
+
+
+def _plain(data: Any) -> Any:
+    """The data with null for numbers that JSON does not have: what is not known."""
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    if hasattr(data, "item") and not hasattr(data, "__len__"):  # a number of numpy's
+        data = data.item()
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def data_root(given: Path | None) -> Path:

@@ -278,7 +278,12 @@ _LATEX |= {sign: rf"$\{name}$" for sign, name in _GREEK.items()}  # pdflatex sto
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+    return "".join(_LATEX.get(sign, _known_to_latex(sign)) for sign in " ".join(text.split()))
+
+
+def _known_to_latex(sign: str) -> str:
+    """Letters of Western European languages as they are; pdflatex stops at others, so they become a question mark."""
+    return sign if " " <= sign <= "~" or "\u00c0" <= sign <= "\u017f" else "?"
 
 
 def _comment(text: str) -> str:

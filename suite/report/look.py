@@ -27,6 +27,7 @@ STYLE = {
     **{"font.size": 8, "axes.titlesize": 9, "legend.fontsize": 8, "legend.title_fontsize": 8, "axes.linewidth": 0.6},
     **{"axes.grid": True, "axes.axisbelow": True, "grid.color": "#dddddd", "grid.linewidth": 0.5},
     **{"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "pdf.fonttype": 42},
+    **{"text.parse_math": False},  # a "$" in somebody's name is a dollar
 }
 
 

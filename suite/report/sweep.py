@@ -198,7 +198,9 @@ def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
     file = Path(ours["predictions"].iloc[0])
     own = read_own(file, (RunFolder(file.parent).result() or {}).get("class_names"))
     right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
-    outcome = replace(outcome.in_order_of(own.classes, theirs["name"]), labels=own.labels)
+    if outcome.classes and own.classes:
+        outcome = outcome.in_order_of(own.classes, theirs["name"])
+    outcome = replace(outcome, labels=own.labels)
     return theirs | {"predictions": outcome, "top1": 100 * float(right.mean())}
 
 

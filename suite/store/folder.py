@@ -55,11 +55,16 @@ class RunFolder:
     def spec(self) -> RunSpec:
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
-        return RunSpec.from_resolved(yaml.safe_load(self.spec_file.read_text()))
+        try:
+            return RunSpec.from_resolved(yaml.safe_load(self.spec_file.read_text()))
+        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput(f"{self.spec_file} is damaged; move its folder away and the run starts again.") from None
 
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
-        if result is not None and result.get("id") != self.id:
+        if result is not None and (not isinstance(result, dict) or result.get("id") != self.id):
             raise BadInput(
                 f"{self.result_file} is not the result of this run; move its folder away and it starts again."
             )
@@ -109,8 +114,8 @@ class RunFolder:
 def _epoch(line: str) -> int:
     """The epoch of a history line; of one that a kill cut short, -1."""
     try:
-        return json.loads(line)["epoch"]
-    except (ValueError, KeyError):
+        return int(json.loads(line)["epoch"])
+    except (ValueError, KeyError, TypeError):
         return -1
 
 

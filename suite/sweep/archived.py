@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput, RunSpec, experiments_dir, load_grid
+from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.store.provenance import environment
 from suite.sweep.plan import Plan, PlannedRun, Selection
@@ -65,6 +66,9 @@ def archived_plan(results: Path) -> Plan:
         selection = Selection.from_dict(content["selection"])
         specs = [RunSpec.from_resolved(entry["spec"]) for entry in entries]
         places = [(str(entry["id"]), entry["parent"], int(entry["matches"])) for entry in entries]
+        named = [name, *(place[0] for place in places)]
+        if not all(isinstance(n, str) and ID.fullmatch(n) and n.strip(".") for n in named):
+            raise ValueError("a name that is a path")  # nothing is written outside the results folder
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, BadInput):
             raise

@@ -96,8 +96,11 @@ def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
     if not run.folder.provenance.exists():
         return []
     try:
-        return json.loads(run.folder.provenance.read_text()).get("sessions", [])
-    except ValueError:
+        sessions = json.loads(run.folder.provenance.read_text()).get("sessions", [])
+        if not all(isinstance(session, dict) for session in sessions):
+            raise ValueError
+        return sessions
+    except (ValueError, AttributeError, TypeError):
         raise BadInput(f"{run.folder.provenance} is damaged; remove it, or move the run's folder away.") from None
 
 
@@ -105,7 +108,7 @@ def timing(run: PlannedRun) -> dict[str, Any]:
     """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind."""
     sessions = _sessions(run)
     history = run.folder.read_history()
-    seconds = sum(h["seconds"] for h in history)
+    seconds = sum(h.get("seconds", 0.0) for h in history)
     videos = (run.folder.result() or {}).get("videos", {}).get("train", 0)
     return {
         "id": run.id,
@@ -113,6 +116,6 @@ def timing(run: PlannedRun) -> dict[str, Any]:
         "clips_per_second": round(videos * len(history) / seconds, 2) if seconds else None,
         "epochs": len(history),
         "sessions": len(sessions),
-        "device": sessions[-1]["name"] if sessions else None,
-        "threads": sessions[-1]["threads"] if sessions else None,
+        "device": sessions[-1].get("name") if sessions else None,
+        "threads": sessions[-1].get("threads") if sessions else None,
     }

@@ -55,7 +55,7 @@ def evaluate_run(
     settings = {(out or folder.path / "eval") / f"f{count}": replace(base, frames=count) for count in counts}
     found = {place: _earlier(place, folder.id, setting) for place, setting in settings.items()}
     if all(found.values()):
-        return [found[place] | {"skipped": True} for place in settings]
+        return [found[place] | {"skipped": True, "folder": str(place)} for place in settings]
     data = open_dataset(base.dataset, root)
     if as_it_was and data.split("val").sha256 != result["manifests"]["val"]:
         raise BadInput(f"The videos of {base.dataset} in {data.root} are not those that {folder.id} was tested on.")
@@ -65,7 +65,7 @@ def evaluate_run(
     with threads_of(folder, control.device):
         for place, setting in settings.items():
             if earlier := found[place]:
-                tests.append(earlier | {"skipped": True})
+                tests.append(earlier | {"skipped": True, "folder": str(place)})
                 continue
             facts = {"run": folder.id, "train_frames": spec.frames, "test_frames": setting.frames}
             made = evaluate(setting, data, control, place, unlabelled, missing, facts)
