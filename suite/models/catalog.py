@@ -37,15 +37,15 @@ BLOCKS = {
     "ta": Entry("GTA, He et al. 2020", "gta Sec. 3.2, Table 3", "tsn-resnet50+ta"),
     "tape": Entry("GTA, He et al. 2020", "gta Table 3", "tsn-resnet50+tape"),
     "gta": Entry("GTA, He et al. 2020", "gta eqs. 5 to 8", "tsn-resnet50+gta"),
-    "rcca": Entry("RCCA-3D", "rcca3d eqs. 1 to 7", "tsm-resnet50+rcca"),
-    "arc": Entry("ARC", "arc eqs. 1 to 10", "tsm-resnet50+arc"),
+    "rcca": Entry("RCCA-3D, its paper", "rcca3d eqs. 1 to 7", "tsm-resnet50+rcca"),
+    "arc": Entry("ARC, Lin et al.", "arc eqs. 1 to 10", "tsm-resnet50+arc"),
     "se": Entry("Squeeze-excitation, Hu et al. 2018", "deep_analysis Figure 7", "i3d-resnet50+se"),
     "msm": Entry("MotionSqueeze, Kwon et al. 2020", "arc Table 7", "tsm-resnet50+msm"),
 }
 WHOLE = {
     "slowfast": Entry("SlowFast, Feichtenhofer et al. 2019", "its Table 1", "slowfast-resnet50", 32),
     "mfnet": Entry("MF-Net, Chen et al. 2018", "rcca3d Table 5", "mfnet", 16),
-    "cstransformer": Entry("CSTransformer", "cstransformer eqs. 1 to 14", "cstransformer-v2"),
+    "cstransformer": Entry("CSTransformer, ICLR 2022 submission", "cstransformer eqs. 1 to 14", "cstransformer-v2"),
     "external": Entry("torchvision, or yours", "CONTRIBUTING.md", "torchvision:r3d_18", 16),
 }
 

@@ -89,10 +89,9 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
 
 def print_models(found: dict[str, Any]) -> None:
     for kind, title in (("modules", "temporal module"), ("blocks", "extra block"), ("networks", "whole network")):
-        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs", "options")
+        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs")
+        options, sign = [], "+" if kind == "blocks" else ""
         for entry in found[kind]:
-            options = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
-            sign = "+" if kind == "blocks" else ""
             known = entry["params"] is not None
             table.add_row(
                 sign + entry["name"],
@@ -102,9 +101,10 @@ def print_models(found: dict[str, Any]) -> None:
                 str(entry["frames"] or ""),
                 f"{entry['params'] / 1e6:.2f}" if known else "",
                 f"{entry['macs'] / 1e9:.1f}" if known else "",
-                options,
             )
-        _print(table, "")
+            said = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
+            options += [f"  {sign}{entry['name']}: {said}"] if said else []
+        _print(table, "Options, the default first:\n" + "\n".join(options) if options else "", "")
     _print(
         f"Backbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...][+<block>...],"
         " e.g. tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\nOptions of all modules: "

@@ -126,11 +126,13 @@ class SlowFast(nn.Module):
     blocks of res4, as many as R50 has; `res4=6` and `res4=all` choose that for any clip.
     """
 
+    options = {"clip": tuple(CLIPS), "res4": RES4}  # res4 of resnet101 alone
+
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         """Raises BadInput for an option, an extra block or a number of frames that it cannot take."""
         super().__init__()
         deep = name.backbone == "resnet101"
-        allowed = {"clip": tuple(CLIPS), **({"res4": RES4} if deep else {})}
+        allowed = {key: values for key, values in self.options.items() if key == "clip" or deep}
         for key, value in name.options:
             if key not in allowed:
                 raise unknown(f"option of slowfast-{name.backbone}", key, allowed)
