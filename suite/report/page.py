@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.analysis.rows import datasets, tidy
+from suite.report.accuracy import describe_dataset
 from suite.report.formats import Column, Part, Table, to_html
-from suite.report.tables import describe_dataset, make_tables
+from suite.report.tables import make_tables
 from suite.report.tradeoff_tables import equal_cost_table
 from suite.spec import TABLES
 

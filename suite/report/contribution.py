@@ -1,0 +1,99 @@
+"""The table of Phi and Psi: contributions of space and time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from suite.analysis import contribution as contributions
+from suite.analysis.evidence import Evidence, confounded
+from suite.analysis.rows import finished
+from suite.report.formats import Column, Estimate, Part, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def contribution_table(
+    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+) -> Table:
+    """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
+
+    Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
+    nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in more than what
+    is studied; a strict table leaves them out.
+    """
+    evidence = evidence or Evidence()
+    keys = ("phi", "psi_ta", "psi_ta_tp")
+    heads = ("Φ", "Ψ ta", "Ψ ta+tp")
+    odd = confounded(rows)
+    if evidence.strict and odd:
+        rows = rows[~rows["id"].isin(odd)]
+    found, intervals = contributions.contribution(rows), evidence.contribution(rows)
+    theirs = {} if reference is None else _by_module(contributions.contribution(_counterparts(rows, reference)))
+    columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
+    columns.append(Column("source", "source", text=True, csv_only=found["source"].nunique() < 2))
+    for key, head in zip(keys, heads, strict=True):
+        columns += [Column(key, "mean", head, digits=3, interval=True), Column(f"n_{key}", "cells", head)]
+        columns += [Column(f"confounded_{key}", "confounded", head)]
+        columns += [Column(f"published_{key}", "published", head, digits=3)]
+    counts = _confounded_cells(rows, odd)
+    runs_of = contributions.cells(rows).groupby(["source", "dataset", "label"])["id"].agg(" ".join)
+    lines, sources = [], []
+    for row in found.to_dict("records"):
+        dataset, module = row["dataset"], row["module"]
+        line: list[Any] = [dataset, module, row["source"]]
+        for key in keys:
+            pooled = "pooled" if key == "psi_ta_tp" else "none"
+            known = intervals.get((row["source"], dataset, module, pooled), {})
+            low, high = known.get(key.partition("_")[0], (math.nan, math.nan))
+            count = int(row[f"n_{key}"])
+            line += [
+                Estimate(row[key], low, high),
+                count or None,
+                counts.get((row["source"], dataset, module, pooled)) if count else None,
+            ]
+            line += [theirs.get((dataset, module), {}).get(key)]
+        lines.append(tuple(line))
+        sources.append(runs_of[row["source"], dataset, module])
+    note = (
+        "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
+        "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
+        "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
+    )
+    if intervals:
+        alone = "from accuracies alone, cells taken to err together"
+        how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
+        note += f" In brackets 95 % intervals, {how}."
+    if counts:
+        note += " Confounded: cells that differ from their baseline in more than the module and pooling."
+    if evidence.strict and odd:
+        note += " Confounded cells are left out."
+    seeds = finished(rows)["seed"].nunique()
+    note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
+    title = "Spatial contribution and temporal improvement"
+    return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
+
+
+def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:
+    """Cells, whatever their seeds, by source, data set, label and "none" or "pooled"."""
+    of_all = contributions.cells(rows)
+    cell = ["source", "dataset", "label", "pooled", "backbone", "pooling", "frames"]
+    of_all = of_all[of_all["id"].isin(odd)].drop_duplicates(cell)
+    return dict(of_all.groupby(cell[:4]).size())
+
+
+def _counterparts(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """The published rows of the models that we have, and their baselines: means over other cells are not ours."""
+    done = finished(rows)
+    ours = set(zip(done["dataset"], done["name"], done["frames"], strict=True))
+    ours |= {
+        (dataset, f"tsn-{body}", frames)
+        for dataset, body, frames in zip(done["dataset"], done["body"], done["frames"], strict=True)
+    }
+    kept = [key in ours for key in zip(reference["dataset"], reference["name"], reference["frames"], strict=True)]
+    return reference[kept]
+
+
+def _by_module(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["dataset"], row["module"]): row for row in table.to_dict("records")}
