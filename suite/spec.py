@@ -332,9 +332,28 @@ def _short(value: Any) -> str:
 
 def read_yaml(path: Path, what: str) -> Any:
     try:
-        return yaml.safe_load(path.read_text())
+        data = yaml.safe_load(path.read_text())
+        size = _size(data, {})
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a date that is none, or text not in UTF-8
         raise BadInput(f"{what} {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except (LookupError, AttributeError, ArithmeticError):  # PyYAML's own, of such as !!bool "x" and !!timestamp ""
+        raise BadInput(f"{what} {path} is not valid YAML: a value is not of the type that it is said to have") from None
+    if size > 1_000_000:
+        raise BadInput(f"{what} {path} is not valid YAML: its aliases stand for more than a million values")
+    return data
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Values within `value` with aliases written out; ValueError where one holds itself."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 0  # not done yet: who comes here again is inside it
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(v, known) for v in inner)
+    elif not known[id(value)]:
+        raise ValueError("an alias stands inside of what it stands for")
+    return known[id(value)]
 
 
 def experiments_dir() -> Path:

@@ -26,14 +26,14 @@ class Outcome:
     predicted: np.ndarray  # (N,) int
     labels: np.ndarray | None  # (N,) int
     classes: tuple[str, ...] | None = None  # names in the order of the numbers, where they are known
-    named: bool = False  # whether the numbers are ours, made of names in a file
+    named: bool = False  # whether the numbers are ours, made of names in a file without a list of its classes
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
         """The same in the class numbers of `classes`; BadInput for a class that is none of them.
 
-        Without names on this side the numbers are taken as they are.
+        Without names on one side the numbers are taken as they are, unless they were made of names.
         """
-        if self.classes is None or self.classes == classes:
+        if self.classes is None or self.classes == classes or (classes is None and not self.named):
             return self
         if classes is None:
             raise BadInput(f"{where} names its classes, and the other side has no names to match them with.")
@@ -78,6 +78,7 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
         raise BadInput(
             f"{where} gives labels by name beside logits or numbers: its YAML needs 'classes' in their order."
         )
+    named = not classes and bool(_names(table))
     classes = tuple(classes or _names(table)) or None
     num = num or len(classes or ())
     logits = _logits(table, where, num)
@@ -91,7 +92,6 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
         predicted, labels = _labels(table, "label", where, classes, num), None
     else:
         raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
-    named = bool(_names(table))
     return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named)
 
 
@@ -100,9 +100,15 @@ def _has_logits(table: pd.DataFrame) -> bool:
 
 
 def _all_names(table: pd.DataFrame) -> bool:
-    """Whether every label in the file is a name."""
-    values = [v for column in ("prediction", "label") if column in table for v in table[column]]
+    """Whether every label in the file is a name; those that are missing are found later, with their row."""
+    values = [v for column in ("prediction", "label") if column in table for v in table[column] if not _missing(v)]
     return all(isinstance(v, str) and not v.lstrip("-").isdecimal() for v in values)
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and (pd.isna(value) or value == ""))  # parquet may hold lists
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -163,12 +169,14 @@ def _listed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _whole(value: Any) -> int | None:
     """A whole number as it stands in a CSV or parquet file; None for anything else."""
+    if not np.isscalar(value):
+        return None
     try:
         number = int(value)
     except (ValueError, OverflowError, TypeError):
@@ -178,19 +186,18 @@ def _whole(value: Any) -> int | None:
 
 def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
     """Class numbers of a column that holds numbers or names."""
-    import pandas as pd
-
     known = {name: i for i, name in enumerate(classes or ())}
     out = []
     for i, value in enumerate(table[column]):
-        if pd.isna(value) or value == "":
+        if _missing(value):
             raise BadInput(f"{where} row {i + 1} has no {column}.")
         if isinstance(value, str) and value in known:
             out.append(known[value])
             continue
         number = _whole(value)
-        if number is None or number < 0 or (num and number >= num):
-            raise BadInput(f"{where} row {i + 1}: '{value}' is none of the {num or 'known'} classes.")
+        if number is None or not 0 <= number < (num or 1 << 31):
+            shown = " ".join(str(value).split())[:60]
+            raise BadInput(f"{where} row {i + 1}: '{shown}' is none of the {num or 'known'} classes.")
         out.append(number)
     return np.array(out, dtype=np.int64)
 
@@ -205,12 +212,10 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> 
 
     try:
         table = pq.read_table(path, columns=None)
-        table["id"], table["logits"]
-    except (OSError, pa.ArrowException, KeyError) as error:
+        ids, logits = np.asarray(table["id"].to_pylist()), table["logits"].combine_chunks()
+        values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
+    except (OSError, pa.ArrowException, KeyError, ValueError, AttributeError) as error:
         raise BadInput(f"{path} is missing or damaged ({' '.join(str(error).split())[:80]}).") from None
-    logits = table["logits"].combine_chunks()
-    values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
-    ids = np.asarray(table["id"].to_pylist())
     labels = table["label"].to_numpy() if "label" in table.column_names else None
     order = np.argsort(ids, kind="stable")
     names = tuple(classes) if classes else None

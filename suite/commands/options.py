@@ -42,8 +42,8 @@ def _plain(data: Any) -> Any:
         return {key: _plain(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [_plain(value) for value in data]
-    if hasattr(data, "item") and not hasattr(data, "__len__"):  # a number of numpy's
-        data = data.item()
+    if hasattr(data, "tolist"):  # numpy's
+        return _plain(data.tolist())
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 

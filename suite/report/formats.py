@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import math
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -78,6 +79,11 @@ class Style:
     bold: Callable[[str], str]
     raised: Callable[[str], str]
     minus: str
+
+
+def _visible(text: str) -> str:
+    """Without control characters, which break what reads the file, and halves of letters, which cannot be written."""
+    return "".join(sign for sign in text if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cs"))
 
 
 _PLAIN = Style(str, str, str, "-")
@@ -172,13 +178,14 @@ def to_csv(table: Table) -> str:
     for part in table.parts:
         for row in part.rows:
             cells = zip(table.columns, row, strict=True)
-            writer.writerow(["" if _empty(x) else x for c, cell in cells for x in _csv_values(c, cell)])
+            values = ["" if _empty(x) else x for c, cell in cells for x in _csv_values(c, cell)]
+            writer.writerow([_visible(x) if isinstance(x, str) else x for x in values])
     return out.getvalue()
 
 
 def to_html(table: Table) -> str:
     """A <section>, everything escaped; the page brings the style sheet."""
-    style = Style(html.escape, "<b>{}</b>".format, "<sup>{}</sup>".format, "−")
+    style = Style(_escape_html, "<b>{}</b>".format, "<sup>{}</sup>".format, "−")
     out = [f'<section id="{style.escape(table.name)}">', f"<h2>{style.escape(table.title)}</h2>"]
     for part in table.parts:
         columns, rows = _printed(table, part, style)
@@ -251,10 +258,16 @@ def _csv_values(column: Column, cell: Cell) -> list[Cell]:
     return [cell.value, cell.low, cell.high, cell.spread, cell.mark]
 
 
+def _escape_html(text: str) -> str:
+    return html.escape(_visible(text))
+
+
 def _escape_markdown(text: str) -> str:
-    text = " ".join(text.split()).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
+    text = " ".join(_visible(text).split()).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
     for sign in "|*`":
         text = text.replace(sign, "\\" + sign)
+    for end in "([:":  # nobody's name is a link or a picture; the brackets of intervals stay
+        text = text.replace("]" + end, "]\\" + end)
     return text
 
 
@@ -278,14 +291,25 @@ _LATEX |= {sign: rf"$\{name}$" for sign, name in _GREEK.items()}  # pdflatex sto
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, _known_to_latex(sign)) for sign in " ".join(text.split()))
+    return "".join(_LATEX.get(sign, _known_to_latex(sign)) for sign in _composed(text))
 
 
 def _known_to_latex(sign: str) -> str:
-    """Letters of Western European languages as they are; pdflatex stops at others, so they become a question mark."""
-    return sign if " " <= sign <= "~" or "\u00c0" <= sign <= "\u017f" else "?"
+    """ASCII, its letters with an accent, and a few more as they are; pdflatex stops at others: a question mark."""
+    letter, *accents = unicodedata.normalize("NFD", sign)
+    known = " " <= letter <= "~" and sign <= "\u017f" and all(accent in _ACCENTS for accent in accents)
+    return sign if known or sign in "ßæøœłıÆØŒŁ" else "?"
+
+
+# grave, acute, circumflex, tilde, macron, breve, dot, diaeresis, ring, double acute, caron, cedilla
+_ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
+
+
+def _composed(text: str) -> str:
+    """One line of visible letters, accents joined to theirs."""
+    return unicodedata.normalize("NFC", " ".join(_visible(text).split()))
 
 
 def _comment(text: str) -> str:
     """One line, whatever was in it."""
-    return " ".join(text.split())
+    return " ".join(_visible(text).split())

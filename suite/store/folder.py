@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from suite.spec import BadInput, RunSpec
+from suite.spec import BadInput, RunSpec, read_yaml
 
 STATES = ("done", "failed", "blocked", "running", "todo")
 
@@ -56,11 +56,10 @@ class RunFolder:
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
         try:
-            return RunSpec.from_resolved(yaml.safe_load(self.spec_file.read_text()))
-        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, BadInput):
-                raise
-            raise BadInput(f"{self.spec_file} is damaged; move its folder away and the run starts again.") from None
+            data = read_yaml(self.spec_file, "Spec")
+        except BadInput:
+            data = None
+        return spec_of(data, str(self._damaged(self.spec_file)))
 
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
@@ -71,7 +70,10 @@ class RunFolder:
         return result
 
     def error(self) -> dict[str, Any] | None:
-        return _read_json(self.error_file)
+        error = _read_json(self.error_file)
+        if error is not None and not (isinstance(error, dict) and isinstance(error.get("error"), str)):
+            raise BadInput(f"{self.error_file} is damaged; remove it and the run starts again.")
+        return error
 
     def state(self) -> str:
         """done, failed, running or todo; `blocked` is known to the plan only."""
@@ -94,7 +96,7 @@ class RunFolder:
     def keep_history(self, epochs: int) -> None:
         """Drops the lines of epochs that will be run again."""
         if self.history.exists():
-            lines = [line for line in self.history.read_text().splitlines() if _epoch(line) < epochs]
+            lines = [line for line in self._history_lines() if _epoch(line) < epochs]
             write_atomic(self.history, "".join(line + "\n" for line in lines))
 
     def add_history(self, record: dict[str, Any]) -> None:
@@ -104,7 +106,22 @@ class RunFolder:
     def read_history(self) -> list[dict[str, Any]]:
         if not self.history.exists():
             return []
-        return [json.loads(line) for line in self.history.read_text().splitlines() if _epoch(line) >= 0]
+        records = [record for line in self._history_lines() if (record := _record(line)) is not None]
+        for record in records:
+            if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+                raise self._damaged(self.history)
+            if not isinstance(record.get("seconds", 0.0), int | float):
+                raise self._damaged(self.history)
+        return records
+
+    def _history_lines(self) -> list[str]:
+        try:
+            return self.history.read_text().splitlines()
+        except UnicodeDecodeError:
+            raise self._damaged(self.history) from None
+
+    def _damaged(self, file: Path) -> BadInput:
+        return BadInput(f"{file} is damaged; move its folder away and the run starts again.")
 
     def is_locked(self) -> bool:
         file = self.path / ".lock"
@@ -112,11 +129,33 @@ class RunFolder:
 
 
 def _epoch(line: str) -> int:
-    """The epoch of a history line; of one that a kill cut short, -1."""
+    """The epoch of a history line; of one that a kill cut short, or that is no record of an epoch, -1."""
     try:
-        return int(json.loads(line)["epoch"])
-    except (ValueError, KeyError, TypeError):
+        return int(_record(line)["epoch"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         return -1
+
+
+def _record(line: str) -> Any:
+    """What a history line holds; None for one that a kill cut short."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def spec_of(data: Any, otherwise: str) -> RunSpec:
+    """The spec of a run from what a file holds; BadInput(otherwise) where that is of another shape."""
+    try:
+        spec = RunSpec.from_resolved(data)
+    except (KeyError, TypeError, AttributeError):
+        raise BadInput(otherwise) from None
+    except BadInput as error:
+        raise BadInput(f"{otherwise.rstrip('.')} ({str(error).rstrip('.')}).") from None
+    words, counts = (spec.model, spec.dataset, spec.parent or "", spec.control), (spec.frames, spec.seed)
+    if not (all(isinstance(w, str) for w in words) and all(isinstance(n, int) for n in counts)):
+        raise BadInput(otherwise)
+    return spec
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -124,7 +163,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInput(f"{path} is damaged; move its folder away and the run starts again.") from None
 
 

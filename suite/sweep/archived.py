@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, RunSpec, experiments_dir, load_grid
+from suite.spec import BadInput, experiments_dir, load_grid
 from suite.store.find import ID
-from suite.store.folder import RunFolder, dump_json, write_atomic
+from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.provenance import environment
 from suite.sweep.plan import Plan, PlannedRun, Selection
 
@@ -60,19 +60,25 @@ def archived_plan(results: Path) -> Plan:
     It is what was planned where the archive was made: the grids and protocols of this machine are not asked.
     """
     root = Path(results).parent
+    damaged = f"{root} is not an unpacked archive of a grid: its {PLAN} is missing or damaged."
     try:
         content = json.loads((root / PLAN).read_text())
         name, entries = content["grid"], content["runs"]
-        selection = Selection.from_dict(content["selection"])
-        specs = [RunSpec.from_resolved(entry["spec"]) for entry in entries]
-        places = [(str(entry["id"]), entry["parent"], int(entry["matches"])) for entry in entries]
-        named = [name, *(place[0] for place in places)]
-        if not all(isinstance(n, str) and ID.fullmatch(n) and n.strip(".") for n in named):
-            raise ValueError("a name that is a path")  # nothing is written outside the results folder
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        selection = _selection(content["selection"])
+        specs = [spec_of(entry["spec"], damaged) for entry in entries]
+        places = [(entry["id"], entry["parent"], entry["matches"]) for entry in entries]
+        ids = [run for run, _, _ in places]
+        # nothing is written outside the results folder: a name is no path, and a grid's does not begin with a dot
+        if not all(isinstance(n, str) and ID.fullmatch(n) and n.strip(".") for n in (name, *ids)) or name[0] == ".":
+            raise ValueError("a name that is a path")
+        if len(set(ids)) < len(ids) or not all(isinstance(matches, int) for _, _, matches in places):
+            raise ValueError("runs that were not planned")
+        if any(before is not None and before not in ids[:i] for i, (_, before, _) in enumerate(places)):
+            raise ValueError("a run before its parent")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"{root} is not an unpacked archive of a grid: its {PLAN} is missing or damaged.") from None
+        raise BadInput(damaged) from None
     grid = root / "experiments" / f"{name}.yaml"
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}
@@ -82,6 +88,17 @@ def archived_plan(results: Path) -> Plan:
         if parent:
             parent.children.append(runs[name])
     return Plan(str(grid), load_grid(str(grid)), selection, folder, list(runs.values()))
+
+
+def _selection(data: dict[str, Any]) -> Selection:
+    """Raises ValueError or TypeError for what `stage` does not write."""
+    chosen = Selection.from_dict(data)
+    counts = (*chosen.frames, *(chosen.shard or (1, 1)))
+    if not all(isinstance(glob, str) for glob in chosen.only) or not all(isinstance(n, int) for n in counts):
+        raise ValueError("a selection of other things")
+    if len(chosen.shard or (1, 1)) != 2:
+        raise ValueError("a share of nothing")
+    return chosen
 
 
 def _place(run: PlannedRun) -> dict[str, Any]:

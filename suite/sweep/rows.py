@@ -33,6 +33,8 @@ def row(run: PlannedRun) -> dict[str, Any]:
     """One run as a row; accuracies and ceilings in percent, None where not known (yet)."""
     spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
     result = run.folder.result() or {}
+    if result and not (_numbers(result, "conv_macs", "macs") and isinstance(result.get("video", {}), dict)):
+        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away and the run starts again.")
 
     def percent(fraction: float | None) -> float | None:
         return None if fraction is None else 100 * fraction
@@ -68,6 +70,10 @@ def row(run: PlannedRun) -> dict[str, Any]:
     }
 
 
+def _numbers(record: dict[str, Any], *keys: str) -> bool:
+    return all(isinstance(record.get(key), int | float) for key in keys)
+
+
 def rows(plan: Plan) -> list[dict[str, Any]]:
     """All runs of a plan, in its order."""
     return [row(run) for run in plan.runs]
@@ -97,10 +103,10 @@ def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
         return []
     try:
         sessions = json.loads(run.folder.provenance.read_text()).get("sessions", [])
-        if not all(isinstance(session, dict) for session in sessions):
+        if not isinstance(sessions, list) or not all(isinstance(s.get("cudnn") or 0, int) for s in sessions):
             raise ValueError
         return sessions
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise BadInput(f"{run.folder.provenance} is damaged; remove it, or move the run's folder away.") from None
 
 
