@@ -17,8 +17,6 @@ from suite.analysis.statistics import (
     minimal_detectable_difference,
     newcombe,
     paired,
-    tied_set,
-    tied_set_unpaired,
     wilson,
 )
 from suite.spec import BadInput
@@ -107,14 +105,6 @@ def test_the_score_of_equivalence_has_the_variance_of_the_likeliest_outcomes_at_
     assert statistics._tango(only_a, only_b, n, delta) == pytest.approx(score, rel=1e-4)
 
 
-def test_the_tied_set_of_accuracies_is_that_of_the_score_test_of_statsmodels():
-    right = np.arange(1_500, 1_600, 2)
-    p = [proportion.proportions_ztest([r, right[-1]], [2_000, 2_000])[1] for r in right[:-1]]
-    expected = multitest.multipletests(p, method="holm")[1] > 0.05
-    assert 5 < expected.sum() < 45
-    assert tied_set_unpaired(right / 20, [2_000] * len(right)).tolist() == [*expected, True]
-
-
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
@@ -166,39 +156,6 @@ def test_a_run_does_not_differ_from_itself():
     phi, psi = intervals.contribution_draws(drawn, [(0, 1)])
     assert (phi == 1).all()
     assert (psi == 0).all()
-
-
-def test_the_order_of_videos_does_not_matter_and_that_of_models_only_turns_the_sign():
-    rng = np.random.default_rng(6)
-    a, b = runs(rng, [60, 55])
-    order = rng.permutation(len(a))
-    assert paired(a[order], b[order]) == paired(a, b)
-    assert equivalence(a[order], b[order], 2) == equivalence(b, a, 2)
-    there, back = paired(a, b), paired(b, a)
-    assert (there.difference, there.p_mcnemar) == (-back.difference, back.p_mcnemar)
-    seeds = runs(rng, [60] * 6)
-    some = intervals.difference_interval(seeds[:3], seeds[3:])
-    assert some == pytest.approx(intervals.difference_interval(seeds[:3, order], seeds[3:, order])[:3] + some[3:])
-    assert tied_set(seeds[:, order]).tolist() == tied_set(seeds).tolist()
-
-
-def test_the_tied_set_holds_the_best_and_what_no_test_separates_from_it():
-    correct = runs(np.random.default_rng(7), [70, 69.8, 69, 60, 40], videos=2_000)
-    top1 = 100 * correct.mean(axis=1)
-    tied = tied_set(correct)
-    best = top1.argmax()
-    assert tied[best]
-    assert tied.tolist() == [True, True, True, False, False]
-    only = [((correct[best] & ~c).sum(), (c & ~correct[best]).sum()) for c in correct]
-    p = [contingency_tables.mcnemar([[0, a], [b, 0]], exact=True).pvalue for a, b in only]
-    adjusted = multitest.multipletests(np.delete(p, best), method="holm")[1]
-    assert np.delete(tied, best).tolist() == (adjusted > 0.05).tolist()
-    unpaired = tied_set_unpaired(top1, [2_000] * 5)
-    assert unpaired[tied].all()
-    assert not unpaired[3:].any()
-    assert not tied_set_unpaired(top1, [2_000, np.nan, 2_000, 2_000, 2_000]).any()
-    assert tied_set_unpaired([np.nan, 60, 30], [np.nan, 1_000, 1_000]).tolist() == [False, True, False]
-    assert tied_set(correct[:1]).tolist() == [True]
 
 
 def test_outcomes_on_other_videos_are_refused():
@@ -384,3 +341,16 @@ def test_bench_intervals_fails_where_an_interval_does_not_cover(monkeypatch, cap
 def _moved(case, by):
     case.limits = [(low + by, high + by) for low, high in case.limits]
     return case
+
+
+def test_the_order_of_videos_does_not_matter_and_that_of_models_only_turns_the_sign():
+    rng = np.random.default_rng(6)
+    a, b = runs(rng, [60, 55])
+    order = rng.permutation(len(a))
+    assert paired(a[order], b[order]) == paired(a, b)
+    assert equivalence(a[order], b[order], 2) == equivalence(b, a, 2)
+    there, back = paired(a, b), paired(b, a)
+    assert (there.difference, there.p_mcnemar) == (-back.difference, back.p_mcnemar)
+    seeds = runs(rng, [60] * 6)
+    some = intervals.difference_interval(seeds[:3], seeds[3:])
+    assert some == pytest.approx(intervals.difference_interval(seeds[:3, order], seeds[3:, order])[:3] + some[3:])

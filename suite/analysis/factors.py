@@ -291,8 +291,4 @@ def read_run(spec: RunSpec, folder: Any) -> dict[str, Any]:
         at = parent.spec()
         chain.insert(0, at)
         results.insert(0, parent.result() or {})
-    try:
-        provenance = json.loads(folder.provenance.read_text())
-    except (OSError, ValueError):
-        provenance = {}
-    return of_run(spec, chain, folder.result(), provenance, results)
+    return of_run(spec, chain, folder.result(), folder.read_provenance(), results)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from suite.spec import BadInput
 from suite.store.cells import find_runs
 from suite.store.folder import RunFolder
 
@@ -28,7 +26,7 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
 
     What is not known, of a run that has not begun or whose parents are elsewhere, is None or empty.
     """
-    spec, result, provenance = folder.spec(), folder.result(), _provenance(folder)
+    spec, result, provenance = folder.spec(), folder.result(), folder.read_provenance()
     sessions, history = provenance.get("sessions", []), folder.read_history()
     last = sessions[-1] if sessions else {}
     data = provenance.get("data", {})
@@ -214,12 +212,3 @@ def _weights(report: dict[str, Any] | None) -> dict[str, Any] | None:
     if unused := report.get("unexpected"):
         text += f"; {len(unused)} in the file were not used (first {unused[0]})"
     return {**report, "text": text}
-
-
-def _provenance(folder: RunFolder) -> dict[str, Any]:
-    try:
-        return json.loads(folder.provenance.read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError:
-        raise BadInput(f"{folder.provenance} is damaged; remove it, or move the run's folder away.") from None

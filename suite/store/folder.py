@@ -69,6 +69,19 @@ class RunFolder:
             )
         return result
 
+    def read_provenance(self) -> dict[str, Any]:
+        """What provenance.json holds; {} where there is none.  Raises BadInput when it is damaged."""
+        try:
+            found = json.loads(self.provenance.read_text())
+            sessions = found.get("sessions", [])
+            if isinstance(sessions, list) and all(isinstance(s.get("cudnn") or 0, int) for s in sessions):
+                return found
+        except FileNotFoundError:
+            return {}
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            pass
+        raise BadInput(f"{self.provenance} is damaged; remove it, or move the run's folder away.")
+
     def error(self) -> dict[str, Any] | None:
         error = _read_json(self.error_file)
         if error is not None and not (isinstance(error, dict) and isinstance(error.get("error"), str)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from suite.data.datasets import info
@@ -99,15 +98,7 @@ def troubles(plan: Plan) -> list[str]:
 
 
 def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
-    if not run.folder.provenance.exists():
-        return []
-    try:
-        sessions = json.loads(run.folder.provenance.read_text()).get("sessions", [])
-        if not isinstance(sessions, list) or not all(isinstance(s.get("cudnn") or 0, int) for s in sessions):
-            raise ValueError
-        return sessions
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        raise BadInput(f"{run.folder.provenance} is damaged; remove it, or move the run's folder away.") from None
+    return run.folder.read_provenance().get("sessions", [])
 
 
 def timing(run: PlannedRun) -> dict[str, Any]:
