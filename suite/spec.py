@@ -1,4 +1,4 @@
-"""What is to be run: model names, protocols, grids and the identity of a run.
+"""What is to be run: model names, protocols and grids.
 
 Everything here is plain data, readable without torch, a GPU or the videos.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -161,6 +161,29 @@ class Evaluation(Strict):
     batch: int = Field(16, ge=1)
 
 
+def weights_file(source: str) -> tuple[str, Path | None]:
+    """What a source of weights is and the file that it names: ("ibm", PATH) of `ibm:PATH`, ("", PATH) of `PATH`.
+
+    A name without a folder is looked up in SUITE_WEIGHTS too.  The file is None for sources by name: `scratch`,
+    `imagenet`.
+    """
+    kind, colon, text = source.partition(":")
+    if source in ("scratch", "imagenet"):
+        return source, None
+    if not colon or kind not in ("imagenet", "ibm", "tsm", "pytorchvideo"):
+        kind, text = "", source
+    path, folder = Path(text), os.environ.get("SUITE_WEIGHTS")
+    if folder and path.name == text and not path.exists() and (Path(folder) / text).is_file():
+        path = Path(folder) / text
+    return kind, path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class Protocol(Strict):
     """How a model is trained and tested.  One stage of a chain, fully resolved."""
 
@@ -177,7 +200,7 @@ class Protocol(Strict):
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "multistep", "constant"] = "cosine"
-    milestones: tuple[int, ...] = ()
+    milestones: tuple[int | float, ...] = ()  # multistep: epochs after which the learning rate falls by gamma
     gamma: float = 0.1
     warmup_epochs: float = Field(0.0, ge=0)
     clip_gradient: float | None = Field(None, gt=0)
@@ -209,21 +232,48 @@ class Protocol(Strict):
             raise ValueError("dev is the same in all stages of a chain; it cannot stand in chained")
         return self
 
+    @model_validator(mode="after")
+    def _schedule(self) -> Protocol:
+        if self.epochs and self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs {self.warmup_epochs:g} leaves nothing of {self.epochs} epochs")
+        if self.schedule == "multistep" and self.epochs:
+            ordered = list(self.milestones) == sorted(set(self.milestones))
+            if not ordered or not all(0 < m < self.epochs for m in self.milestones):
+                shown = ", ".join(f"{m:g}" for m in self.milestones)
+                raise ValueError(
+                    f"milestones {shown} must increase and lie within the {self.epochs} epochs; set milestones too"
+                )
+        return self
+
     @property
     def per_step(self) -> int:
         """Clips that pass through the network at once; batch normalisation sees as many."""
         return self.step_batch or self.batch
 
     def stage(self, chained: bool, overrides: dict[str, Any], where: str = "--set") -> Protocol:
-        """The protocol of one stage: the file, then its `chained` part, then what the command line sets."""
+        """The protocol of one stage: the file, then its `chained` part, then what the command line sets.
+
+        Where `overrides` change the epochs alone, milestones move in proportion, so that the schedule keeps its shape.
+        """
         data = self.model_dump(exclude={"chained"})
         for source, changes in (
             (f"chained of protocol {self.name}", self.chained if chained else {}),
             (where, overrides),
         ):
+            planned = data["epochs"]
             for key, value in changes.items():
                 _assign(data, key, value, source)
+            if changes is overrides and "milestones" not in overrides:
+                data["milestones"] = _scaled(data["milestones"], planned, data["epochs"])
         return checked(Protocol, data, f"protocol {self.name}")
+
+
+def _scaled(milestones: Sequence[float], planned: int, epochs: Any) -> Sequence[float]:
+    """Milestones of `planned` epochs for another number of epochs, to four decimals; whole ones as whole numbers."""
+    if not isinstance(epochs, int) or epochs == planned or not planned:
+        return milestones
+    moved = [round(m * epochs / planned, 4) for m in milestones]
+    return tuple(int(m) if m == int(m) else m for m in moved)
 
 
 def _assign(data: dict[str, Any], key: str, value: Any, where: str) -> None:
@@ -389,44 +439,3 @@ def load_protocol(name: str) -> Protocol:
     protocol = checked(Protocol, {"name": name, **data} if isinstance(data, dict) else data, f"protocol {path.name}")
     protocol.stage(chained=True, overrides={})  # a wrong key in `chained` shows now, not at the second stage
     return protocol
-
-
-# --- runs ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """One training run: everything that its result depends on, and nothing else (no paths, devices or workers)."""
-
-    model: str
-    dataset: str
-    frames: int
-    seed: int
-    protocol: Protocol
-    parent: str | None = None  # run id
-    control: str = ""  # "epoch_matched": goes on at its parent's frames, beside the chain
-
-    def resolved(self) -> dict[str, Any]:
-        """The full configuration as plain data; its hash is the run's identity."""
-        return {
-            "model": self.model,
-            "dataset": self.dataset,
-            "frames": self.frames,
-            "seed": self.seed,
-            "parent": self.parent,
-            **({"control": self.control} if self.control else {}),
-            "protocol": self.protocol.model_dump(mode="json", exclude={"chained", "source"}),
-        }
-
-    @property
-    def id(self) -> str:
-        """Readable part and hash, in the characters [A-Za-z0-9._+=-]."""
-        digest = hashlib.sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()[:10]
-        readable = re.sub(r"[^A-Za-z0-9._+=-]", ".", f"{self.dataset}.{self.model}")
-        return f"{readable}.f{self.frames}.s{self.seed}-{digest}"
-
-    @classmethod
-    def from_resolved(cls, data: dict[str, Any]) -> RunSpec:
-        protocol = checked(Protocol, data["protocol"], "a run's spec")
-        fields = (data[key] for key in ("model", "dataset", "frames", "seed"))
-        return cls(*fields, protocol, data["parent"], data.get("control", ""))

@@ -18,11 +18,12 @@ from suite.analysis.frames import frames_by_frames
 from suite.data.datasets import open_dataset
 from suite.data.manifest import Manifest, Video, hold_out
 from suite.data.synthetic import synthesize
+from suite.identity import RunSpec
 from suite.models import registry
 from suite.models.cost import cost
 from suite.report.formats import to_csv, to_markdown
 from suite.report.frames_table import frames_table
-from suite.spec import BadInput, RunSpec, load_protocol
+from suite.spec import BadInput, load_protocol
 from suite.store.folder import RunFolder
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Selection, make_plan
@@ -138,7 +139,7 @@ def test_a_stage_and_its_control_are_ready_together_once_the_first_run_is_done(t
     first, second, third, control2, control3 = plan.runs
     assert executor._ready(plan.runs) == [first]
     assert first.chain_cost() == 13
-    first.folder.path.mkdir(parents=True)
+    first.folder.create(first.spec)
     first.folder.result_file.write_text(json.dumps({"id": first.id}))
     assert executor._ready([second, third, control2, control3]) == [second, control2]
     control2.folder.fail("no", "input")
@@ -280,7 +281,9 @@ def test_dev_selection_and_tuning_are_part_of_the_identity():
         {"dev": 0.1, "evaluation.every_epochs": 1},
         {"dev": 0.1, "evaluation.every_epochs": 1, "selection": "best"},
     )
-    assert len({run_spec(**change).id for change in changes}) == len(changes)
+    ids = [run_spec(**change).id for change in changes]
+    assert ids[1] == ids[4]  # a curve that nothing is selected on trains nothing
+    assert len(set(ids)) == len(changes) - 1
 
 
 # --- the best epoch -----------------------------------------------------------------------------------------------
@@ -392,7 +395,8 @@ def test_a_run_at_its_own_frames_gives_its_own_predictions_and_other_frames_fill
     assert code == 0
     assert (found["run"], [t["skipped"] for t in found["evaluations"]]) == (first.id, [False, False])
     assert [(t["train_frames"], t["test_frames"]) for t in found["evaluations"]] == [(2, 2), (2, 4)]
-    own, other = (first.path / "eval" / f"f{frames}" for frames in (2, 4))
+    own, other = (Path(test["folder"]) for test in found["evaluations"])
+    assert own.parent == other.parent == first.path / "eval"
     assert (own / "predictions.parquet").read_bytes() == first.predictions.read_bytes()
     logits = [np.stack(pd.read_parquet(f / "predictions.parquet").logits) for f in (own, other)]
     assert not np.allclose(*logits)
@@ -428,12 +432,11 @@ def test_tests_of_runs_that_differ_in_their_protocol_alone_are_not_averaged(data
     with pytest.raises(BadInput, match="one protocol at a time"):
         frames_by_frames(folders)
     folders = [folders[0], run(tmp_path, data, run_spec(epochs=0, lr=0.1, seed=1))]
-    for folder in folders:
-        evaluate_run(folder, [4], root=data)
+    places = [Path(evaluate_run(folder, [4], root=data)[0]["folder"]) for folder in folders]
     table = frames_table(frames_by_frames(folders))
     assert len(table.parts[0].rows) == 1
     assert "Means over seeds" in table.note
-    test = folders[1].path / "eval" / "f4" / "eval.json"
+    test = places[1] / "eval.json"
     test.write_text(test.read_text().replace(folders[1].id, folders[0].id))
     with pytest.raises(BadInput, match="another run"):
         frames_by_frames(folders)
@@ -478,8 +481,6 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((first.id, *at), "is no run in results/*/runs"),
         ((tmp_path / "nothing", *at), "is no run"),
         ((first.path, "--weights", "imagenet", *at), "brings its weights"),
-        ((first.path, "--clips", "3", *at), "--out"),
-        ((first.path, "--split", "train", *at), "--out"),
         ((first.path, "--frames", "0", *at), "at least one frame"),
         ((first.path, "--frames", "a", *at), "whole numbers"),
         ((first.path, "--frames", "5", "--root", others), "are not those that"),
@@ -492,11 +493,16 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         assert (code, out) == (2, ""), (args, err)
         assert words in err, (args, err)
         assert len(err.strip().splitlines()) == 1, err
-    assert not (first.path / "eval" / "f5").exists()
+    assert not list((first.path / "eval").glob("f5.*"))
 
 
 def test_other_views_of_a_run_go_to_a_folder_of_their_own(data, trained, tmp_path, call):
     _, first, _ = trained
+    before = frames_by_frames([first]).top1.tolist()
+    places = {Path(evaluate_run(first, root=data, **how)[0]["folder"]) for how in ({"clips": 3}, {"split": "train"})}
+    assert {place.parent for place in places} == {first.path / "eval"}
+    assert len(places) == 2
+    assert frames_by_frames([first]).top1.tolist() == before  # of tests at other frame counts alone
     args = ("eval", first.path, "--clips", "2", "--out", tmp_path / "views", "--root", data)
     assert call(*args)[2] == 0
     found = json.loads((tmp_path / "views" / "f2" / "eval.json").read_text())
@@ -509,7 +515,7 @@ def test_other_views_of_a_run_go_to_a_folder_of_their_own(data, trained, tmp_pat
 
 def test_a_test_that_was_cut_short_is_made_again(data, trained):
     _, first, _ = trained
-    place = first.path / "eval" / "f3"
+    place = first.test_folder(replace(first.spec().evaluation(), frames=3).id)
     place.mkdir(parents=True)
     (place / "predictions.parquet").write_bytes(b"half")
     found = evaluate_run(first, [3], root=data)[0]

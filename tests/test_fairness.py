@@ -16,7 +16,8 @@ from suite.analysis.grim import explain, fits
 from suite.analysis.ledger import mark
 from suite.analysis.predictions import Outcome, aligned, read_predictions
 from suite.analysis.references import published_rows, run_table
-from suite.spec import BadInput, Protocol, RunSpec
+from suite.identity import RunSpec
+from suite.spec import BadInput, Protocol
 from suite.training.evaluation import parquet_bytes
 
 

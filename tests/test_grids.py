@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from suite.analysis.namesakes import DEFAULTS, canonical, namesake
+from suite.analysis.namesakes import canonical, namesake
 from suite.analysis.references import REFERENCES, published_rows
 from suite.data.datasets import info, names, open_dataset
 from suite.spec import BadInput, experiments_dir, load_grid, load_protocol
@@ -121,7 +121,9 @@ def test_every_run_of_the_288_has_its_number(name, tmp_path):
 )
 def test_a_number_stands_beside_the_run_of_its_setting(grid, model, dataset, top1, tmp_path):
     found = [
-        row["top1"] for run, row in beside(grid, tmp_path) if (run.spec.model, run.spec.dataset) == (model, dataset)
+        row["top1"]
+        for run, row in beside(grid, tmp_path)
+        if (run.spec.model, run.spec.dataset) == (canonical(model), dataset)
     ]
     assert found[0] == top1
 
@@ -189,19 +191,6 @@ def test_every_number_of_a_protocol_has_its_source_beside_it():
 def test_the_names_of_references_are_known_in_one_place():
     assert REFERENCES is planning.REFERENCES
     assert all(len(published_rows(name)) for name in REFERENCES)
-
-
-def test_defaults_of_names_are_those_of_the_blocks():
-    from suite.models.registry import find_extra_block
-
-    for name in ("nl", "dnl", "sa", "ta", "tape", "gta", "rcca", "arc"):
-        block = find_extra_block(name)
-        ours = {key: value for key, value in DEFAULTS[name].items() if key not in ("at", "stages")}
-        assert ours == {key: block.options[key][0] for key in ours}, name
-        if name == "arc":
-            assert DEFAULTS[name]["stages"] == block.default_stages
-        else:
-            assert DEFAULTS[name]["at"] == block.default_at((3, 4, 6, 3)), name
 
 
 def test_a_name_is_the_same_model_in_any_spelling():

@@ -154,7 +154,7 @@ FILES = [
     *(("error.json", text, lambda run: run.folder.error()) for text in (b"[]", b"3", b'{"x": 1}', b"[" * 100_000)),
     *(("provenance.json", text, timing) for text in (b"[]", b'{"sessions": [3]}', b'{"sessions": {"a": 1}}')),
     ("provenance.json", b'{"sessions": [{"cudnn": "9"}]}', lambda run: troubles(_Plan([run]))),
-    *(("result.json", text, row) for text in (b"[" * 100_000, b'{"id": "r"}')),
+    *(("result.json", text, row) for text in (b"[" * 100_000, b'{"id": "RUN"}')),
 ]
 
 
@@ -165,9 +165,9 @@ class _Plan:
 
 @pytest.mark.parametrize(("name", "text", "read"), FILES)
 def test_our_own_files_of_another_shape_are_named(tmp_path, name, text, read):
-    folder = RunFolder(tmp_path / "r")
+    folder = RunFolder(tmp_path / spec().id)
     folder.create(spec())
-    (folder.path / name).write_bytes(text)
+    (folder.path / name).write_bytes(text.replace(b"RUN", folder.id.encode()))
     with pytest.raises(BadInput, match=name.replace(".", r"\.") + " is damaged"):
         read(PlannedRun(spec(), folder))
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from suite.spec import BadInput, RunSpec, load_protocol, parse_model
+from suite.identity import RunSpec
+from suite.spec import BadInput, load_protocol, parse_model
 from suite.sweep.plan import Selection, make_plan
 
 ROOT = Path(__file__).parent.parent
-ORDER = ("spec", "data", "models", "store", "training", "sweep", "analysis", "report", "commands", "__main__")
+ORDER = "spec data models identity store training sweep analysis report commands __main__".split()
 
 
 def write_grid(folder, text):

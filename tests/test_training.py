@@ -6,8 +6,9 @@ import torch
 
 from suite.data.datasets import open_dataset
 from suite.data.synthetic import synthesize
+from suite.identity import RunSpec
 from suite.models import weights
-from suite.spec import BadInput, RunSpec, load_protocol
+from suite.spec import BadInput, load_protocol
 from suite.store.folder import RunFolder
 from suite.training.control import Control, RunFailed, Stopped
 from suite.training.evaluation import Predictions, accuracies, ranks

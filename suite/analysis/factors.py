@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.analysis.rows import architecture
-from suite.spec import RunSpec, parse_model, unknown
+from suite.identity import RunSpec
+from suite.models import canonical_name, normalisation
+from suite.spec import parse_model, unknown, weights_file
+from suite.store.earlier import run_folder
 
 FACTORS = {
     "dataset": "data set",
@@ -26,6 +29,7 @@ FACTORS = {
     "frames": "frames of a clip",
     "test_frames": "frames of a test clip",
     "pretraining": "pretraining",
+    "weights": "initial weights (SHA-256)",
     "inflation": "inflation rule",
     "normalisation": "input normalisation",
     "sampling": "frame sampling",
@@ -154,10 +158,12 @@ def of_run(
     result: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
     before: Iterable[Mapping[str, Any]] = (),
+    first: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The factors of a run; `chain` are the runs before it, first stage first, `before` their results.
 
-    Without a result the data and what was found missing are unknown, without a provenance the software is.
+    first: the provenance of the first stage, whose starting weights all stages rest on.  Without a result the data and
+    what was found missing are unknown, without a provenance the software is.
     """
     p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
     result, sessions = result or {}, (provenance or {}).get("sessions", [])
@@ -169,14 +175,15 @@ def of_run(
         "split": "val",
         "data": _data(result),
         "missing": result.get("missing"),
-        "module": architecture(spec.model, name.module)[0],
+        "module": architecture(canonical_name(spec.network), name.module)[0],
         "backbone": name.backbone,
         "pooling": name.pooling,
         "frames": spec.frames,
         "test_frames": spec.frames,
-        "pretraining": root.init,
+        "pretraining": _pretraining(root.init),
+        "weights": _weights(chain[0] if chain else spec, (provenance if not chain else first) or {}),
         "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
-        "normalisation": "half" if name.backbone == "inception_v1" else "imagenet",
+        "normalisation": spec.normalisation or normalisation(spec.model),  # scheme 1 used this same rule
         "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
         if p.sampling.rule == "uniform"
         else {"rule": "dense", "stride": p.sampling.stride, "test clip": p.sampling.dense_clip},
@@ -209,6 +216,19 @@ def of_run(
         "packages": _one(_packages(s) for s in sessions),
         "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
     }
+
+
+def _pretraining(init: str) -> str:
+    """What kind of weights `init` names; which ones, the factor "weights" says."""
+    kind, path = weights_file(init)
+    return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
+
+
+def _weights(spec: RunSpec, provenance: Mapping[str, Any]) -> str | None:
+    """The SHA-256 of the file that a first stage started from; None where it was not recorded."""
+    if spec.protocol.init == "scratch":
+        return "none"
+    return spec.weights_sha256 or (provenance.get("weights") or {}).get("sha256")
 
 
 def schedule_of(p: Any) -> dict[str, Any]:
@@ -285,10 +305,10 @@ def _one(values: Iterable[Any]) -> str | None:
 
 def read_run(spec: RunSpec, folder: Any) -> dict[str, Any]:
     """The factors of the run in a `RunFolder`, whose parents' folders lie beside it."""
-    chain, results, at = [], [], spec
+    chain, results, at, stage = [], [], spec, folder
     while at.parent:
-        parent = type(folder)(folder.path.parent / at.parent)
-        at = parent.spec()
+        stage = run_folder(folder.path.parent, at.parent)
+        at = stage.spec()
         chain.insert(0, at)
-        results.insert(0, parent.result() or {})
-    return of_run(spec, chain, folder.result(), folder.read_provenance(), results)
+        results.insert(0, stage.result() or {})
+    return of_run(spec, chain, folder.result(), folder.read_provenance(), results, stage.read_provenance())

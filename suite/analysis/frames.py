@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.analysis.rows import MODULE_ORDER, rank
+from suite.identity import EvaluationSpec, RunSpec
 from suite.spec import BadInput, parse_model
 from suite.store.folder import RunFolder
 
@@ -17,20 +19,23 @@ if TYPE_CHECKING:
 COLUMNS = ["dataset", "model", "train_frames", "test_frames", "top1", "n", "control", "epochs_seen", "seed", "id"]
 
 
-def frames_by_frames(folders: Iterable[RunFolder | Path | str]) -> pd.DataFrame:
+def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder, RunSpec]]) -> pd.DataFrame:
     """One row per finished run and frame count it was tested at; runs that are not finished are passed over.
 
-    folders: run folders.  A run's own frame count has its result; the others come from what `suite eval RUN --frames`
-    left in eval/f<frames>.  top1 in percent of n videos; control: "epoch_matched" for control runs, which have the
-    frames of the run they start from and are told apart by `epochs_seen` along their chain.
+    folders: run folders, each alone or with the spec by which it is tested now.  A run's own frame count has its
+    result; the others come from the tests in its eval/ that differ from that one in the frames alone.  top1 in percent
+    of n videos; control: "epoch_matched" for control runs, which have the frames of the run they start from and are
+    told apart by `epochs_seen` along their chain.
     Raises BadInput for a damaged test, one of another run or of other videos, and for two runs that differ in nothing
     but what of their protocol is no column.
     """
     import pandas as pd
 
-    found = [
-        row for folder in folders for row in _of_run(folder if isinstance(folder, RunFolder) else RunFolder(folder))
-    ]
+    found = []
+    for folder in folders:
+        run, spec = folder if isinstance(folder, tuple) else (folder, None)
+        run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+        found += _of_run(run, spec or run.spec())
     found.sort(key=_place)
     table = pd.DataFrame(found, columns=COLUMNS)
     twice = table[table.duplicated([c for c in COLUMNS if c not in ("top1", "n", "id")])]
@@ -43,21 +48,24 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str]) -> pd.DataFrame:
     return table
 
 
-def _of_run(folder: RunFolder) -> list[dict[str, Any]]:
-    result = folder.result()
+def _of_run(folder: RunFolder, spec: RunSpec) -> list[dict[str, Any]]:
+    result = folder.result_of(spec)
     if result is None:
         return []
-    spec = folder.spec()
+    own = spec.evaluation()
     tests = {spec.frames: (result["top1"], result["n"])}
-    for file in sorted(folder.path.glob("eval/f*/eval.json")):
+    for file in sorted(folder.path.glob("eval/*/eval.json")):
         try:
             test = json.loads(file.read_text())
             run, videos, frames = test["run"], test["manifest_sha256"], test["test_frames"]
-            tests.setdefault(frames, (test["top1"], test["n"]))
-        except (ValueError, KeyError, TypeError):
+            made, accuracy = EvaluationSpec.from_facts(test), (test.get("top1"), test["n"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{file} is damaged; remove its folder and test the run again.") from None
+        if made.id != replace(own, frames=frames).id:
+            continue  # other views, another split or other data: no test of frames alone
         if run != folder.id or videos != result["manifests"]["val"]:
             raise BadInput(f"{file} is of another run or of other videos than {folder.id}; remove its folder.")
+        tests.setdefault(frames, accuracy)
     about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}
     about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": folder.id}
     return [about | {"test_frames": frames, "top1": top1, "n": n} for frames, (top1, n) in tests.items()]

@@ -5,24 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from suite.spec import BACKBONES, NETWORKS, BadInput, Part, parse_model
+from suite.models import canonical_name
+from suite.spec import BACKBONES, NETWORKS, BadInput, Part
 
-# What an option is where a name does not say it; a name that says it is the same model.
-PLACES = {"at": "res3:2/res4:3"}  # five blocks: two in res3, three in res4
-DEFAULTS = {
-    "slowfast": {"clip": "8x8"},
-    **{
-        f"cstransformer-{variant}": {"ratio": "1"}
-        | dict.fromkeys(("cssa", "fam", "spatial_position", "temporal_position"), "yes")
-        for variant in ("v1", "v2", "v3")
-    },
-    **dict.fromkeys(("nl", "dnl", "sa"), PLACES | {"pool": "2"}),
-    **dict.fromkeys(("ta", "tape"), PLACES),
-    "gta": PLACES | {"branches": "both", "groups": "8", "sa": "yes", "pool": "2"},
-    "rcca": {"at": "conv3_3", "structure": "a", "r": "3", "fraction": "1/4"},
-    "arc": {"stages": "res3/res4/res5", "n": "4", "interaction": "additive", "pool": "both", "cell": "fc"}
-    | dict.fromkeys(("embedding", "fusion", "attention"), "yes"),
-}
 RCCA_FIVE = "conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"  # rcca3d, Sec. 4.1, where five modules stand
 PARTS = {"embedding": "linear embedding", "fusion": "adaptive fusion", "attention": "backward attention"}  # arc, 5a
 POOLS = {"S": "s", "T": "t", "ST": "st", "S+T": "both"}  # arc, Table 5d
@@ -34,19 +19,12 @@ FRAMES = {  # of tables that do not state them
 }
 
 
-def canonical(name: str) -> tuple[Any, ...] | str:
-    """A key that is equal for names of the same model: without options at their defaults, in any order."""
+def canonical(name: str) -> str:
+    """The one name of a model; a name that is none of ours as it is."""
     try:
-        model = parse_model(name)
+        return canonical_name(name)
     except BadInput:
         return name
-    head = Part(model.module, model.options)
-    return (model.module, model.backbone, model.pooling, _said(head), *((b.name, _said(b)) for b in model.blocks))
-
-
-def _said(part: Part) -> frozenset[tuple[str, str]]:
-    default = DEFAULTS.get(part.name, {}) | {"tp": "published"}
-    return frozenset(option for option in part.options if default.get(option[0]) != option[1])
 
 
 def suite_name(row: dict[str, Any]) -> str:
@@ -63,7 +41,7 @@ def suite_name(row: dict[str, Any]) -> str:
     if any(block.name == "gta" for block in blocks):  # +gta has the spatial attention before it, unless sa=no
         blocks = [block for block in blocks if block.name != "sa"]
     head = Part(body, head.options + _clip(head.name, row))
-    return "+".join(_text(Part(p.name, p.options + _printed(p.name, row))) for p in (head, *blocks))
+    return canonical("+".join(_text(Part(p.name, p.options + _printed(p.name, row))) for p in (head, *blocks)))
 
 
 def frames_of(row: dict[str, Any]) -> float:
@@ -139,9 +117,7 @@ def _clip(module: str, row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 def _printed(part: str, row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """What the varied setting of a row, and what is known of its paper, say of a network or block."""
     said = _SETTINGS.get(row["paper"])
-    found = said(part, row, row["setting"] or "") if said else {}
-    default = DEFAULTS.get(part, {})
-    return tuple((key, value) for key, value in found.items() if key == "at" or default.get(key) != value)
+    return tuple(said(part, row, row["setting"] or "").items()) if said else ()
 
 
 def _deep_analysis(part: str, row: dict[str, Any], setting: str) -> dict[str, str]:

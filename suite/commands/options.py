@@ -88,5 +88,10 @@ def share(text: str | None) -> tuple[int, int] | None:
 def planned(grid: str, results: Path, chosen: Any, costs: bool = True) -> Any:
     """The plan of a selection, or of the one that was last planned."""
     from suite.sweep.plan import last_selection, load_grid, make_plan
+    from suite.sweep.stored import stored_plan
 
-    return make_plan(grid, chosen or last_selection(load_grid(grid).name, results), results, costs)
+    if chosen is None:
+        chosen = last_selection(load_grid(grid).name, results)
+        if not costs and (found := stored_plan(grid, chosen, results)):
+            return found
+    return make_plan(grid, chosen, results, costs)

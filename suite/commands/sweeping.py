@@ -70,9 +70,11 @@ def plan(
     """The runs of a grid, their chains and costs; runs nothing."""
     from suite.report.listing import print_plan
     from suite.sweep.plan import Selection, make_plan, remember, totals
+    from suite.sweep.stored import store_plan
 
     made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
     remember(made)
+    store_plan(made)
     if not as_json:
         print_plan(made)
         return

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+from suite.models.naming import canonical_name, spelled_out
 from suite.spec import BadInput, ModelName, parse_model
 
 if TYPE_CHECKING:
@@ -20,15 +22,14 @@ NORMALISATION = {  # mean and std per channel, of pixels in 0..1; that of the pr
 }
 
 
+@cache
 def normalisation(name: str) -> str:
-    """Which normalisation a model's input has: torchvision's GoogLeNet weights expect pixels in -1..1."""
+    """Which normalisation (a key of NORMALISATION) the input of a model has; its backbone or network states it."""
+    from suite.models.network import network_class
+
     parsed = parse_model(name)
-    if parsed.module.startswith("torchvision:"):  # as the weights of torchvision expect it
-        network = parsed.module.partition(":")[2].partition("_")[0]
-        return {"mvit": "slowfast", "swin3d": "imagenet"}.get(network, "kinetics")
-    if parsed.module == "slowfast":
-        return "slowfast"
-    return "half" if parsed.backbone == "inception_v1" else "imagenet"
+    stated = network_class(parsed).normalisation
+    return stated(parsed) if callable(stated) else stated
 
 
 def build(
@@ -50,4 +51,4 @@ def build(
         return VideoNetwork(parse_model(name), num_classes, frames, size, dropout)
 
 
-__all__ = ["NORMALISATION", "ModelName", "build", "normalisation"]
+__all__ = ["NORMALISATION", "ModelName", "build", "canonical_name", "normalisation", "spelled_out"]

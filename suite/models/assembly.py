@@ -26,6 +26,23 @@ def chosen_places(sites: str, places: int) -> set[int]:
     }[sites]
 
 
+def module_options(name: ModelName, older_pool: bool) -> dict[str, tuple[str, ...]]:
+    """The options of a temporal module on a backbone and their allowed values, the default first."""
+    module = find_temporal_module(name.module)
+    pooled = {"tp": ("published", "max")} if name.pooling != "none" else {}
+    older = {"pool": ("3", "2")} if older_pool and module.site == "convolution" else {}
+    return {"sites": SITES, **pooled, **older, **module.options}
+
+
+def check_options(options: dict[str, str], allowed: dict[str, tuple[str, ...]], what: str) -> None:
+    """Raises BadInput for an option that is not among the allowed ones, or a value that is not."""
+    for key, value in options.items():
+        if key not in allowed:
+            raise unknown(what, key, allowed)
+        if value not in allowed[key]:
+            raise unknown(f"value of option '{key}'", value, allowed[key])
+
+
 class Assembly:
     """Maps the sites of one backbone to layers."""
 
@@ -39,15 +56,8 @@ class Assembly:
         self.name, self.frames = name, frames
         self.module = find_temporal_module(name.module)
         self.volumetric = self.module.site == "convolution"
-        allowed = {"sites": SITES, "tp": ("published", "max"), **self.module.options}
-        if older_pool and self.volumetric:
-            allowed["pool"] = ("3", "2")
         options = dict(name.options)
-        for key, value in options.items():
-            if key not in allowed:
-                raise unknown(f"option of {name.module}-{name.backbone}", key, allowed)
-            if value not in allowed[key]:
-                raise unknown(f"value of option '{key}'", value, allowed[key])
+        check_options(options, module_options(name, older_pool), f"option of {name.module}-{name.backbone}")
         self.extras = Extras(name, depths)
         self.places = chosen_places(options.get("sites", "all"), places)
         self.older_pool = options.get("pool") == "2"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from torch import nn
 
@@ -54,18 +53,13 @@ class Extras:
         self.around: list[tuple[type, set[int], dict[str, str]]] = []
         for part in name.blocks:
             cls = find_extra_block(part.name)
-            if not depths:
-                raise BadInput(
-                    f"'{name.text}': {part.name} stands at residual blocks, which {name.module} does not have."
-                )
-            options = _options(part, cls)
+            options = block_options(part, depths, name)
             if cls.site == "block_exit":
-                at = options.pop("at", None) or cls.default_at(depths)
-                self.behind.append((cls, places(at, depths), options))
+                self.behind.append((cls, places(options.pop("at"), depths), options))
             elif cls.site == "residual":
                 self.inside.append((cls, options))
             else:
-                stages = options.pop("stages", None) or cls.default_stages
+                stages = options.pop("stages")
                 self.around.append((cls, {stage for stage, _ in places(stages, depths)}, options))
 
     def exit(self, channels: int, stage: int, block: int, frames: int) -> nn.Module | None:
@@ -86,14 +80,42 @@ class Extras:
         return layer
 
 
-def _options(part: Part, cls: Any) -> dict[str, str]:
-    """The options of a block as its name gives them, checked."""
-    free = {"block_exit": ("at",), "decorator": ("stages",)}.get(cls.site, ())
+def block_options(part: Part, depths: tuple[int, ...], name: ModelName) -> dict[str, str]:
+    """Every option of an add-on block of a model with its value, checked, its position (`at` or `stages`) among them.
+
+    depths: as `places` takes them; the position is written in one way, whatever way it was given in.  Raises BadInput
+    for an unknown option, value or position.
+    """
+    cls = find_extra_block(part.name)
+    if not depths:
+        raise BadInput(f"'{name.text}': {part.name} stands at residual blocks, which {name.module} does not have.")
+    position = {"block_exit": "at", "decorator": "stages"}.get(cls.site)
+    allowed = ((position,) if position else ()) + tuple(cls.options)
     for key, value in part.options:
-        if key in free:
-            continue
-        if key not in cls.options:
-            raise unknown(f"option of +{part.name}", key, (*free, *cls.options))
-        if value not in cls.options[key]:
+        if key not in allowed:
+            raise unknown(f"option of +{part.name}", key, allowed)
+        if key != position and value not in cls.options[key]:
             raise unknown(f"value of option '{key}' of +{part.name}", value, cls.options[key])
-    return dict(part.options)
+    found = {key: values[0] for key, values in cls.options.items()}
+    if cls.site == "block_exit":
+        found["at"] = cls.default_at(depths)
+    elif cls.site == "decorator":
+        found["stages"] = cls.default_stages
+    found |= dict(part.options)
+    if cls.site == "block_exit":
+        found["at"] = _written(places(found["at"], depths), depths)
+    elif cls.site == "decorator":
+        found["stages"] = "/".join(f"res{stage}" for stage in sorted({s for s, _ in places(found["stages"], depths)}))
+    return found
+
+
+def _written(chosen: list[Place], depths: tuple[int, ...]) -> str:
+    """`places` the other way round: `res3:2` where they are every other block of a stage, `conv3_3` for single ones."""
+    parts = []
+    for stage in range(2, 2 + len(depths)):
+        blocks = sorted(block for s, block in chosen if s == stage)
+        if len(blocks) > 1 and blocks == [2 * i for i in range(len(blocks))]:
+            parts.append(f"res{stage}:{len(blocks)}")
+        else:
+            parts += [f"conv{stage}_{block + 1}" for block in blocks]
+    return "/".join(parts)

@@ -12,17 +12,23 @@ from suite.models.registry import find_whole_network
 from suite.spec import BadInput, ModelName
 
 
+def network_class(name: ModelName) -> type:
+    """The class behind a name: the backbone of a temporal module, or a standalone architecture."""
+    if name.whole:
+        return find_whole_network("external" if ":" in name.module else name.module.split("-")[0])
+    return InceptionV1 if name.backbone == "inception_v1" else ResNet
+
+
 class VideoNetwork(nn.Module):
     """Clip (B, 3, T, H, W), any memory layout -> logits (B, classes)."""
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
         self.name, self.num_classes, self.frames, self.size = name, num_classes, frames, size
+        network = network_class(name)
         if name.whole:
-            network = find_whole_network("external" if ":" in name.module else name.module.split("-")[0])
             self.net = network(name, num_classes, frames, size, dropout)
             return  # they start their own weights
-        network = InceptionV1 if name.backbone == "inception_v1" else ResNet
         self.net = network(name, num_classes, frames, dropout)
         for module in self.modules():
             if isinstance(module, (SpatialConv, VolumeConv)):  # as torchvision starts its ResNets

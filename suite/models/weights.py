@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from suite.models import NORMALISATION, foreign, normalisation
 from suite.models.blocks.attention import interpolated
-from suite.spec import BadInput, parse_model
+from suite.models.naming import canonical_name
+from suite.models.network import network_class
+from suite.spec import BadInput, ModelName, file_sha256, parse_model, weights_file
 
 Inflate = Literal["repeat", "mean", "center"]
 OWN_FORMAT = "video-fair-bench/1"
@@ -38,6 +40,7 @@ class Report:
     normalisation: dict[str, Any]  # mean and std that the weights expect
     classes: list[str] | None = None
     interpolated: list[str] = field(default_factory=list)  # tensors that were made for another number of frames
+    sha256: str | None = None  # of the file
 
     def __str__(self) -> str:
         return f"{self.loaded} of {self.total} tensors from {self.source}"
@@ -57,6 +60,7 @@ class _Source:
     ignored: Callable[[str], bool] = lambda key: False  # foreign keys that are not for us
     classes: list[str] | None = None
     own: bool = False  # the suite's own: what belongs to the frames of a clip may be of another number of them
+    file: Path | None = None
 
 
 def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes: Sequence[str] | None = None) -> Report:
@@ -69,6 +73,7 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
     Raises BadInput, and leaves the model as it was, when the file is not a checkpoint of this very model.
     """
     found = _open(model, source)
+    found.file = found.file or weights_file(source)[1]
     target = model.state_dict()
     fresh, missing, used, resampled = {}, [], set(), []
     for key, tensor in target.items():
@@ -96,7 +101,8 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
             target[key].copy_(value)
     mean, std = NORMALISATION[normalisation(model.name.text)]
     expected = {"mean": mean, "std": std}
-    return Report(found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled)
+    sha256 = file_sha256(found.file) if found.file else None
+    return Report(found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled, sha256)
 
 
 def save_dict(model: nn.Module, classes: Sequence[str]) -> dict[str, Any]:
@@ -172,7 +178,7 @@ def _match_classes(fresh: dict[str, Tensor], found: _Source, classes: Sequence[s
 
 def _open(model: nn.Module, source: str) -> _Source:
     name = model.name
-    kind, _, rest = source.partition(":")
+    kind, rest = weights_file(source)
     if kind == "imagenet":
         return _imagenet(model, source, rest)
     if kind == "ibm":
@@ -187,7 +193,7 @@ def _open(model: nn.Module, source: str) -> _Source:
         if not _is_state(state):
             raise BadInput(f"{rest} is not a checkpoint of PyTorchVideo: it lacks a model_state of tensors.")
         return _released(model, source, state, names)
-    data = read_checkpoint(source)
+    data = read_checkpoint(rest or source)
     if not isinstance(data, dict) or data.get("format") != OWN_FORMAT:
         raise BadInput(
             f"{source} is not a checkpoint of this suite; foreign ones are named ibm:PATH, tsm:PATH, "
@@ -210,17 +216,16 @@ def _released(model: nn.Module, source: str, state: dict[str, Tensor], names: fo
     return _Source(source, state, names, may_lack=lambda key: bool(re.search(r"\.(head\.fc|exit)\.", key)))
 
 
-def _imagenet(model: nn.Module, source: str, file: str) -> _Source:
+def _imagenet(model: nn.Module, source: str, file: Path | None) -> _Source:
     """torchvision's weights.  A whole network that takes some names them: `imagenet_file`, `imagenet_names(key)`
     (none for what starts anew) and `imagenet_ignored(key)`."""
     name, network = model.name, model.net
-    if name.whole and not hasattr(network, "imagenet_file"):
-        raise BadInput(f"{name.text} cannot start from ImageNet weights; start it with init=scratch or a checkpoint.")
-    architecture = network.imagenet_file if name.whole else TORCHVISION.get(name.backbone, name.backbone)
-    state = _floats(read_checkpoint(file)) if file else _torchvision_state(architecture)
+    architecture = imagenet_architecture(name)
+    path = file or _torchvision_file(architecture)
+    state = _floats(read_checkpoint(path))
     if name.whole:
         anew = {key for key in model.state_dict() if not network.imagenet_names(key)}
-        return _Source(source, state, network.imagenet_names, anew.__contains__, network.imagenet_ignored)
+        return _Source(source, state, network.imagenet_names, anew.__contains__, network.imagenet_ignored, file=path)
     state = {key: value for key, value in state.items() if not key.startswith("fc.")}  # its classes are not ours
     return _Source(
         source,
@@ -231,10 +236,11 @@ def _imagenet(model: nn.Module, source: str, file: str) -> _Source:
             re.search(r"\.(fc|entrance|mix\w+|exit|residual|arc_\w+)\.|_t\.|num_batches_tracked", key)
         ),
         ignored=lambda key: key.startswith(("aux1.", "aux2.")),
+        file=path,
     )
 
 
-def _module_state(path: str, release: str) -> dict[str, Tensor]:
+def _module_state(path: Path, release: str) -> dict[str, Tensor]:
     """The tensors of {"state_dict": {"module.…"}}, as DataParallel names them, without that prefix."""
     data = read_checkpoint(path)
     state = data.get("state_dict") if isinstance(data, dict) else None
@@ -243,11 +249,12 @@ def _module_state(path: str, release: str) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 
-def _same_network(text: str) -> tuple:
+def _same_network(text: str) -> str:
     """What two names must share for their weights to be exchangeable; how a module starts does not matter."""
-    name = parse_model(text)
-    options = tuple(sorted((k, v) for k, v in name.options if k != "init"))
-    return name.module, name.backbone, name.pooling, options, name.blocks
+    body, *blocks = canonical_name(text).split("+")
+    head, _, options = body.partition("@")
+    kept = [option for option in options.split(",") if not option.startswith("init=")]
+    return "+".join(["@".join([head, ",".join(kept)]), *blocks])
 
 
 def _is_state(state: Any) -> bool:
@@ -260,18 +267,46 @@ def _floats(state: Any) -> dict[str, Tensor]:
     return state
 
 
-def _torchvision_state(architecture: str) -> dict[str, Tensor]:
+def imagenet_architecture(name: ModelName) -> str:
+    """The network of torchvision.models whose ImageNet weights start a model.  Raises BadInput where none do."""
+    if not name.whole:
+        return TORCHVISION.get(name.backbone, name.backbone)
+    network = network_class(name)
+    if not hasattr(network, "imagenet_file"):
+        raise BadInput(f"{name.text} cannot start from ImageNet weights; start it with init=scratch or a checkpoint.")
+    return network.imagenet_file
+
+
+def local_imagenet_file(model: str) -> Path | None:
+    """The file on this machine that `init: imagenet` takes for a model; None where it would be downloaded."""
+    file = _torchvision_weights(imagenet_architecture(parse_model(model))).url.rsplit("/", 1)[1]
+    return next((path for path in _places(file) if path.is_file()), None)
+
+
+def _torchvision_weights(architecture: str) -> Any:
     import torchvision
 
-    weights = torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
+    return torchvision.models.get_model_weights(architecture).IMAGENET1K_V1
+
+
+def _places(file: str) -> list[Path]:
+    """Where a weights file of torchvision may lie: SUITE_WEIGHTS, then PyTorch's cache."""
+    own = os.environ.get("SUITE_WEIGHTS")
+    return ([Path(own) / file] if own else []) + [Path(torch.hub.get_dir()) / "checkpoints" / file]
+
+
+def _torchvision_file(architecture: str) -> Path:
+    """The file of torchvision's ImageNet weights, downloaded where it is not there yet.  Raises BadInput."""
+    weights = _torchvision_weights(architecture)
     file = weights.url.rsplit("/", 1)[1]
-    folder = os.environ.get("SUITE_WEIGHTS")
-    if folder and (Path(folder) / file).is_file():
-        return _floats(read_checkpoint(Path(folder) / file))
+    own, cached = _places(file)[0], _places(file)[-1]
+    if own.is_file():
+        return own
     try:
-        return weights.get_state_dict(progress=False, check_hash=True)
+        weights.get_state_dict(progress=False, check_hash=True)  # into PyTorch's cache, its hash checked
     except Exception as error:  # no network, no disk, a proxy's answer
         raise BadInput(
             f"The ImageNet weights of {architecture} could not be downloaded ({type(error).__name__}); put {file} into "
             f"a folder and name it in SUITE_WEIGHTS, or start with init=scratch."
         ) from None
+    return cached

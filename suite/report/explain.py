@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from suite.store.cells import find_runs
+from suite.store.earlier import id_today, run_folder
 from suite.store.folder import RunFolder
 
 LISTED = 5  # file names shown of a longer list
@@ -26,7 +28,8 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
 
     What is not known, of a run that has not begun or whose parents are elsewhere, is None or empty.
     """
-    spec, result, provenance = folder.spec(), folder.result(), folder.read_provenance()
+    spec = folder.spec()
+    result, provenance = folder.result_of(spec), folder.read_provenance()
     sessions, history = provenance.get("sessions", []), folder.read_history()
     last = sessions[-1] if sessions else {}
     data = provenance.get("data", {})
@@ -37,7 +40,8 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
         "state": folder.state(),
         "error": error["error"] if error else None,
         "spec": yaml.safe_load(folder.spec_file.read_text()),  # as it was: later versions have keys beside these
-        "id_now": None if spec.id == folder.id else spec.id,
+        "id_now": id_today(folder),
+        "tests": _tests(folder),
         "parents": _parents(folder),
         "code": last.get("code"),
         "packages": last.get("packages", {}),
@@ -90,9 +94,10 @@ def _lines(run: dict[str, Any]) -> list[str]:
     if run["error"]:
         out.append(f"  error: {run['error']}")
     if run["id_now"]:
-        out.append(f"  made by a version of the suite with other defaults; this one would call it {run['id_now']}")
+        out.append(f"  named by an earlier version of the suite; its id today is {run['id_now']}")
     if result:
         out += ["", "Result", *_facts(_result_facts(result))]
+    out += ["", "Further tests", *_facts(run["tests"])] if run["tests"] else []
     out += ["", "Parents, nearest first" if run["parents"] else "Parents: none, a chain's first run"]
     out += [f"  {_parent_line(parent)}" for parent in run["parents"]]
     out += ["", "Origin", *_facts(_origin(run))]
@@ -177,11 +182,24 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     return [f"  {key.ljust(width)}  {value}" for key, value in facts.items()]
 
 
+def _tests(folder: RunFolder) -> dict[str, str]:
+    """The tests of a run beside its first one, by test id."""
+    found = {}
+    for file in sorted(folder.path.glob("eval/*/eval.json")):
+        try:
+            test = json.loads(file.read_text())
+            top1 = f"top-1 {test['top1']:.2f} % of" if "top1" in test else "no labels,"
+            found[file.parent.name] = f"{top1} {test['n']} videos, {test['frames']} frames, views {test['views']}"
+        except (ValueError, KeyError, TypeError):
+            found[file.parent.name] = "damaged"
+    return found
+
+
 def _parents(folder: RunFolder) -> list[dict[str, Any]]:
     """The chain before a run, nearest first; it ends early where a parent's folder is not beside the run's."""
     out, spec = [], folder.spec()
     while spec.parent and spec.parent not in {parent["id"] for parent in out}:
-        parent = RunFolder(folder.path.parent / spec.parent)
+        parent = run_folder(folder.path.parent, spec.parent)
         if not parent.spec_file.is_file():
             unknown = dict.fromkeys(("frames", "epochs", "epochs_seen", "top1"))
             out.append({"id": parent.id, "state": "not here", **unknown})

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.report.sweep import write_report
-from suite.store.archive import file_hash, open_archive, pack, read_manifest
+from suite.spec import file_sha256
+from suite.store.archive import open_archive, pack, read_manifest
 from suite.sweep.archived import archived_plan, foreign_paths, stage
 from suite.sweep.plan import Plan, reckon
 
@@ -31,7 +32,7 @@ def export(plan: Plan, out: Path, weights: bool = False) -> dict[str, Any]:
     others = [path.parent.name for path in (plan.folder / "runs").glob("*/spec.yaml") if path.parent.name not in kept]
     return {
         "archive": str(out),
-        "sha256": file_hash(out),
+        "sha256": file_sha256(out),
         "bytes": out.stat().st_size,
         "files": len(files),
         "runs": len(states),
@@ -53,5 +54,5 @@ def report_archive(path: Path, results: Path) -> dict[str, Any]:
     root = unpacked.parent
     listed = read_manifest(root)["files"]
     written = {file.relative_to(root).as_posix(): file for file in files if file.suffix in REMADE}
-    differ = [name for name, file in written.items() if listed.get(name, {}).get("sha256") != file_hash(file)]
+    differ = [name for name, file in written.items() if listed.get(name, {}).get("sha256") != file_sha256(file)]
     return {"archive": str(path), "files": [str(file) for file in files], "differ": differ}

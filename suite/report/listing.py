@@ -61,7 +61,22 @@ def print_plan(plan: Plan) -> None:
         table,
         f"\n{found['runs']} runs in {found['chains']} chains, about {found['device_hours']:.3g} GPU hours at "
         f"{TERA_MACS['cuda']:.0f} T multiply-adds a second; the largest step needs about {found['gib_max']:.0f} GiB.",
+        *notes(plan),
     )
+
+
+def notes(plan: Plan) -> list[str]:
+    """What a person should know of a plan before it is run."""
+    said = []
+    for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
+        said.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
+    changed = plan.grid.set | plan.selection.set
+    if "epochs" in changed and "milestones" not in changed:
+        stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
+        for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
+            shown = ", ".join(f"{m:g}" for m in milestones)
+            said.append(f"note: milestones moved in proportion to the {epochs} epochs: {shown}.")
+    return said
 
 
 def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:

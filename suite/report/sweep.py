@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from suite.data.datasets import info, open_dataset
+from suite.report.listing import notes
 from suite.report.tracking import Tracker, TrackingError
-from suite.spec import BadInput
+from suite.spec import BadInput, file_sha256
 from suite.store.folder import RunFolder, lock, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
 from suite.sweep.rows import SUMMARY, row, rows, timing
+from suite.sweep.stored import store_plan
 from suite.training.control import cores
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ DONE, SOME_FAILED, STOPPED = 0, 1, 130
 def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any]) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    for run in plan.runs:
+        if run.spec.missing_weights:
+            raise BadInput(
+                f"{run.spec.model} starts from the file {run.spec.missing_weights}, which is neither in the working "
+                "directory nor in the folder that SUITE_WEIGHTS names."
+            )
     for name in _datasets(plan):
         if info(name).reader != "calibrated":
             open_dataset(name, data)  # a missing data set is said at once, not after the costs are reckoned
@@ -38,10 +46,15 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         prepare_data(plan, data, console)
+        _refuse_other_weights(plan)
         remember(plan)
+        if not share:
+            store_plan(plan)
         tracker = Tracking(plan, console) if tracking else None
         todo = sum(run.state() != "done" for run in plan.runs)
         how = f"{machine.slots} at a time on {machine.device}, {machine.threads} threads each"
+        for note in notes(plan):
+            console.print(note)
         console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
         executor = LocalExecutor(plan, data, machine, **options)
         with Display(plan, console) as display:
@@ -93,6 +106,23 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
             raise BadInput(
                 f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
+            )
+
+
+def _refuse_other_weights(plan: Plan) -> None:
+    """Raises BadInput when finished runs started from other ImageNet weights than those on this machine now."""
+    from suite.models.weights import local_imagenet_file
+
+    first = [run for run in plan.runs if run.parent is None and run.spec.protocol.init == "imagenet"]
+    files = {run.id: local_imagenet_file(run.spec.network) for run in first if run.folder.result_file.exists()}
+    hashes = {file: file_sha256(file) for file in set(files.values()) if file}
+    for run in first:
+        began = (run.folder.read_provenance().get("weights") or {}).get("sha256")
+        now = hashes.get(files.get(run.id))
+        if began and now and began != now:
+            raise BadInput(
+                f"{run.id} started from other ImageNet weights than those in {files[run.id]} (another SHA-256); move "
+                f"{plan.folder / 'runs'} away to run the grid again, or bring the first file back."
             )
 
 
@@ -149,9 +179,9 @@ def with_sources(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """The rows of a plan with where their evidence comes from: factors, predictions, test views."""
     from suite.analysis.factors import read_run
 
-    done = [run.folder.result_file.exists() for run in plan.runs]
+    done = [run.state() == "done" for run in plan.runs]
     factors = [read_run(run.spec, run.folder) if ok else None for run, ok in zip(plan.runs, done, strict=True)]
-    files = [str(run.folder.predictions) if ok else "" for run, ok in zip(plan.runs, done, strict=True)]
+    files = [str(run.folder.predictions_of(run.spec)) if ok else "" for run, ok in zip(plan.runs, done, strict=True)]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     return table.assign(factors=factors, predictions=files, views=views)
 
@@ -208,10 +238,10 @@ def retested(plan: Plan) -> pd.DataFrame | None:
     """The tests of finished runs at other frame counts, or None when there is none."""
     from suite.analysis.frames import frames_by_frames
 
-    folders = [run.folder for run in plan.runs if run.folder.result_file.exists()]
-    if not any((folder.path / "eval").is_dir() for folder in folders):
+    runs = [run for run in plan.runs if run.state() == "done"]
+    if not any((run.folder.path / "eval").is_dir() for run in runs):
         return None
-    return frames_by_frames(folders)
+    return frames_by_frames([(run.folder, run.spec) for run in runs])
 
 
 class Tracking:
@@ -222,7 +252,7 @@ class Tracking:
         self.tracker = Tracker(None, plan.grid.name, plan.folder.parent)
         self.queue: queue.Queue[PlannedRun | None] = queue.Queue()
         for run in plan.runs:  # an earlier session may have been killed before it logged them
-            if run.folder.result_file.exists():
+            if run.state() == "done":
                 self.queue.put(run)
         self.broken: TrackingError | None = None
         self.thread = threading.Thread(target=self._log, name="mlflow", daemon=True)
@@ -236,7 +266,7 @@ class Tracking:
             if self.broken is None:
                 try:
                     folder = run.folder
-                    files = [folder.spec_file, folder.result_file, folder.provenance, folder.predictions]
+                    files = [folder.spec_file, folder.result_file, folder.provenance, folder.predictions_of(run.spec)]
                     self.tracker.log_finished(row(run), run.spec.resolved(), folder.read_history(), files)
                 except TrackingError as error:
                     self.broken = error

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from suite.spec import BadInput
+from suite.spec import BadInput, file_sha256
 from suite.store.folder import dump_json
 
 FORMAT = "video-fair-bench/archive-1"
@@ -44,7 +44,7 @@ def pack(files: dict[str, Path], about: dict[str, Any], out: Path) -> None:
     The first member, MANIFEST.json, has `about`, and bytes and sha256 of every file.  Names are sorted, and neither
     times nor owners are kept.  `out` is there when it is whole.  (Level 1: predictions and weights hardly shrink.)
     """
-    listed = {name: {"bytes": path.stat().st_size, "sha256": file_hash(path)} for name, path in sorted(files.items())}
+    listed = {name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for name, path in sorted(files.items())}
     head = dump_json({"format": FORMAT, **about, "files": listed}).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
@@ -83,7 +83,7 @@ def open_archive(path: Path, into: Path | None = None) -> Path:
     into = Path("results") / "archives" if into is None else Path(into)
     stem = re.sub(r"\.(tar\.gz|tgz)$", "", path.name)
     stem = re.sub(r"[^A-Za-z0-9._+=-]", "_", stem)
-    place = into / f"{stem}-{file_hash(path)[:8]}"
+    place = into / f"{stem}-{file_sha256(path)[:8]}"
     if _intact(place):
         return place / "results"
     into.mkdir(parents=True, exist_ok=True)
@@ -105,12 +105,6 @@ def open_archive(path: Path, into: Path | None = None) -> Path:
 def read_manifest(root: Path) -> dict[str, Any]:
     """MANIFEST.json of an unpacked archive; `root` holds it."""
     return json.loads((root / MANIFEST).read_text())
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack(path: Path, folder: Path) -> None:
@@ -211,7 +205,7 @@ def _intact(root: Path) -> bool:
     try:
         files = read_manifest(root)["files"]
         kept = [name for name in files if not re.fullmatch(r"results/[^/]+/(?!runs/).*", name)]
-        return all(file_hash(root / name) == files[name]["sha256"] for name in kept)
+        return all(file_sha256(root / name) == files[name]["sha256"] for name in kept)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

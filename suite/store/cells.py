@@ -14,10 +14,11 @@ from pathlib import Path
 
 from suite.spec import BadInput, unknown
 from suite.store.archive import is_archive, open_archive
+from suite.store.earlier import id_today
 from suite.store.find import find_run
 from suite.store.folder import RunFolder
 
-CELL = re.compile(r"(?P<grid>[^:/#]+):[^/]+/.+/f[0-9]+(/[a-z_]+)?")
+CELL = re.compile(r"(?P<grid>[^:/#]+):(?P<dataset>[^/]+)/(?P<model>.+)(?P<rest>/f[0-9]+(/[a-z_]+)?)")
 
 
 def find_runs(text: str, results: Path) -> list[RunFolder]:
@@ -61,13 +62,30 @@ def _cell(text: str, grid: str, results: Path) -> list[RunFolder]:
     for file in sorted((results / grid / "runs").glob("*/spec.yaml")):
         folder = RunFolder(file.parent)
         spec = folder.spec()
-        name = f"{grid}:{spec.dataset}/{spec.model}/f{spec.frames}" + (f"/{spec.control}" if spec.control else "")
+        model = _canonical(spec.model) if spec.scheme == 1 else spec.model
+        name = f"{grid}:{spec.dataset}/{model}/f{spec.frames}" + (f"/{spec.control}" if spec.control else "")
         cells.setdefault(name, []).append((spec.seed, folder))
-    if text not in cells:
+    asked = text if text in cells else _cell_of(text)
+    if asked not in cells:
         raise unknown("cell", text, cells)
-    runs = [folder for _, folder in sorted(cells[text], key=lambda run: (run[0], run[1].id))]
+    runs = [folder for _, folder in sorted(cells[asked], key=lambda run: (run[0], run[1].id))]
     shown = _in_summary(results / grid / "summary.csv")
-    return [folder for folder in runs if folder.id in shown] or runs
+    return [folder for folder in runs if {folder.id, id_today(folder)} & shown] or runs
+
+
+def _cell_of(text: str) -> str:
+    """The cell with the canonical name of its model."""
+    match = CELL.fullmatch(text)
+    return f"{match['grid']}:{match['dataset']}/{_canonical(match['model'])}{match['rest']}" if match else text
+
+
+def _canonical(model: str) -> str:
+    from suite.models import canonical_name
+
+    try:
+        return canonical_name(model)
+    except BadInput:  # a module that this version does not have
+        return model
 
 
 def _in_summary(file: Path) -> set[str]:

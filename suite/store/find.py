@@ -7,6 +7,7 @@ from pathlib import Path
 
 from suite.spec import BadInput, unknown
 from suite.store.archive import is_archive, open_archive
+from suite.store.earlier import find_earlier
 from suite.store.folder import RunFolder
 
 ID = re.compile(r"[A-Za-z0-9._+=-]+")
@@ -28,6 +29,8 @@ def find_run(text: str, results: Path) -> RunFolder | None:
         return None
     places = sorted(path.parent for path in results.glob("*/runs/*/spec.yaml"))
     found = [path for path in places if path.name == text] or [path for path in places if path.name.startswith(text)]
+    if not found:
+        found = [run.path for runs in sorted(results.glob("*/runs")) if (run := find_earlier(runs, text))]
     if len(found) > 1:
         shown = ", ".join(str(path) for path in found[:3]) + (", …" if len(found) > 3 else "")
         raise BadInput(f"'{text}' fits {len(found)} runs ({shown}); name the folder of one.")

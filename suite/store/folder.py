@@ -13,9 +13,11 @@ from typing import Any
 
 import yaml
 
-from suite.spec import BadInput, RunSpec, read_yaml
+from suite.identity import EvaluationSpec, RunSpec, digest
+from suite.spec import BadInput, read_yaml
 
 STATES = ("done", "failed", "blocked", "running", "todo")
+ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -46,20 +48,84 @@ class RunFolder:
         self.provenance = self.path / "provenance.json"
         self.result_file = self.path / "result.json"
         self.error_file = self.path / "error.json"
+        self._spec: tuple[Any, Any] | None = None
 
     def create(self, spec: RunSpec) -> None:
+        """Writes spec.yaml; of a run that is not finished anew, since its test may have been planned otherwise."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if not self.spec_file.exists():
+        if not self.spec_file.exists() or not self.result_file.exists():
             write_atomic(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
 
     def spec(self) -> RunSpec:
+        """What spec.yaml holds.  Raises BadInput when it is missing, damaged, or not what the run's id stands for."""
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
-        try:
-            data = read_yaml(self.spec_file, "Spec")
-        except BadInput:
-            data = None
-        return spec_of(data, str(self._damaged(self.spec_file)))
+        spec = spec_of(self._spec_content(), str(self._damaged(self.spec_file)))
+        if spec.id.rpartition("-")[2] != self.id.rpartition("-")[2]:
+            raise BadInput(
+                f"{self.spec_file} was changed: its configuration has the id {spec.id}; restore the file, or move the "
+                "run's folder away."
+            )
+        return spec
+
+    def _spec_content(self) -> Any:
+        """What spec.yaml holds, parsed once for as long as the file stays as it is; None when it is no YAML."""
+        found = self.spec_file.stat()
+        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if self._spec is None or self._spec[0] != state:
+            try:
+                self._spec = (state, read_yaml(self.spec_file, "Spec"))
+            except BadInput:
+                self._spec = (state, None)
+        return self._spec[1]
+
+    def spec_sha256(self) -> str:
+        """Of what spec.yaml holds, its tests included: a finished run's result keeps it."""
+        return digest(self._spec_content(), 64)
+
+    def test_folder(self, test: str) -> Path:
+        """Where a test of the finished run lies that is not its first one."""
+        return self.path / "eval" / test
+
+    def result_of(self, spec: RunSpec) -> dict[str, Any] | None:
+        """What training gave, with the accuracies of the tests that `spec` plans; None while one of them is missing.
+
+        The first test of a run is in its result.json, any other in eval/<test id>/eval.json.
+        """
+        result = self.result()
+        if result is None:
+            return None
+        own = self.spec()
+        if result.get("spec_sha256") not in (None, self.spec_sha256()):
+            raise BadInput(f"{self.spec_file} was changed after the run was tested; restore it, or move the run away.")
+        first, video = own.evaluation(), own.video_evaluation()
+        if _ids(spec) == _ids(own):
+            return result
+        found = {key: value for key, value in result.items() if key not in ACCURACIES}
+        tests = [(found, spec.evaluation(), first, result)]
+        if wanted := spec.video_evaluation():
+            found["video"] = {}
+            tests.append((found["video"], wanted, video, result.get("video")))
+        for into, evaluation, known, there in tests:
+            made = there if known is not None and evaluation.id == known.id else self.tested(evaluation)
+            if made is None:
+                return None
+            into |= {key: made[key] for key in ACCURACIES if key in made and key != "video"}
+        return found
+
+    def predictions_of(self, spec: RunSpec) -> Path:
+        """The predictions of the clip-level test that `spec` plans."""
+        if spec.evaluation().id == self.spec().evaluation().id:
+            return self.predictions
+        return self.test_folder(spec.evaluation().id) / "predictions.parquet"
+
+    def tested(self, evaluation: EvaluationSpec) -> dict[str, Any] | None:
+        """What eval.json of a further test says; None where there is none.  Raises BadInput when it is damaged."""
+        file = self.test_folder(evaluation.id) / "eval.json"
+        found = _read_json(file)
+        if found is not None and not (isinstance(found, dict) and found.get("run") == self.id and "top1" in found):
+            raise BadInput(f"{file} is not a test of this run; remove its folder.")
+        return found
 
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
@@ -90,8 +156,10 @@ class RunFolder:
 
     def state(self) -> str:
         """done, failed, running or todo; `blocked` is known to the plan only."""
-        if self.result_file.exists():
-            return "done"
+        return "done" if self.result_file.exists() else self.state_of_test()
+
+    def state_of_test(self) -> str:
+        """failed, running or todo, of a run or of a further test of a finished one."""
         if self.is_locked():
             return "running"
         return "failed" if self.error_file.exists() else "todo"
@@ -139,6 +207,12 @@ class RunFolder:
     def is_locked(self) -> bool:
         file = self.path / ".lock"
         return file.exists() and is_locked(file)
+
+
+def _ids(spec: RunSpec) -> tuple[str, str]:
+    """The tests of a run: clip level, and video level where there is one."""
+    video = spec.video_evaluation()
+    return spec.evaluation().id, video.id if video else ""
 
 
 def _epoch(line: str) -> int:

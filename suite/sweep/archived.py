@@ -36,10 +36,11 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     _experiments(plan, root / "experiments")
     staged: dict[str, PlannedRun] = {}
     for run in plan.runs:
-        folder = RunFolder(home / "runs" / run.id)
+        folder = RunFolder(home / "runs" / run.folder.id)
         _copy_files(run.folder.path, folder.path, plan.folder, weights)
         parent = staged[run.parent.id] if run.parent else None
-        staged[run.id] = replace(run, folder=folder, parent=parent, children=[])
+        spec = run.spec if run.folder.id == run.id or not run.folder.spec_file.exists() else run.folder.spec()
+        staged[run.id] = replace(run, spec=spec, folder=folder, parent=parent, children=[], archived_id=folder.id)
         if parent:
             parent.children.append(staged[run.id])
     for name in BESIDE_RUNS:
@@ -47,7 +48,7 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     content = {
         "grid": plan.grid.name,
         "selection": plan.selection.as_dict(),
-        "runs": [{**_place(run), "spec": run.spec.resolved()} for run in plan.runs],
+        "runs": [{**_place(run), "spec": run.spec.resolved()} for run in staged.values()],
     }
     write_atomic(root / PLAN, dump_json(content))
     write_atomic(root / "environment.json", dump_json(environment()))
@@ -83,8 +84,12 @@ def archived_plan(results: Path) -> Plan:
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}
     for spec, (name, before, matches) in zip(specs, places, strict=True):
-        parent = runs.get(before)
-        runs[name] = PlannedRun(spec, RunFolder(folder / "runs" / name), parent, matches)
+        parent, there = runs.get(before), RunFolder(folder / "runs" / name)
+        if spec.scheme == 1 and there.spec_file.exists():
+            spec = there.spec()  # an early version listed the runs of a still earlier one with keys of its own
+        elif spec.id.rpartition("-")[2] != name.rpartition("-")[2]:
+            raise BadInput(f"{root / PLAN} was changed: the configuration of {name} has the id {spec.id}.")
+        runs[name] = PlannedRun(spec, RunFolder(folder / "runs" / name), parent, matches, archived_id=name)
         if parent:
             parent.children.append(runs[name])
     return Plan(str(grid), load_grid(str(grid)), selection, folder, list(runs.values()))

@@ -128,7 +128,8 @@ class LocalExecutor:
                 while not self.stopping.is_set():
                     for run in self._ready(waiting):
                         waiting.remove(run)
-                        run.folder.create(run.spec)
+                        if run.folder.id == run.spec.id:  # else an earlier version made it
+                            run.folder.create(run.spec)
                         self._start(run)
                         on_event("started", run)
                     if not self.slots:
@@ -152,6 +153,7 @@ class LocalExecutor:
         index = next(i for i in range(self.machine.slots) if i not in taken)
         job = worker.Job(
             folder=str(run.folder.path.resolve()),
+            spec=run.spec.resolved(),
             data=str(self.data),
             device=self.machine.device,
             gpu=_gpu(index) if self.machine.device == "cuda" else None,

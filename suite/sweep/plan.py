@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.datasets import info
-from suite.spec import BadInput, Grid, Protocol, RunSpec, load_grid, load_protocol, parse_model, unknown
+from suite.identity import RunSpec
+from suite.models import canonical_name
+from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
+from suite.store.earlier import run_folder
 from suite.store.folder import RunFolder, dump_json, write_atomic
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
@@ -49,7 +52,7 @@ class PlannedRun:
     """A run and its place in the forest; `cost_macs` is the whole training and testing, in multiply-adds."""
 
     spec: RunSpec
-    folder: RunFolder
+    folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
     parent: PlannedRun | None = None
     matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
     gmacs: float = 0.0
@@ -58,11 +61,16 @@ class PlannedRun:
     gib: float = 0.0  # device memory of one step, a rough upper estimate
     cost_macs: float = 0.0
     children: list[PlannedRun] = field(default_factory=list)
+    archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
+    _tested: bool = False
 
     @property
     def id(self) -> str:
-        """Of the folder: a run that an earlier version planned keeps its id under this one's defaults."""
-        return self.folder.id
+        return self.archived_id or self.spec.id
+
+    def result(self) -> dict[str, Any] | None:
+        """What its training and the tests that are planned for it gave; None while something is missing."""
+        return self.folder.result_of(self.spec)
 
     @property
     def control(self) -> str:
@@ -72,6 +80,10 @@ class PlannedRun:
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
         state = self.folder.state()
+        if state == "done" and not self._tested:
+            self._tested = self.result() is not None
+            if not self._tested:  # trained, and to be tested in another way than it was
+                state = self.folder.state_of_test()
         if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
             return "blocked"
         return state
@@ -100,8 +112,11 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     """
     grid = load_grid(name)
     protocol = load_protocol(grid.protocol)
-    for what, values in (("model", grid.model_names()), ("data set", grid.data), ("frames", grid.chain.frames)):
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+    one_way = {"model": canonical_name, "data set": lambda name: info(name).name, "frames": int, "seed": int}
+    axes = {"model": grid.model_names(), "data set": grid.data, "frames": grid.chain.frames, "seed": grid.axes.seed}
+    for what, values in axes.items():
+        meant = [one_way[what](value) for value in values]
+        if twice := [value for i, value in enumerate(values) if meant[i] in meant[:i]]:
             raise BadInput(f"Grid {grid.name} names the {what} '{twice[0]}' twice.")
     if grid.reference not in (None, *REFERENCES):
         raise unknown("reference", grid.reference, REFERENCES)
@@ -163,13 +178,12 @@ def _chain(
     The control of a stage takes the stage's protocol at the first stage's frames, and starts from the control of the
     stage before, as the stage does from that stage: at every link both have seen the same epochs.
     """
-    parse_model(model)
-    info(data)
+    data = info(data).name  # one spelling of several
 
     def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
         stage = protocol.stage(before is not None, overrides)
-        spec = RunSpec(model, data, count, seed, stage, before.id if before else None, control)
-        run = PlannedRun(spec, RunFolder(folder / "runs" / spec.id), before, matches)
+        spec = RunSpec(model, data, count, seed, stage, before.spec.id if before else None, control)
+        run = PlannedRun(spec, run_folder(folder / "runs", spec.id), before, matches)
         if before:
             before.children.append(run)
         return run
@@ -187,7 +201,7 @@ def _add_cost(run: PlannedRun) -> None:
     from suite.models.cost import cost
 
     p, about = run.spec.protocol, info(run.spec.dataset)
-    found = cost(run.spec.model, run.spec.frames, p.size, about.num_classes)
+    found = cost(run.spec.network, run.spec.frames, p.size, about.num_classes)
     train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params

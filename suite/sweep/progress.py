@@ -48,7 +48,7 @@ class Estimate:
         for run in self.plan.runs:
             if run.id in self.before or run.state() in ("failed", "blocked"):
                 continue
-            done = 1.0 if run.folder.result_file.exists() else running.get(run.id, 0.0)
+            done = 1.0 if run.state() == "done" else running.get(run.id, 0.0)
             worked += run.cost_macs * max(0.0, done - self.at_start.get(run.id, 0.0))
             left += run.cost_macs * (1 - done)
             if done < 1 and (run.parent is None or run.parent.folder.result_file.exists()):
@@ -92,7 +92,7 @@ class Display:
                 return
             text = f"started  {name}"
         elif event == "done":
-            result = run.folder.result() or {}
+            result = run.result() or {}
             text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; its state is saved"
@@ -101,7 +101,7 @@ class Display:
         else:
             error = (run.folder.error() or {}).get("error", "the run ended without a word")
             text = f"{'again    ' if event == 'retry' else 'failed   '}{name}: {error}"
-        done = sum(r.folder.result_file.exists() for r in self.plan.runs)
+        done = sum(r.state() == "done" for r in self.plan.runs)
         self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {text}", markup=False)
         self.last_line = time.monotonic()
 
@@ -119,7 +119,7 @@ class Display:
         return "reckoning the time left" if seconds is None else f"about {duration(seconds)} left"
 
     def render(self, executor: LocalExecutor) -> Group:
-        done = sum(run.folder.result_file.exists() for run in self.plan.runs)
+        done = sum(run.state() == "done" for run in self.plan.runs)
         total = len(self.plan.runs)
         table = Table.grid(padding=(0, 2))
         for slot in executor.slots:

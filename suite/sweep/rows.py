@@ -31,7 +31,7 @@ SUMMARY = (  # columns of summary.csv, in order
 def row(run: PlannedRun) -> dict[str, Any]:
     """One run as a row; accuracies and ceilings in percent, None where not known (yet)."""
     spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
-    result = run.folder.result() or {}
+    result = run.result() or {}
     if result and not (_numbers(result, "conv_macs", "macs") and isinstance(result.get("video", {}), dict)):
         raise BadInput(f"{run.folder.result_file} is damaged; move its folder away and the run starts again.")
 

@@ -19,6 +19,7 @@ class Job:
     """What a worker is told: where the run is and what of the machine it may use: its place, not its identity."""
 
     folder: str
+    spec: dict[str, Any]  # the run as it is planned now: of a finished one, its tests may have changed
     data: str
     device: str = "cpu"  # "cuda": the GPU in `gpu`
     gpu: str | None = None
@@ -41,6 +42,7 @@ def work(job: Job, driver: Connection) -> None:
 def _work(job: Job, driver: Connection, asked: list[int]) -> int:
     import torch
 
+    from suite.identity import RunSpec
     from suite.spec import BadInput
     from suite.store.folder import RunFolder
     from suite.training.control import Control, RunFailed, Stopped
@@ -63,7 +65,7 @@ def _work(job: Job, driver: Connection, asked: list[int]) -> int:
 
     control = Control(stopping, report, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device)
     try:
-        execute(folder, Path(job.data), control)
+        execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
         return DONE
     except Stopped as stop:
         folder.say(str(stop))

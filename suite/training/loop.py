@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader
 
 from suite.data.clips import TrainClips, plain_errors, worker_settings
 from suite.data.rng import generator, permutation
+from suite.identity import RunSpec
 from suite.models import NORMALISATION, normalisation
 from suite.models.weights import read_checkpoint, save_dict
-from suite.spec import BadInput, RunSpec
+from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.training.control import Control, RunFailed, Stopped
 from suite.training.schedule import learning_rate

@@ -11,7 +11,8 @@ from typing import Any
 from suite.data.clips import EvalClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
-from suite.models import build, weights
+from suite.identity import EvaluationSpec
+from suite.models import build, canonical_name, weights
 from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
 from suite.store.folder import dump_json, write_atomic
 from suite.store.provenance import device_facts, environment
@@ -33,10 +34,35 @@ class Setting:
     how: Evaluation
     precision: str
 
+    @classmethod
+    def of(cls, test: EvaluationSpec, model: str, source: str, batch: int) -> Setting:
+        """A test of `model` with the weights of `source`; batch: videos at a time."""
+        sampling = Sampling(rule=test.rule, stride=test.stride, dense_clip=test.dense_clip)
+        how = Evaluation(clips=test.clips, crops=test.crops, fusion=test.fusion, batch=batch)
+        return cls(model, source, test.dataset, test.split, test.frames, test.size, sampling, how, test.precision)
+
+    @property
+    def evaluation(self) -> EvaluationSpec:
+        """What the result depends on, whatever the model."""
+        return EvaluationSpec(
+            dataset=self.dataset,
+            split=self.split,
+            frames=self.frames,
+            size=self.size,
+            clips=self.how.clips,
+            crops=self.how.crops,
+            fusion=self.how.fusion,
+            rule=self.sampling.rule,
+            stride=self.sampling.stride,
+            dense_clip=self.sampling.dense_clip,
+            precision=self.precision,
+        )
+
     def facts(self) -> dict[str, Any]:
         """As eval.json holds it."""
         return {
-            "model": self.model,
+            "model": canonical_name(self.model),
+            "test": self.evaluation.id,
             "dataset": self.dataset,
             "split": self.split,
             "frames": self.frames,

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from suite.data.datasets import open_dataset
+from suite.identity import TEST_SPLIT, EvaluationSpec, RunSpec
 from suite.models import build, weights
-from suite.spec import BadInput, Evaluation, RunSpec, Sampling, checked
+from suite.spec import BadInput, Evaluation, Sampling, checked
 from suite.store.folder import RunFolder
 from suite.training.control import Control, usable_device
 from suite.training.released import Setting, evaluate
@@ -36,41 +37,64 @@ def evaluate_run(
 ) -> list[dict[str, Any]]:
     """Tests the weights of a finished run at each of `frames` (its own when empty), by its protocol.
 
-    Each goes to `out`/f<frames>, by default `eval/` in the run's folder; what is there already is read, not made
-    again.  changes: dataset, split, size, clips, crops, rule, stride, fusion, precision, batch; None leaves what the
-    run had.  Gives what each eval.json holds, and `skipped` where it was there.
+    Each test goes to eval/<test id> in the run's folder, or to `out`/f<frames>; what is there already is read, not
+    made again.  changes: dataset, split, size, clips, crops, rule, stride, fusion, precision, batch; None leaves what
+    the run had.  Gives what each eval.json holds, and `skipped` where it was there.
     Raises BadInput when the run is not finished, its checkpoint is not its own, its model is tied to a number of
     frames, or the data are not those that it was tested on.
     """
     spec, result = folder.spec(), folder.result()
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; only a finished one is tested again.")
-    own = _setting(folder, spec, {})
     base = _setting(folder, spec, {key: value for key, value in changes.items() if value is not None})
-    as_it_was = not unlabelled and replace(base, how=base.how.model_copy(update={"batch": own.how.batch})) == own
-    if out is None and not as_it_was:
-        raise BadInput(f"{folder.path / 'eval'} is for tests by the run's own protocol; name a folder with --out.")
     counts = list(dict.fromkeys(frames or (spec.frames,)))
-    _check_weights(folder, spec, counts, result["classes"])
-    settings = {(out or folder.path / "eval") / f"f{count}": replace(base, frames=count) for count in counts}
-    found = {place: _earlier(place, folder.id, setting) for place, setting in settings.items()}
-    if all(found.values()):
-        return [found[place] | {"skipped": True, "folder": str(place)} for place in settings]
-    data = open_dataset(base.dataset, root)
-    if as_it_was and data.split("val").sha256 != result["manifests"]["val"]:
-        raise BadInput(f"The videos of {base.dataset} in {data.root} are not those that {folder.id} was tested on.")
+    settings = [replace(base, frames=count) for count in counts]
+    places = [out / f"f{s.frames}" if out else folder.test_folder(s.evaluation.id) for s in settings]
     control = Control(workers=workers, device=usable_device(device))
-    missing = spec.protocol.allow_missing if allow_missing is None else allow_missing
-    tests = []
+    allowed = spec.protocol.allow_missing if allow_missing is None else allow_missing
+    return _test(folder, list(zip(places, settings, strict=True)), root, control, unlabelled, allowed)
+
+
+def test_again(folder: RunFolder, planned: RunSpec, *, root: Path, control: Control) -> list[dict[str, Any]]:
+    """Makes the tests that `planned` asks of a finished run and that are not there yet, each in eval/<test id>."""
+    own = folder.spec()
+    there = {test.id for test in (own.evaluation(), own.video_evaluation()) if test}
+    wanted = [test for test in (planned.evaluation(), planned.video_evaluation()) if test and test.id not in there]
+    how, source = planned.protocol.evaluation, str(folder.checkpoint)
+    tests = [
+        (folder.test_folder(test.id), Setting.of(test, planned.network, source, how.batch))
+        for test in dict.fromkeys(wanted)
+    ]
+    return _test(folder, tests, root, control, False, planned.protocol.allow_missing)
+
+
+def _test(
+    folder: RunFolder,
+    tests: Sequence[tuple[Path, Setting]],
+    root: Path,
+    control: Control,
+    unlabelled: bool,
+    allow_missing: int,
+) -> list[dict[str, Any]]:
+    """What eval.json of each test holds, of those that are not there yet after making it."""
+    spec, result = folder.spec(), folder.result() or {}
+    _check_weights(folder, spec, [setting.frames for _, setting in tests], result["classes"])
+    found = [_earlier(place, folder.id, setting) for place, setting in tests]
+    if all(found):
+        return [test | {"skipped": True, "folder": str(place)} for test, (place, _) in zip(found, tests, strict=True)]
+    data = open_dataset(tests[0][1].dataset, root)
+    own = any(setting.dataset == spec.dataset and setting.split == TEST_SPLIT for _, setting in tests)
+    if own and data.split(TEST_SPLIT).sha256 != result["manifests"][TEST_SPLIT]:
+        raise BadInput(f"The videos of {spec.dataset} in {data.root} are not those that {folder.id} was tested on.")
+    made = []
     with threads_of(folder, control.device):
-        for place, setting in settings.items():
-            if earlier := found[place]:
-                tests.append(earlier | {"skipped": True, "folder": str(place)})
+        for (place, setting), earlier in zip(tests, found, strict=True):
+            if earlier:
+                made.append(earlier | {"skipped": True, "folder": str(place)})
                 continue
             facts = {"run": folder.id, "train_frames": spec.frames, "test_frames": setting.frames}
-            made = evaluate(setting, data, control, place, unlabelled, missing, facts)
-            tests.append(made | {"skipped": False})
-    return tests
+            made.append(evaluate(setting, data, control, place, unlabelled, allow_missing, facts) | {"skipped": False})
+    return made
 
 
 def _setting(folder: RunFolder, spec: RunSpec, changes: dict[str, Any]) -> Setting:
@@ -82,11 +106,14 @@ def _setting(folder: RunFolder, spec: RunSpec, changes: dict[str, Any]) -> Setti
         return checked(kind, own.model_dump() | given, "eval")
 
     fields = {
-        **{"dataset": spec.dataset, "split": "val", "size": p.size, "precision": p.precision},
+        "dataset": spec.dataset,
+        "split": TEST_SPLIT,
+        "size": p.size,
+        "precision": p.precision,
         "how": part(Evaluation, p.evaluation, VIEWS),
         "sampling": part(Sampling, p.sampling, CLIPS),
     }
-    return Setting(model=spec.model, source=str(folder.checkpoint), frames=spec.frames, **(fields | changes))
+    return Setting(model=spec.network, source=str(folder.checkpoint), frames=spec.frames, **(fields | changes))
 
 
 def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], classes: int) -> None:
@@ -97,7 +124,7 @@ def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], clas
 
     def shapes(count: int) -> dict[str, tuple[int, ...]]:
         with torch.device("meta"):
-            model = build(spec.model, classes, count, spec.protocol.size)
+            model = build(spec.network, classes, count, spec.protocol.size)
         return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
     trained = shapes(spec.frames)
@@ -114,7 +141,7 @@ def _earlier(place: Path, run: str, setting: Setting) -> dict[str, Any] | None:
     """What an earlier test left in `place`; None where it did not come to its end.  Raises BadInput for another one."""
     try:
         found = json.loads((place / "eval.json").read_text())
-        same = found["run"] == run and all(found[key] == value for key, value in setting.facts().items())
+        same = found["run"] == run and EvaluationSpec.from_facts(found).id == setting.evaluation.id
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):

@@ -15,26 +15,35 @@ from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
 from suite.data.manifest import Manifest, hold_out
 from suite.data.rng import generator
+from suite.identity import RunSpec
 from suite.models import build, weights
 from suite.models.cost import cost
-from suite.spec import BadInput, RunSpec
+from suite.spec import BadInput
+from suite.store.earlier import run_folder
 from suite.store.folder import RunFolder, dump_json, lock, write_atomic
 from suite.store.provenance import device_facts, environment
 from suite.training.control import Control, set_determinism
 from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
+from suite.training.retest import test_again
 
 
-def execute(folder: RunFolder, data_root: Path, control: Control) -> dict[str, Any]:
+def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSpec | None = None) -> dict[str, Any]:
     """Trains and tests the run of `folder`, from its checkpoint if there is one; returns its result.
 
-    The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput; the folder stays fit to go on.
+    planned: the run as it is planned now.  Of a finished run it may plan other tests than were made; these are added,
+    and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput; the
+    folder stays fit to go on.
     """
-    with lock(folder.path / ".lock", wait=30, busy=f"Another process is at work on {folder.id}."):
-        if (result := folder.result()) is not None:
-            return result
+    with lock(folder.path / ".lock", wait=30, busy=f"{folder.id} is in use by another process."):
         folder.error_file.unlink(missing_ok=True)
-        return _execute(folder, folder.spec(), data_root, control)
+        spec = folder.spec()
+        if folder.result() is None:
+            _execute(folder, spec, data_root, control)
+        planned = planned or spec
+        if folder.result_of(planned) is None:
+            test_again(folder, planned, root=data_root, control=control)
+        return folder.result_of(planned) or {}
 
 
 def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:
@@ -50,7 +59,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         train, dev = hold_out(train, spec.protocol.dev)
         data["dev"] = _facts(dev)
     model = build(
-        spec.model,
+        spec.network,
         len(dataset.classes),
         spec.frames,
         spec.protocol.size,
@@ -104,12 +113,15 @@ def initial_weights(
 ) -> weights.Report | None:
     """The parent's final weights, else what the protocol's `init` names; None from scratch."""
     if spec.parent:
-        source = str(folder.path.parent / spec.parent / "checkpoint.pt")
+        source = str(run_folder(folder.path.parent, spec.parent).checkpoint)
     elif spec.protocol.init == "scratch":
         return None
     else:
         source = spec.protocol.init
-    return weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
+    report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
+    if spec.weights_sha256 and report.sha256 != spec.weights_sha256:
+        raise BadInput(f"{source} is not the file that {spec.id} was planned with (another SHA-256); plan it again.")
+    return report
 
 
 def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:
@@ -179,10 +191,11 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
         result["video"] = tested.accuracies
     if curve := [line["val_top1"] for line in folder.read_history() if "val_top1" in line]:
         result["best_top1"] = max(curve)
-    found = cost(spec.model, spec.frames, p.size, len(dataset.classes))
-    parent = RunFolder(folder.path.parent / spec.parent).result() if spec.parent else None
+    found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
+    parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
     return result | {
         "id": folder.id,
+        "spec_sha256": folder.spec_sha256(),
         "params": found.params,
         "conv_macs": found.conv_macs,
         "macs": found.macs,

@@ -14,5 +14,5 @@ def learning_rate(protocol: Protocol, step: int, steps_per_epoch: int) -> float:
         span = protocol.epochs - protocol.warmup_epochs
         return protocol.lr * 0.5 * (1 + math.cos(math.pi * (epoch - protocol.warmup_epochs) / span))
     if protocol.schedule == "multistep":
-        return protocol.lr * protocol.gamma ** sum(step // steps_per_epoch >= m for m in protocol.milestones)
+        return protocol.lr * protocol.gamma ** sum(epoch >= m for m in protocol.milestones)
     return protocol.lr

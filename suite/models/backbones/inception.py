@@ -55,9 +55,17 @@ class Inception(nn.Module):
 class InceptionV1(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes)."""
 
+    normalisation = "half"  # of its input: pixels in -1..1, as torchvision's GoogLeNet weights expect
+    older_pool = True  # knows the option pool=2
+
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """It has no residual blocks."""
+        return ()
+
     def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
         super().__init__()
-        layers = Assembly(name, places=PLACES, frames=frames, older_pool=True)
+        layers = Assembly(name, places=PLACES, frames=frames, older_pool=self.older_pool)
         self.order = []
 
         def add(key: str, module: nn.Module | None) -> None:

@@ -68,6 +68,14 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes)."""
 
+    normalisation = "imagenet"  # of its input: that of torchvision's weights
+    older_pool = False
+
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """Residual blocks per stage, res2 first."""
+        return DEPTHS[name.backbone][0]
+
     def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
         super().__init__()
         depths, bottleneck = DEPTHS[name.backbone]

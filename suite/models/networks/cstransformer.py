@@ -122,6 +122,7 @@ class CrossStageTransformer(nn.Module):
         "ratio": ("1", "2", "4"),
         "head": ("class", "all"),
     }
+    normalisation = "imagenet"  # of its input
     imagenet_file = "vit_b_16"  # in torchvision.models
     time_parameters = {"temporal_position": (0,)}  # dimensions that count frames
 
@@ -138,7 +139,8 @@ class CrossStageTransformer(nn.Module):
     ):
         """width, heads: those of ViT-Base; smaller ones for tests."""
         super().__init__()
-        self.choices = self._choices(name)
+        choices = self.choices(name)
+        self.reads_all = choices["head"] == "all"
         if size % PATCH:
             raise BadInput(
                 f"{name.module} cuts frames into patches of {PATCH}x{PATCH} pixels: the size is a multiple of {PATCH}, "
@@ -147,40 +149,44 @@ class CrossStageTransformer(nn.Module):
         Extras(name, ())
         self.frames, self.size = frames, size
         spatial, temporal = VARIANTS[name.module.split("-")[1]]
-        crossed = self.choices["cssa"] == "yes"
+        crossed = choices.get("cssa") == "yes"
         self.patches = nn.Conv2d(3, width, PATCH, PATCH)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.spatial_position = self.temporal_position = None
-        if self.choices["spatial_position"] == "yes":
+        if choices["spatial_position"] == "yes":
             self.spatial_position = nn.Parameter(torch.empty(1, 1 + (size // PATCH) ** 2, width))
-        if self.choices["temporal_position"] == "yes":
+        if choices["temporal_position"] == "yes":
             self.temporal_position = nn.Parameter(torch.empty(frames, 1, width))
         # The first block of either kind has no map of its shape before it, and attends plainly.
-        ratio = int(self.choices["ratio"])
+        ratio = int(choices["ratio"])
         self.spatial = nn.ModuleList(Block(width, heads, 4, crossed and i > 0) for i in range(spatial))
         self.temporal = nn.ModuleList(Block(width, heads, ratio, crossed and i > 0) for i in range(temporal))
-        self.fam = Aggregation(width, spatial + temporal - 1) if self.choices["fam"] == "yes" else None
+        self.fam = Aggregation(width, spatial + temporal - 1) if choices.get("fam") == "yes" else None
         self.head = TokenHead(width, num_classes, dropout)
         self._start()
 
-    def _choices(self, name: ModelName) -> dict[str, str]:
-        """Every option with its value, checked."""
-        choices = {key: values[0] for key, values in self.options.items()}
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """It has no residual blocks that another block could stand behind."""
+        return ()
+
+    @classmethod
+    def choices(cls, name: ModelName) -> dict[str, str]:
+        """Every option with its value, checked; the baseline has neither `cssa` nor `fam`."""
         baseline = name.module.endswith("-baseline")
-        if baseline:
-            choices |= {"cssa": "no", "fam": "no"}
+        found = {key: values[0] for key, values in cls.options.items() if not (baseline and key in ("cssa", "fam"))}
         for key, value in name.options:
-            if key not in self.options:
-                raise unknown(f"option of {name.module}", key, self.options)
-            if value not in self.options[key]:
-                raise unknown(f"value of option '{key}' of {name.module}", value, self.options[key])
-            if baseline and key in ("cssa", "fam"):
+            if key not in cls.options:
+                raise unknown(f"option of {name.module}", key, cls.options)
+            if value not in cls.options[key]:
+                raise unknown(f"value of option '{key}' of {name.module}", value, cls.options[key])
+            if key not in found:
                 raise BadInput(
                     f"'{name.text}': the baseline has neither cssa nor fam; give {key}={value} to "
                     f"{name.module.removesuffix('-baseline')} instead."
                 )
-            choices[key] = value
-        return choices
+            found[key] = value
+        return found
 
     def _start(self) -> None:
         for module in self.modules():
@@ -225,7 +231,7 @@ class CrossStageTransformer(nn.Module):
         temporal = self.stage(self.temporal, spatial[-1].transpose(1, 2).flatten(0, 1))
         temporal = [f.unflatten(0, (batch, places)).transpose(1, 2) for f in temporal]
         features = spatial + temporal  # (B, T, 1 + P, C)
-        if self.choices["head"] == "class":  # what the head does not read need not be aggregated
+        if not self.reads_all:  # what the head does not read need not be aggregated
             features = [f[:, :, :1] for f in features]
         y = features[-1] if self.fam is None else self.fam(features[:-1], features[-1])
         return self.head(y.flatten(1, 2))

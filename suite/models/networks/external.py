@@ -51,14 +51,33 @@ class External(nn.Module):
     blocks and options, and for clips that the network cannot take.
     """
 
-    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
-        super().__init__()
+    @staticmethod
+    def normalisation(name: ModelName) -> str:
+        """Of its input: as torchvision's weights of that network expect; ImageNet's for a network of one's own."""
+        module, _, wanted = name.module.partition(":")
+        if module != "torchvision":
+            return "imagenet"
+        return {"mvit": "slowfast", "swin3d": "imagenet"}.get(wanted.partition("_")[0], "kinetics")
+
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """No residual blocks that a block of the suite could stand behind."""
+        return ()
+
+    @staticmethod
+    def choices(name: ModelName) -> dict[str, str]:
+        """Its options: none.  Raises BadInput for options and add-on blocks."""
         for part in name.blocks:
             raise BadInput(
                 f"'{name.text}': +{part.name} stands in networks of the suite, and {name.module} is not one."
             )
         for key, _ in name.options:
             raise BadInput(f"'{name.text}': {name.module} has no options of the suite, such as {key}=.")
+        return {}
+
+    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
+        super().__init__()
+        self.choices(name)
         module, _, wanted = name.module.partition(":")
         if module == "torchvision":
             make = _torchvision(wanted)

@@ -72,17 +72,30 @@ class MFNet(nn.Module):
     of which it has none, and for blocks that decorate a convolution: its convolutions are grouped.
     """
 
-    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
-        super().__init__()
+    normalisation = "imagenet"  # of its input
+
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """Units per stage, conv2 first."""
+        return tuple(depth for depth, _, _ in STAGES.values())
+
+    @staticmethod
+    def choices(name: ModelName) -> dict[str, str]:
+        """Its options: none."""
         for key, _ in name.options:
             raise unknown("option of mfnet", key, ())
+        return {}
+
+    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
+        super().__init__()
+        self.choices(name)
         for part in name.blocks:
             if find_extra_block(part.name).site == "decorator":
                 raise BadInput(
                     f"'{name.text}': +{part.name} decorates convolutions with one group, and those of mfnet have "
                     f"{FIBERS}; put it on a ResNet, such as tsm-resnet50+{part.name}."
                 )
-        extras = Extras(name, tuple(depth for depth, _, _ in STAGES.values()))
+        extras = Extras(name, self.depths(name))
         self.conv1 = nn.Conv3d(3, 16, (3, 5, 5), (1, 2, 2), (1, 2, 2), bias=False)
         self.bn1 = nn.BatchNorm3d(16)
         self.maxpool = SpatialMaxPool(3, 2, 1)

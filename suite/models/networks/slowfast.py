@@ -127,30 +127,41 @@ class SlowFast(nn.Module):
     """
 
     options = {"clip": tuple(CLIPS), "res4": RES4}  # res4 of resnet101 alone
+    normalisation = "slowfast"  # of its input
 
-    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
-        """Raises BadInput for an option, an extra block or a number of frames that it cannot take."""
-        super().__init__()
+    @staticmethod
+    def depths(name: ModelName) -> tuple[int, ...]:
+        """Residual blocks per stage, res2 first."""
+        return DEPTHS[name.backbone][0]
+
+    @classmethod
+    def choices(cls, name: ModelName) -> dict[str, str]:
+        """Every option with its value, checked."""
         deep = name.backbone == "resnet101"
-        allowed = {key: values for key, values in self.options.items() if key == "clip" or deep}
+        allowed = {key: values for key, values in cls.options.items() if key == "clip" or deep}
         for key, value in name.options:
             if key not in allowed:
                 raise unknown(f"option of slowfast-{name.backbone}", key, allowed)
             if value not in allowed[key]:
                 raise unknown(f"value of option '{key}'", value, allowed[key])
-        options = dict(name.options)
-        clip = options.get("clip", "8x8")
-        self.own_frames, self.alpha, kernel = CLIPS[clip]
+        given = {"clip": cls.options["clip"][0]} | dict(name.options)
+        return ({"res4": "6" if given["clip"] == "16x8" else "all"} if deep else {}) | given
+
+    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
+        """Raises BadInput for an option, an extra block or a number of frames that it cannot take."""
+        super().__init__()
+        options = self.choices(name)
+        self.own_frames, self.alpha, kernel = CLIPS[options["clip"]]
         self.text = name.text
         self._check(frames)
-        depths, _ = DEPTHS[name.backbone]
+        depths = self.depths(name)
         extras = Extras(name, depths)
         if extras.inside or extras.around:
             raise BadInput(
                 f"'{name.text}': slowfast takes blocks that stand behind its residual blocks, such as +nl, +dnl or "
                 f"+gta, and none inside them."
             )
-        in_time = 6 if options.get("res4", "6" if clip == "16x8" else "all") == "6" else depths[2]
+        in_time = 6 if options.get("res4") == "6" else depths[2]
         res4 = [3] * in_time + [1] * (depths[2] - in_time)
         res2, res3, res5 = ([3] * depths[stage] for stage in (0, 1, 3))
         slow, fast = 64, 64 // BETA
@@ -158,7 +169,7 @@ class SlowFast(nn.Module):
             slow, 1, [[1] * depths[0], [1] * depths[1], res4, res5], 2 / BETA, extras, frames // self.alpha
         )
         self.fast = Pathway(fast, 5, [res2, res3, res4, res5], 0, None, frames)
-        kernel = 5 if deep else kernel
+        kernel = 5 if name.backbone == "resnet101" else kernel
         self.lateral = nn.ModuleList(
             ConvNorm(TemporalConv(width, 2 * width, kernel, self.alpha), 2 * width, EPS)
             for width in (fast, *(4 * fast * 2**stage for stage in range(3)))

@@ -1,0 +1,79 @@
+"""Finished runs are found under the id that they have today, also where an earlier version gave them another one.
+
+A run of identity scheme 1 is translated into what this version would plan: its model name becomes canonical, its
+protocol loses its name and its test settings.  Starting weights that scheme 1 knew by their path alone are not known by
+content, so such a run keeps its old id only.  A run of scheme 2 whose default options have since changed keeps its
+hash, and is found by that.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from suite.identity import SCHEME, RunSpec
+from suite.spec import BadInput, weights_file
+from suite.store.folder import RunFolder
+
+
+def run_folder(runs: Path, run: str) -> RunFolder:
+    """The folder of the run with id `run` below `runs`; one that is yet to be made where there is none."""
+    own = runs / run
+    if own.is_dir() or not runs.is_dir():
+        return RunFolder(own)
+    names = tuple(sorted(entry.name for entry in os.scandir(runs)))
+    return RunFolder(runs / (_by_hash(names, run) or earlier_ids(str(runs), names).get(run, run)))
+
+
+def find_earlier(runs: Path, run: str) -> RunFolder | None:
+    """The folder of a run that has the id `run` today and another name; None where there is none."""
+    found = run_folder(runs, run)
+    return found if found.id != run and found.path.is_dir() else None
+
+
+def id_today(folder: RunFolder) -> str | None:
+    """The id that this version gives a run of an earlier one; None where it is the same, or where it has none."""
+    if not folder.spec_file.is_file() or folder.spec().scheme == SCHEME:
+        return None
+    names = tuple(sorted(entry.name for entry in os.scandir(folder.path.parent)))
+    return next((new for new, old in earlier_ids(str(folder.path.parent), names).items() if old == folder.id), None)
+
+
+def _by_hash(names: tuple[str, ...], run: str) -> str | None:
+    """The folder whose id has the same hash, where a changed default gave the run another readable name."""
+    end = "-" + run.rpartition("-")[2]
+    return next((name for name in names if name.endswith(end)), None) if len(end) == 11 else None
+
+
+@lru_cache(maxsize=8)
+def earlier_ids(runs: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Today's id -> folder name, of the runs of identity scheme 1 among the folders `names` of `runs`."""
+    specs: dict[str, RunSpec] = {}
+    for name in names:
+        file = Path(runs) / name / "spec.yaml"
+        try:
+            if file.read_bytes()[:7] != b"scheme:":
+                specs[name] = RunFolder(file.parent).spec()
+        except (OSError, BadInput):
+            continue  # whoever asks for that run itself is told
+    translated: dict[str, str | None] = {}
+
+    def today(name: str) -> str | None:
+        if name in translated:
+            return translated[name]
+        translated[name] = None  # a chain that leads back to itself has no beginning
+        spec = specs.get(name)
+        if spec is None:
+            return None
+        before = today(spec.parent) if spec.parent else None
+        if (spec.parent and before is None) or (not spec.parent and weights_file(spec.protocol.init)[1] is not None):
+            return None
+        try:
+            planned = RunSpec(spec.model, spec.dataset, spec.frames, spec.seed, spec.protocol, before, spec.control)
+        except BadInput:  # a model that this version does not have
+            return None
+        translated[name] = planned.id
+        return planned.id
+
+    return {run: name for name in specs if (run := today(name)) is not None}

@@ -1,0 +1,94 @@
+"""The plan of a grid as it was last made, so that `status` and `report` need not build its model names again.
+
+Names become ids through the registrations of the models, which import torch (seconds).  A stored plan is used while
+everything that it was made from is as it was: the grid's file, its protocol's, the selection, the code that names and
+identifies models, and the weights files that `init` names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from suite.identity import digest
+from suite.spec import BadInput, Grid, experiments_dir, load_grid, weights_file
+from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
+from suite.sweep.plan import Plan, PlannedRun, Selection
+
+FILE = "plan.json"
+NAMING = "spec.py identity.py models data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
+
+
+def store_plan(plan: Plan) -> None:
+    """Writes results/<grid>/plan.json."""
+    content = {
+        "made_from": _made_from(plan.name, plan.grid, plan.selection, plan.runs),
+        "selection": plan.selection.as_dict(),
+        "runs": [
+            {
+                "id": run.id,
+                "folder": run.folder.id,
+                "parent": run.parent.id if run.parent else None,
+                "matches": run.matches,
+                "spec": run.spec.resolved(),
+            }
+            for run in plan.runs
+        ],
+    }
+    write_atomic(plan.folder / FILE, dump_json(content))
+
+
+def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
+    """The plan of a grid and a selection as it was stored, without costs; None where it would be another one now."""
+    grid = load_grid(name)
+    folder = results / grid.name
+    try:
+        content = json.loads((folder / FILE).read_text())
+        if Selection.from_dict(content["selection"]) != selection:
+            return None
+        runs: dict[str, PlannedRun] = {}
+        for entry in content["runs"]:
+            spec = spec_of(entry["spec"], "another plan")
+            parent = runs[entry["parent"]] if entry["parent"] else None
+            at = RunFolder(folder / "runs" / entry["folder"])
+            if spec.id != entry["id"] or (at.id != spec.id and not at.path.is_dir()):
+                return None
+            runs[spec.id] = PlannedRun(spec, at, parent, entry["matches"])
+            if parent:
+                parent.children.append(runs[spec.id])
+        if content["made_from"] != _made_from(name, grid, selection, list(runs.values())):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BadInput):
+        return None  # only a short cut: it is made again
+    return Plan(name, grid, selection, folder, list(runs.values()))
+
+
+def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun]) -> str:
+    """A digest of everything that a plan depends on."""
+    protocol = experiments_dir() / "protocols" / f"{grid.protocol}.yaml"
+    stated = {
+        "grid": grid.model_dump(mode="json"),
+        "protocol": hashlib.sha256(protocol.read_bytes()).hexdigest(),
+        "selection": selection.as_dict(),
+        "code": _naming_code(),
+        "weights": {source: _state(source) for source in sorted({run.spec.protocol.init for run in runs})},
+        "folders": [run.folder.id == run.spec.id or run.folder.path.is_dir() for run in runs],
+    }
+    return digest(stated, 64)
+
+
+def _state(source: str) -> Any:
+    path = weights_file(source)[1]
+    found = path.stat() if path and path.is_file() else None
+    return [found.st_size, found.st_mtime_ns] if found else None
+
+
+def _naming_code() -> str:
+    suite, content = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for part in NAMING:
+        place = suite / part
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            content.update(file.read_bytes())
+    return content.hexdigest()
