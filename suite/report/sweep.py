@@ -120,6 +120,7 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     from suite.analysis.references import published_rows
     from suite.analysis.rows import stages
     from suite.report.page import write_page
+    from suite.report.pair_plots import write_pairwise
     from suite.report.plots import write_figures
     from suite.report.tables import make_tables, write_made
     from suite.report.tradeoff_plots import write_pareto
@@ -138,6 +139,7 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
     files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
+    files += write_pairwise(full, folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name

@@ -12,6 +12,7 @@ from suite.report.accuracy import MODEL, accuracy_table, models
 from suite.report.contribution import contribution_table
 from suite.report.formats import Column, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
+from suite.report.pair_tables import matrix_table, pairwise_table, ranks_table, stability_table
 from suite.report.tradeoff_tables import effects_table, equal_cost_table, pareto_table
 from suite.spec import TABLES, unknown
 
@@ -66,6 +67,10 @@ _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows))),
     "effects": lambda rows, reference, evidence: effects_table(evidence.kept(rows)),
     "frames": lambda rows, reference, evidence: None if evidence.tests is None else frames_table(evidence.tests),
+    "ranks": lambda rows, reference, evidence: ranks_table(rows, evidence),
+    "rank_stability": lambda rows, reference, evidence: stability_table(rows, evidence),
+    "pairwise_matrix": lambda rows, reference, evidence: matrix_table(rows, evidence),
+    "pairwise": lambda rows, reference, evidence: pairwise_table(rows, evidence),
 }
 
 
