@@ -65,16 +65,25 @@ def plan(
     frames: Frames = None,
     changes: Set = None,
     shard: Shard = None,
+    discordance: Annotated[
+        float | None, typer.Option(help="Share of videos (0 to 1) that one of two models has right, for the power.")
+    ] = None,
+    seed_sd: Annotated[
+        float | None, typer.Option(help="Standard deviation of the accuracy over seeds (points), for the power.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """The runs of a grid, their chains and costs; runs nothing."""
+    """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
     from suite.report.listing import print_plan
+    from suite.report.power import describe_power, plan_power
     from suite.sweep.plan import Selection, make_plan, remember, totals
 
     made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
     remember(made)
+    power = plan_power(made, discordance, seed_sd)
     if not as_json:
         print_plan(made)
+        print("", *describe_power(power), sep="\n")
         return
     runs = [
         {
@@ -93,7 +102,7 @@ def plan(
         }
         for run in made.runs
     ]
-    print_json({"runs": runs, "totals": totals(made)})
+    print_json({"runs": runs, "totals": totals(made), "power": power})
 
 
 @app.command()

@@ -77,7 +77,10 @@ def matrix_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
             lines.append((found.dataset, found.frames, str(i + 1), name, *shown))
         ids = [" ".join(cell["ids"]) for cell in found.cells]
         parts.append(Part(f"{found.dataset}, {found.frames} frames", lines, sources=ids))
-    note = f"Top-1 of the row minus top-1 of the column, in percentage points; models in the order of top-1. Bold: p < {ALPHA:g} after Holm. {_tests(groups)}"
+    note = (
+        "Top-1 of the row minus top-1 of the column, in percentage points; models in the order of top-1. "
+        f"Bold: p < {ALPHA:g} after Holm. {_tests(groups)}"
+    )
     title = "Pairwise differences as a matrix"
     return Table("pairwise_matrix", title, note + _marks(groups, evidence), columns, parts)
 
