@@ -103,8 +103,9 @@ def _pair(i: int, j: int, cells: list[dict[str, Any]], correct: Sequence[np.ndar
         return Pair(i, j, top1[0] - top1[1], low, high, newcombe_p(top1[0], n[0], top1[1], n[1]), "unpaired")
     if len(a) == len(b) == 1:
         if not intervals:
-            p = mcnemar(int((a & ~b).sum()), int((b & ~a).sum()))
-            return Pair(i, j, 100 * float(a.mean() - b.mean()), math.nan, math.nan, p, "paired")
+            only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+            difference = 100 * (only_a - only_b) / a.size
+            return Pair(i, j, difference, math.nan, math.nan, mcnemar(only_a, only_b), "paired")
         found = paired(a[0], b[0])
         return Pair(i, j, found.difference, found.low, found.high, found.p_mcnemar, "paired")
     difference, error, degrees = difference_error(a, b)

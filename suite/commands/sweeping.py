@@ -23,7 +23,7 @@ from suite.commands.options import (
     say,
     selection,
 )
-from suite.spec import BadInput
+from suite.spec import BadInput, unknown
 
 
 @app.command()
@@ -143,15 +143,21 @@ def report(
         list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
     ] = None,
     strict: Annotated[bool, typer.Option(help="Withhold confounded cells.")] = False,
+    interval: Annotated[
+        str, typer.Option(help="Beside a mean over seeds: ci (95 % interval), sd (standard deviation), or both.")
+    ] = "both",
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
+    from suite.analysis.evidence import INTERVALS
     from suite.report.export import report_archive
     from suite.report.sweep import Company, write_report
     from suite.store.archive import is_archive
     from suite.sweep.plan import reckon
 
-    company = Company(tuple(beside or ()), tuple(predictions or ()), strict)
+    if interval not in INTERVALS:
+        raise unknown("value of --interval", interval, INTERVALS)
+    company = Company(tuple(beside or ()), tuple(predictions or ()), strict, interval)
 
     chosen = selection(only, frames, changes, shard)
     if is_archive(grid):

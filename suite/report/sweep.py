@@ -107,6 +107,7 @@ class Company:
     published: tuple[str, ...] = ()  # sources of suite.analysis.references
     predictions: tuple[Path, ...] = ()  # files of other codebases, each with its YAML
     strict: bool = False  # confounded cells are withheld
+    interval: str = "both"  # of suite.analysis.evidence.INTERVALS
 
 
 ALONE = Company()
@@ -134,7 +135,7 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
     files = [folder / "summary.csv", folder / "timing.csv"]
     full = in_company(with_sources(table, plan), company)
-    evidence = gather(full, company.strict, retested(plan))
+    evidence = gather(full, company.strict, retested(plan), company.interval)
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
