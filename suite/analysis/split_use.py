@@ -33,7 +33,8 @@ def split_use(rows: pd.DataFrame) -> list[str]:
             tuned = "how many configurations were tried is not reported"
         else:
             unknown = f", not reported for {len(tried) - len(stated)} runs" if len(stated) < len(tried) else ""
-            tuned = f"up to {max(stated)} other configurations were tried per model{unknown}"
+            count = f"up to {max(stated)}" if max(stated) else "no"
+            tuned = f"{count} other configurations were tried per model{unknown}"
         out.append(
             f"The validation split of {dataset} reported {len(of_set)} runs of {of_set['name'].nunique()} models in "
             f"this grid; {on_dev} of them selected their epoch on held-out (dev) videos, {len(known) - on_dev} report "
