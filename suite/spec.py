@@ -322,6 +322,10 @@ TABLES = (
     "equal_cost",
     "effects",
     "frames",
+    "ranks",
+    "rank_stability",
+    "pairwise_matrix",
+    "pairwise",
 )  # one without a row is left out
 
 

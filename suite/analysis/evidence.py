@@ -28,6 +28,7 @@ from suite.analysis.statistics import holm, newcombe, paired, wilson
 if TYPE_CHECKING:
     import pandas as pd
 
+INTERVALS = ("both", "ci", "sd")  # 95 % confidence interval, standard deviation over seeds
 Interval = tuple[float, float]
 UNKNOWN = (math.nan, math.nan)
 
@@ -40,6 +41,7 @@ class Evidence:
     marks: Marks = field(default_factory=Marks)  # by run id
     strict: bool = False  # confounded cells are withheld
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
+    interval: str = "both"  # of INTERVALS: what tables print beside a mean
     methods: set[str] = field(default_factory=set)  # how `tied` told cells apart
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -63,6 +65,13 @@ class Evidence:
         """95 % interval of a row of `mean_over_seeds`, in percent."""
         correct = self._correct(cell["dataset"], cell["ids"])
         return wilson(cell["top1"], cell["n"]) if correct is None else accuracy_interval(correct)[:2]
+
+    def calibration_error(self, cell: dict[str, Any]) -> float | None:
+        """Mean expected calibration error of a row of `mean_over_seeds` tested with a single view, in points."""
+        known = self.outcomes[cell["dataset"]].ece if cell["dataset"] in self.outcomes else {}
+        if cell["views"] != 1 or any(run not in known for run in cell["ids"]):
+            return None
+        return float(np.mean([known[run] for run in cell["ids"]]))
 
     def tied(self, runs: pd.DataFrame) -> set[int]:
         """Index labels of the rows of `mean_over_seeds`, all of one data set, that the best does not beat.
@@ -163,8 +172,10 @@ def confounded(rows: pd.DataFrame) -> set[str]:
     }
 
 
-def gather(rows: pd.DataFrame, strict: bool = False, tests: pd.DataFrame | None = None) -> Evidence:
+def gather(
+    rows: pd.DataFrame, strict: bool = False, tests: pd.DataFrame | None = None, interval: str = "both"
+) -> Evidence:
     """All evidence for rows with the columns `predictions` and `factors`, as far as they have them."""
     done = finished(rows)
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
-    return Evidence(load_outcomes(done), marks, strict, tests)
+    return Evidence(load_outcomes(done), marks, strict, tests, interval)

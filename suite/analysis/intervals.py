@@ -179,6 +179,16 @@ def difference_interval(
     return difference, difference - half, difference + half, _how(seeds)
 
 
+def difference_error(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[float, float, float]:
+    """Difference a - b in percentage points, its standard error and degrees of freedom, for a t test.
+
+    Outcomes as in `difference_interval`, several seeds of at least one of the two; its t interval is this one.
+    """
+    a, b = outcomes = _outcomes([correct_a, correct_b])
+    error, degrees = _standard_error([1.0, -1.0], outcomes)
+    return float(100 * (a.mean() - b.mean())), 100 * error, degrees
+
+
 def contribution_interval(
     correct: Sequence[np.ndarray], pairs: Pairs, matched: bool = False, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Estimate | str]:
@@ -269,16 +279,22 @@ def _half_width(weights: Sequence[float], correct: list[np.ndarray]) -> float:
     """
     from scipy.special import stdtrit
 
+    error, degrees = _standard_error(weights, correct)
+    return Z95 * error if math.isinf(degrees) else float(stdtrit(degrees, 0.975)) * error
+
+
+def _standard_error(weights: Sequence[float], correct: list[np.ndarray]) -> tuple[float, float]:
+    """Standard error of sum_r w_r accuracy_r, a fraction, and its degrees of freedom: inf with one seed each."""
     values, seeds = _components(weights, correct)
     variance = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
     if not seeds:
-        return Z95 * math.sqrt(variance)
+        return math.sqrt(variance), math.inf
     variance += max(0.0, sum(between - residual for _, between, residual in seeds))
     free = [len(deviations) - 1 for deviations, _, _ in seeds]
     g = 1 + 1 / sum(free)
     uncertain = g * sum(between**2 / f for (_, between, _), f in zip(seeds, free, strict=True))
     degrees = max(min(free), variance**2 / uncertain) if uncertain else math.inf
-    return float(stdtrit(min(degrees, 1e9), 0.975)) * math.sqrt(variance)
+    return math.sqrt(variance), min(degrees, 1e9)
 
 
 def _two_level(weights: Sequence[float], correct: list[np.ndarray], draws: int, seed: int) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from suite.analysis.calibration import expected_calibration_error
 from suite.analysis.predictions import Outcome, read_own
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Outcomes:
     place: dict[str, int]  # run id -> row of `correct`
     correct: np.ndarray  # (R, N) bool
     left_out: tuple[str, ...] = ()  # ids of runs that were tested on other videos
+    ece: dict[str, float] = field(default_factory=dict)  # run id -> expected calibration error, where scores are known
 
     def of(self, ids: list[str]) -> np.ndarray | None:
         """(len(ids), N) bool, or None when one of the runs is not here."""
@@ -52,7 +54,9 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
         labels = next((o.labels for _, o in best if o.labels is not None), None)
         correct = np.stack([o.correct(labels) for _, o in best])
         left = tuple(i for i, _ in runs if i not in chosen)
-        out[dataset] = Outcomes({i: k for k, (i, _) in enumerate(best)}, correct, left)
+        calibrated = ((i, o.confidence, c) for (i, o), c in zip(best, correct, strict=True) if o.confidence is not None)
+        ece = {i: expected_calibration_error(confidence, c) for i, confidence, c in calibrated}
+        out[dataset] = Outcomes({i: k for k, (i, _) in enumerate(best)}, correct, left, ece)
     return out
 
 

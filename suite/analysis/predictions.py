@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from suite.analysis.calibration import confidence_of
 from suite.spec import BadInput, unknown
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Outcome:
     labels: np.ndarray | None  # (N,) int
     classes: tuple[str, ...] | None = None  # names in the order of the numbers, where they are known
     named: bool = False  # whether the numbers are ours, made of names in a file without a list of its classes
+    confidence: np.ndarray | None = None  # (N,) probability of the predicted class, where scores of all classes are
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
         """The same in the class numbers of `classes`; BadInput for a class that is none of them.
@@ -43,7 +45,7 @@ class Outcome:
                 raise unknown(f"class in {where}", name, place)
         numbers = np.array([place[name] for name in self.classes])
         labels = None if self.labels is None else numbers[self.labels]
-        return Outcome(self.ids, numbers[self.predicted], labels, classes)
+        return Outcome(self.ids, numbers[self.predicted], labels, classes, confidence=self.confidence)
 
     def correct(self, labels: np.ndarray | None = None) -> np.ndarray:
         """(N,) bool against its own labels, or those given for the same ids."""
@@ -92,7 +94,8 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
         predicted, labels = _labels(table, "label", where, classes, num), None
     else:
         raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
-    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named)
+    confidence = None if logits is None else confidence_of(logits)[order]
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named, confidence)
 
 
 def _has_logits(table: pd.DataFrame) -> bool:
@@ -219,7 +222,9 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> 
     labels = table["label"].to_numpy() if "label" in table.column_names else None
     order = np.argsort(ids, kind="stable")
     names = tuple(classes) if classes else None
-    return Outcome(ids[order], values.argmax(1)[order], None if labels is None else labels[order], names)
+    confidence = confidence_of(values)[order]
+    labels = None if labels is None else labels[order]
+    return Outcome(ids[order], values.argmax(1)[order], labels, names, confidence=confidence)
 
 
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,12 @@ from suite.commands.options import RESULTS, Json, Results, app, print_json
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help="Run id, run folder, predictions file, or published row (published.…).")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            help="Run id, run folder, predictions file, or published row (published.…); several seeds: ID,ID,ID."
+        ),
+    ],
     b: Annotated[str, typer.Argument(help="The other one.")],
     axis: Annotated[str, typer.Option(help="What is under study; every other factor that differs is a confound.")] = (
         "module"
@@ -19,13 +24,18 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(help="Percentage points within which they count as equivalent (TOST).")
     ] = None,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Test each class; false discovery rate 0.05 (Benjamini-Hochberg).")
+    ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="class: the interval resamples whole classes instead of videos.")
+    ] = None,
     results: Results = RESULTS,
     as_json: Json = False,
 ) -> None:
     """What is the same, what differs, the verdict, and the difference with its interval."""
-    from suite.analysis.compare import compare as run
-    from suite.analysis.contenders import contender
+    from suite.analysis.sides import compare_sides, read_side
     from suite.report.comparison import print_comparison
 
-    found = run(contender(a, results), contender(b, results), axis, margin)
+    found = compare_sides(read_side(a, results), read_side(b, results), axis, margin, per_class, cluster)
     print_json(found) if as_json else print_comparison(found)

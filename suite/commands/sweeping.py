@@ -23,7 +23,7 @@ from suite.commands.options import (
     say,
     selection,
 )
-from suite.spec import BadInput
+from suite.spec import BadInput, unknown
 
 
 @app.command()
@@ -65,18 +65,27 @@ def plan(
     frames: Frames = None,
     changes: Set = None,
     shard: Shard = None,
+    discordance: Annotated[
+        float | None, typer.Option(help="Share of videos (0 to 1) that one of two models has right, for the power.")
+    ] = None,
+    seed_sd: Annotated[
+        float | None, typer.Option(help="Standard deviation of the accuracy over seeds (points), for the power.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """The runs of a grid, their chains and costs; runs nothing."""
+    """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
     from suite.report.listing import print_plan
+    from suite.report.power import describe_power, plan_power
     from suite.sweep.plan import Selection, make_plan, remember, totals
     from suite.sweep.stored import store_plan
 
     made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
     remember(made)
     store_plan(made)
+    power = plan_power(made, discordance, seed_sd)
     if not as_json:
         print_plan(made)
+        print("", *describe_power(power), sep="\n")
         return
     runs = [
         {
@@ -95,7 +104,7 @@ def plan(
         }
         for run in made.runs
     ]
-    print_json({"runs": runs, "totals": totals(made)})
+    print_json({"runs": runs, "totals": totals(made), "power": power})
 
 
 @app.command()
@@ -136,15 +145,21 @@ def report(
         list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
     ] = None,
     strict: Annotated[bool, typer.Option(help="Withhold confounded cells.")] = False,
+    interval: Annotated[
+        str, typer.Option(help="Beside a mean over seeds: ci (95 % interval), sd (standard deviation), or both.")
+    ] = "both",
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
+    from suite.analysis.evidence import INTERVALS
     from suite.report.export import report_archive
     from suite.report.sweep import Company, write_report
     from suite.store.archive import is_archive
     from suite.sweep.plan import reckon
 
-    company = Company(tuple(beside or ()), tuple(predictions or ()), strict)
+    if interval not in INTERVALS:
+        raise unknown("value of --interval", interval, INTERVALS)
+    company = Company(tuple(beside or ()), tuple(predictions or ()), strict, interval)
 
     chosen = selection(only, frames, changes, shard)
     if is_archive(grid):

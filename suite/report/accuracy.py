@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from suite.analysis.calibration import BINS
 from suite.analysis.evidence import Evidence
 from suite.analysis.ledger import Marks
 from suite.analysis.namesakes import canonical, namesake
 from suite.analysis.references import REFERENCES
 from suite.analysis.rows import datasets, mean_over_seeds
+from suite.analysis.split_use import split_use
 from suite.report.formats import Column, Estimate, Part, Table
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def accuracy_table(
             Column(f"top1_f{f}", "top-1 (%)", group, interval=True),
             Column(f"pair_top1_f{f}", "pair (%)", group),
             Column(f"published_top1_f{f}", "published (%)", group),
-            *(Column(f"{key}_f{f}", csv_only=True) for key in ("top5", "top1_video", "best_top1")),
+            *(Column(f"{key}_f{f}", csv_only=True) for key in ("top5", "top1_video", "best_top1", "ece")),
         ]
     columns += [Column(key, csv_only=True) for key in ("n", "chance", "ceiling_blind", "ceiling_ordered")]
     parts = []
@@ -66,11 +68,12 @@ def accuracy_table(
                 line += [shown, run.get("pair_top1")]
                 line += [published.get((dataset, canonical(head[1]), f), {}).get("top1")]
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
+                line += [evidence.calibration_error(run) if run else None]
             lines.append((*line, _whole(of_model["n"].min()), *(facts[dataset][k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
     sources = sorted({row["source"] for row in published.values()})
-    note = " ".join(_accuracy_notes(runs, sources, evidence))
+    note = " ".join([*_accuracy_notes(runs, sources, evidence), *split_use(rows)])
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
@@ -78,7 +81,7 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
     """What the numbers of the accuracy table are, a sentence or two each; `published`: sources of what is beside it."""
     several = bool((runs["seeds"] > 1).any())
     notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
-    if runs["n"].notna().any():
+    if runs["n"].notna().any() and evidence.interval != "sd":
         what = "videos and seeds, where there are several" if several and evidence.outcomes else "videos only"
         notes.append(f"In brackets its 95 % interval ({what}).")
     if evidence.methods:
@@ -89,13 +92,21 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
     if evidence.left_out:
         notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
     if several:
-        notes.append("Means over seeds, ± their standard deviation.")
+        spread = "" if evidence.interval == "ci" else " ± standard deviation over seeds"
+        notes.append(f"Several seeds: mean{spread}.")
+    elif evidence.interval == "sd":
+        notes.append("No model has several seeds, so that there is no standard deviation to print.")
     if "deep_analysis" in set(runs["source"]) and runs["n"].notna().any():
         notes.append("Of published runs n is inferred from their accuracies.")
     more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
     more = [text for key, text in more.items() if runs[key].notna().any()]
     if more:
         notes.append(f"In the CSV besides: {', '.join(more)}.")
+    if any(outcomes.ece for outcomes in evidence.outcomes.values()):
+        notes.append(
+            f"The CSV also contains the expected calibration error (ece) of single-view tests: {BINS} bins of equal "
+            "width, softmax of the logits, percentage points."
+        )
     if runs["pair_top1"].notna().any():
         notes.append("Pair: the share of videos whose pair of classes is right, whichever of the two is named.")
     if published:

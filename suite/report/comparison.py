@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from suite.analysis.calibration import BINS
 from suite.analysis.factors import FACTORS, text
 
 
@@ -38,8 +39,60 @@ def print_comparison(found: dict[str, Any]) -> None:
             f"McNemar (exact): p = {found['p_mcnemar']:.2g}; A alone is right on {found['only_a']} videos, B alone on "
             f"{found['only_b']}. Detectable with 80 % power: {found['detectable']:.2f} points."
         )
+    _print_seeds(console, found)
     if "p_equivalence" in found:
         word = "" if found["p_equivalence"] < 0.05 else "not "
         console.print(
             f"Equivalence within {found['margin']:g} points is {word}shown (TOST, p = {found['p_equivalence']:.2g})."
         )
+    _print_calibration(console, found)
+    if "per_class" in found:
+        _print_classes(console, found)
+
+
+def _print_seeds(console: Console, found: dict[str, Any]) -> None:
+    if max(found["seeds"]) == 1:
+        return
+    said = []
+    for side, count in zip("ab", found["seeds"], strict=True):
+        spread = found[f"sd_{side}"]
+        said.append(f"{side.upper()}: {count} seed{'s' * (count > 1)}" + (f", sd {spread:.2f}" if spread else ""))
+    console.print(f"Means over seeds ({'; '.join(said)}); t test over seeds and videos: p = {found['p']:.2g}.")
+
+
+def _print_calibration(console: Console, found: dict[str, Any]) -> None:
+    """One line on both sides, where one of them has the scores of all classes of a single view."""
+    if not any(found["ece"].values()):
+        return
+    said = []
+    for side in "ab":
+        ece = found["ece"][side]
+        known = f"{ece['equal_width']:.2f} ({ece['equal_mass']:.2f})" if ece else "not known"
+        said.append(f"{side.upper()} {known}")
+    console.print(
+        f"Expected calibration error in points, {BINS} bins of equal width (equal mass), softmax of one view: "
+        f"{', '.join(said)}."
+    )
+
+
+def _print_classes(console: Console, found: dict[str, Any], most: int = 20) -> None:
+    rows = found["per_class"]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("class", "videos", "A (%)", "B (%)", "A - B", "p", "q"):
+        table.add_column(head, justify="left" if head == "class" else "right", overflow="fold")
+    for row in rows[:most]:
+        table.add_row(
+            row["class"],
+            str(row["n"]),
+            *(f"{row[key]:.1f}" for key in ("a", "b")),
+            f"{row['difference']:+.1f}",
+            *(f"{row[key]:.2g}" for key in ("p", "q")),
+        )
+    console.print()
+    console.print(table)
+    more = f" The other {len(rows) - most} classes are in --json." if len(rows) > most else ""
+    console.print(
+        f"\n{len(found['discoveries'])} of {len(rows)} classes differ at a false discovery rate of 0.05 (exact McNemar "
+        f"per class; q: Benjamini-Hochberg over {len(rows)} classes). It covers these weights on other videos of each "
+        f"class, not retraining.{more}",
+    )

@@ -69,6 +69,7 @@ class Table:
     note: str
     columns: tuple[Column, ...]
     parts: list[Part]
+    interval: str = "both"  # of an Estimate beside its value: "ci", "sd" or both; CSV has both always
 
 
 @dataclass(frozen=True)
@@ -212,10 +213,11 @@ def _printed(table: Table, part: Part, style: Style) -> tuple[list[Column], list
         if not column.csv_only and any(not _empty(row[i]) for row in part.rows)
     ]
     columns = [table.columns[i] for i in shown]
-    return columns, [[_cell(row[i], table.columns[i].digits, style) for i in shown] for row in part.rows]
+    cells = [[_cell(row[i], table.columns[i].digits, style, table.interval) for i in shown] for row in part.rows]
+    return columns, cells
 
 
-def _cell(cell: Cell, digits: int, style: Style) -> str:
+def _cell(cell: Cell, digits: int, style: Style, interval: str = "both") -> str:
     if _empty(cell):
         return ""
     if isinstance(cell, str):
@@ -227,9 +229,9 @@ def _cell(cell: Cell, digits: int, style: Style) -> str:
     text = "withheld" if math.isnan(cell.value) else _number(cell.value, digits, style)
     text = style.bold(text) if cell.bold else text
     text += style.raised(cell.mark) if cell.mark else ""
-    if not math.isnan(cell.spread):
+    if not math.isnan(cell.spread) and interval != "ci":
         text += " " + style.escape(f"± {cell.spread:.{digits}f}")
-    if not math.isnan(cell.low):
+    if not math.isnan(cell.low) and interval != "sd":
         text += " " + style.escape(f"[{cell.low:.{digits}f}, {cell.high:.{digits}f}]")
     return text
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ROW = ["model", "train_frames", "control", "epochs_seen"]
 
 
-def frames_table(tests: pd.DataFrame) -> Table:
+def frames_table(tests: pd.DataFrame, interval: str = "both") -> Table:
     """Top-1 in percent with its 95 % Wilson interval: a row per model and train frames, a column per test frames.
 
     tests: rows of `suite.analysis.frames.frames_by_frames`; seeds are averaged.  Models that were tested at no frame
@@ -47,13 +47,15 @@ def frames_table(tests: pd.DataFrame) -> Table:
         parts.append(Part(dataset, lines))
     note = (
         "Clip-level top-1 of a model trained at the frames of its row and tested at those of the column, all else as "
-        "in its own test; where both are the same it is the run's result. Epochs: seen along the chain of runs. In "
-        "brackets the 95 % Wilson interval over the videos evaluated."
+        "in its own test; where both are the same it is the run's result. Epochs: seen along the chain of runs."
     )
+    if interval != "sd":
+        note += " In brackets the 95 % Wilson interval over the videos evaluated."
     if (tests["control"] != "").any():
         note += " Control epoch_matched: went on at its first frames for the epochs that the stages of more frames saw."
     if several:
-        note += " Means over seeds, ± their standard deviation; the interval is that of one evaluation at the mean."
+        note += " Means over seeds" + ("" if interval == "ci" else " ± standard deviation over seeds")
+        note += "." if interval == "sd" else "; the interval is that of one evaluation at the mean."
     return Table("frames", "Frames in training and in the test", note, tuple(columns), parts)
 
 

@@ -25,6 +25,7 @@ CAPTIONS = {
     "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
+PAIRWISE = "Differences of all pairs of models, with those that are significant after Holm's correction marked."
 TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
 LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
 PHI_PSI = (
@@ -68,7 +69,7 @@ def write_page(
     folder = Path(folder)
     rows = tidy(rows)
     tables = make_tables(rows, TABLES) if tables is None else tables
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, _shown(tables))]
     if timing is not None and len(timing):
         body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing))]
     body += _trouble(rows)
@@ -77,6 +78,13 @@ def write_page(
     path = folder / "report.html"
     path.write_text(document(title, body), encoding="utf-8", newline="\n")
     return path
+
+
+def _shown(tables: Iterable[Table]) -> list[Table]:
+    """Without the list of pairs where the matrix says the same in less room; the list is in tables/."""
+    tables = list(tables)
+    names = {table.name for table in tables}
+    return [table for table in tables if table.name != "pairwise" or "pairwise_matrix" not in names]
 
 
 def document(title: str, body: Iterable[str]) -> str:
@@ -117,6 +125,7 @@ def _figures(folder: Path) -> list[str]:
         path = folder / "figures" / f"{name}.png"
         if path.is_file():
             out.append(picture(path, CAPTIONS[name]))
+    out += [picture(path, PAIRWISE) for path in sorted((folder / "figures").glob("pairwise_*_f*.png"))]
     return ["<h2>Figures</h2>", *out] if out else []
 
 

@@ -137,6 +137,7 @@ class Company:
     published: tuple[str, ...] = ()  # sources of suite.analysis.references
     predictions: tuple[Path, ...] = ()  # files of other codebases, each with its YAML
     strict: bool = False  # confounded cells are withheld
+    interval: str = "both"  # of suite.analysis.evidence.INTERVALS
 
 
 ALONE = Company()
@@ -150,6 +151,7 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     from suite.analysis.references import published_rows
     from suite.analysis.rows import stages
     from suite.report.page import write_page
+    from suite.report.pair_plots import write_pairwise
     from suite.report.plots import write_figures
     from suite.report.tables import make_tables, write_made
     from suite.report.tradeoff_plots import write_pareto
@@ -163,11 +165,12 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
     files = [folder / "summary.csv", folder / "timing.csv"]
     full = in_company(with_sources(table, plan), company)
-    evidence = gather(full, company.strict, retested(plan))
+    evidence = gather(full, company.strict, retested(plan), company.interval)
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
     files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
+    files += write_pairwise(full, folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name

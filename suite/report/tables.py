@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from suite.report.accuracy import MODEL, accuracy_table, models
 from suite.report.contribution import contribution_table
 from suite.report.formats import Column, Part, Table, to_csv, to_latex, to_markdown
 from suite.report.frames_table import frames_table
+from suite.report.pair_tables import matrix_table, pairwise_table, ranks_table, stability_table
 from suite.report.tradeoff_tables import effects_table, equal_cost_table, pareto_table
 from suite.spec import TABLES, unknown
 
@@ -50,6 +52,7 @@ def cost_table(rows: pd.DataFrame) -> Table:
     return Table("cost", "Cost", note, tuple(columns), parts)
 
 
+OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Evidence.interval` is printed
 RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 
 
@@ -65,7 +68,13 @@ _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence)),
     "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows))),
     "effects": lambda rows, reference, evidence: effects_table(evidence.kept(rows)),
-    "frames": lambda rows, reference, evidence: None if evidence.tests is None else frames_table(evidence.tests),
+    "frames": lambda rows, reference, evidence: (
+        None if evidence.tests is None else frames_table(evidence.tests, evidence.interval)
+    ),
+    "ranks": lambda rows, reference, evidence: ranks_table(rows, evidence),
+    "rank_stability": lambda rows, reference, evidence: stability_table(rows, evidence),
+    "pairwise_matrix": lambda rows, reference, evidence: matrix_table(rows, evidence),
+    "pairwise": lambda rows, reference, evidence: pairwise_table(rows, evidence),
 }
 
 
@@ -79,8 +88,14 @@ def make_tables(
     for name in which:
         if name not in _BUILDERS:
             raise unknown("table", name, _BUILDERS)
-    made = (_BUILDERS[name](rows, reference=reference, evidence=evidence or Evidence()) for name in which)
-    return [table for table in made if table is not None and table.parts]
+    evidence = evidence or Evidence()
+    made = (_BUILDERS[name](rows, reference=reference, evidence=evidence) for name in which)
+    # only a mean over seeds has either; other estimates keep their interval
+    return [
+        replace(table, interval=evidence.interval) if table.name in OVER_SEEDS else table
+        for table in made
+        if table is not None and table.parts
+    ]
 
 
 def write_tables(
