@@ -42,11 +42,11 @@ def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | No
 def _measured(plan: Plan) -> tuple[dict[str, float], int]:
     import pandas as pd
 
-    done = [run for run in plan.runs if not run.spec.control and run.folder.result_file.exists()]
+    done = [run for run in plan.runs if not run.spec.control and run.state() == "done"]
     done = sorted(done, key=lambda run: (run.spec.dataset, run.spec.frames, run.spec.model, run.spec.seed))[:MOST_READ]
     if len(done) < 2:
         return {}, 0
-    rows = pd.DataFrame([row(run) | {"predictions": str(run.folder.predictions)} for run in done])
+    rows = pd.DataFrame([row(run) | {"predictions": str(run.folder.predictions_of(run.spec))} for run in done])
     return measured(rows, Evidence(load_outcomes(rows))), len(done)
 
 

@@ -15,7 +15,7 @@ from suite.data.datasets import info, open_dataset
 from suite.report.listing import notes
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput, file_sha256
-from suite.store.folder import RunFolder, lock, write_atomic
+from suite.store.folder import class_names, lock, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
@@ -229,7 +229,7 @@ def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
     if not len(ours):
         return theirs
     file = Path(ours["predictions"].iloc[0])
-    own = read_own(file, (RunFolder(file.parent).result() or {}).get("class_names"))
+    own = read_own(file, class_names(file))
     right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
     if outcome.classes and own.classes:
         outcome = outcome.in_order_of(own.classes, theirs["name"])

@@ -209,6 +209,14 @@ class RunFolder:
         return file.exists() and is_locked(file)
 
 
+def class_names(predictions: Path) -> list[str] | None:
+    """The names of the classes of a predictions file of ours, from what lies beside it; None where that is not there."""
+    for name in ("result.json", "eval.json"):
+        if (found := _read_json(predictions.with_name(name))) is not None:
+            return found.get("class_names")
+    return None
+
+
 def _ids(spec: RunSpec) -> tuple[str, str]:
     """The tests of a run: clip level, and video level where there is one."""
     video = spec.video_evaluation()
