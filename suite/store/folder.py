@@ -210,7 +210,7 @@ class RunFolder:
 
 
 def class_names(predictions: Path) -> list[str] | None:
-    """The names of the classes of a predictions file of ours, from what lies beside it; None where that is not there."""
+    """Names of the classes of a predictions file of ours, from what lies beside it; None where that is not there."""
     for name in ("result.json", "eval.json"):
         if (found := _read_json(predictions.with_name(name))) is not None:
             return found.get("class_names")
