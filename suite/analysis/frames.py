@@ -52,11 +52,13 @@ def _of_run(folder: RunFolder) -> list[dict[str, Any]]:
     for file in sorted(folder.path.glob("eval/f*/eval.json")):
         try:
             test = json.loads(file.read_text())
-            run, videos, frames = test["run"], test["manifest_sha256"], test["test_frames"]
+            run, frames = test["run"], test["test_frames"]
+            # a run of manifest scheme 1 recorded the hash of the list alone
+            videos = (test["manifest_sha256"], test.get("manifest_parts", {}).get("list"))
             tests.setdefault(frames, (test["top1"], test["n"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{file} is damaged; remove its folder and test the run again.") from None
-        if run != folder.id or videos != result["manifests"]["val"]:
+        if run != folder.id or result["manifests"]["val"] not in videos:
             raise BadInput(f"{file} is of another run or of other videos than {folder.id}; remove its folder.")
     about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}
     about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": folder.id}

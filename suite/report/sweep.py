@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from suite.data.datasets import info, open_dataset
+from suite.data.manifest import same_videos
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput
 from suite.store.folder import RunFolder, lock, write_atomic
@@ -87,8 +88,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.notes:
             console.print(f"  note: {note}")
-        hashes = {split: m.sha256 for split, m in manifests.items()}
-        stale = [run for run in runs if (r := run.folder.result()) is not None and r.get("manifests") != hashes]
+        for allowed in {run.spec.protocol.allow_leakage for run in runs}:
+            dataset.leakage().require(allowed, name)
+        results = [(run, run.folder.result()) for run in runs]
+        stale = [run for run, r in results if r is not None and not same_videos(manifests, r.get("manifests"))]
         if stale:
             raise BadInput(
                 f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "

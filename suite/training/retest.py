@@ -57,7 +57,7 @@ def evaluate_run(
     if all(found.values()):
         return [found[place] | {"skipped": True, "folder": str(place)} for place in settings]
     data = open_dataset(base.dataset, root)
-    if as_it_was and data.split("val").sha256 != result["manifests"]["val"]:
+    if as_it_was and not data.split("val").matches(result["manifests"]["val"]):
         raise BadInput(f"The videos of {base.dataset} in {data.root} are not those that {folder.id} was tested on.")
     control = Control(workers=workers, device=usable_device(device))
     missing = spec.protocol.allow_missing if allow_missing is None else allow_missing
