@@ -78,7 +78,8 @@ class Dataset:
             if expected is not None and count != expected:
                 notes.append(f"Split '{split}' of {self.info.name} lists {count} videos; {expected} are expected.")
             if copies := duplicates(manifest):
-                notes.append(f"Split '{split}' holds {copies} videos with the same content as another video in it.")
+                of = len(manifest.videos)
+                notes.append(f"Split '{split}': {copies} of {of} videos repeat the content of an earlier one.")
         leakage = self.leakage()
         if shared := leakage.describe():
             notes.append(f"{shared}.")

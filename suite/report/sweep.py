@@ -68,8 +68,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
 
     Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
     """
+    from suite.data.decoding import chosen_decoder
     from suite.data.synthetic import synthesize
 
+    chosen_decoder()  # refuses a wrong setting before the first run does
     for name in _datasets(plan):
         runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
