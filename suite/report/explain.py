@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from suite.analysis.data_factors import leakage_of
+from suite.analysis.factors import text as text_of
 from suite.store.cells import find_runs
 from suite.store.folder import RunFolder
 
@@ -115,9 +117,8 @@ def _result_facts(result: dict[str, Any]) -> dict[str, Any]:
             facts[head] = f"{result[key]:.2f} %"
     if "selected_epoch" in result:
         facts["selected epoch"] = result["selected_epoch"] + 1
-    if sum((shared := result.get("leakage") or {}).values()):
-        counts = f"by id: {shared['by_id']}, by content: {shared['by_content']}"
-        facts["leakage"] = f"{sum(shared.values())} validation videos also occur in the training split ({counts})"
+    if shared := leakage_of(result):
+        facts["leakage"] = f"validation videos in the training split: {text_of(shared)}"
     facts["epochs seen"] = f"{result['epochs_seen']}, along its chain"
     facts["cost"] = f"{result['macs'] / 1e9:.3f} G multiply-adds a clip, {result['params']:,} parameters"
     return facts
