@@ -210,6 +210,7 @@ class Protocol(Strict):
     augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()
     allow_missing: int = Field(0, ge=0)  # videos that may be missing or undecodable
+    allow_leakage: int = Field(0, ge=0)  # validation videos that may occur in the training split too
     dev: float = Field(0.0, ge=0, lt=1)  # share of the training videos held out of training; the curve is then on them
     selection: Literal["last", "best"] = "last"  # whose weights are tested and kept: best is by top-1 on dev
     tuning: int | None = Field(None, ge=0)  # configurations tried for one model alone before this one; None: unknown

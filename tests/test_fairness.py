@@ -97,8 +97,12 @@ def spec(model="tsn-resnet18", frames=8, seed=0, parent=None, **changes):
     return RunSpec(model, "calib_order", frames, seed, Protocol(**protocol), parent)
 
 
-RESULT = {"manifests": {"train": "a" * 64, "val": "b" * 64}, "missing": 0}
+PARTS = {split: {"list": "a" * 64, "content": "b" * 64} for split in ("train", "val")}
+RESULT = {"manifests": {"train": "c" * 64, "val": "d" * 64}, "manifest_parts": PARTS, "missing": 0}
+RESULT["leakage"] = {"by_id": 0, "by_content": 0}
 SESSION = {"sessions": [{"device": "cpu", "code": "c0ffee", "packages": {"torch": "2", "torchvision": "0"}}]}
+DECODED = {"backends": ["decord 0.6.0"], "ffmpeg": [], "fallbacks": {}}
+SESSION["decoding"] = {"backends": ["decord"], "splits": {"train": DECODED, "val": DECODED}}
 
 
 def factors(chain=(), **kind):
@@ -173,7 +177,7 @@ def test_unknown_is_equal_to_nothing():
 
 
 def test_two_sessions_of_different_versions_equal_neither():
-    mixed = {"sessions": [*SESSION["sessions"], {**SESSION["sessions"][0], "code": "other"}]}
+    mixed = {**SESSION, "sessions": [*SESSION["sessions"], {**SESSION["sessions"][0], "code": "other"}]}
     verdict = judge(factors(), of_run(spec(tuning=0), (), RESULT, mixed))
     assert [d.field for d in verdict.confounds] == ["code"]
 

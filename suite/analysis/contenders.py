@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.analysis.data_factors import data_of_split, retested_decoder
 from suite.analysis.factors import FACTORS, code_of, read_run, read_views
 from suite.analysis.predictions import FORMATS, Outcome, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
@@ -89,7 +90,14 @@ def evaluated_factors(found: dict[str, Any], folder: Path) -> dict[str, Any]:
     known |= {"pooling": name.pooling, "views": read_views(found["views"]), "test_frames": found.get("frames")}
     known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
     known["code"] = code_of(found.get("environment", {}))
+    known["decoder"] = retested_decoder(trained.get("decoder"), found.get("decoding"))
+    known["data"] = {**(trained.get("data") or {}), **data_of_split(found.get("split", "val"), _manifest_parts(found))}
     return dict.fromkeys(FACTORS) | trained | known
+
+
+def _manifest_parts(found: dict[str, Any]) -> dict[str, str]:
+    """Of the split that was tested; tests of manifest scheme 1 have the hash of its list alone."""
+    return found.get("manifest_parts") or {"list": found.get("manifest_sha256")}
 
 
 def from_record(text: str) -> Contender:

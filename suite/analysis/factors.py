@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from suite.analysis.data_factors import data_of, decoder_of, leakage_of
 from suite.analysis.rows import architecture
 from suite.identity import RunSpec
 from suite.models import canonical_name, normalisation
@@ -23,6 +24,7 @@ FACTORS = {
     "split": "split that is reported",
     "data": "data manifest",
     "missing": "missing videos",
+    "leakage": "videos shared by training and test",
     "module": "temporal module and blocks",
     "backbone": "backbone",
     "pooling": "temporal pooling",
@@ -55,6 +57,7 @@ FACTORS = {
     "fusion": "fusion of views",
     "code": "code version",
     "packages": "library versions",
+    "decoder": "video decoder",
     "device": "device",
 }
 AXES = {  # axes that cover more than the factor of their name; every other factor is an axis of its own
@@ -62,7 +65,7 @@ AXES = {  # axes that cover more than the factor of their name; every other fact
     "frames": ("frames", "test_frames", "chain_frames"),
     "model": ("module", "backbone", "normalisation", "pooling"),
 }
-PACKAGES = ("torch", "torchvision")  # with CUDA and cuDNN: what computes
+PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,9 @@ def of_run(
     return {
         "dataset": spec.dataset,
         "split": "val",
-        "data": _data(result),
+        "data": data_of(result),
         "missing": result.get("missing"),
+        "leakage": leakage_of(result),
         "module": architecture(canonical_name(spec.network), name.module)[0],
         "backbone": name.backbone,
         "pooling": name.pooling,
@@ -214,6 +218,7 @@ def of_run(
         "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
         "code": _one(code_of(s) for s in sessions),
         "packages": _one(_packages(s) for s in sessions),
+        "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
         "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
     }
 
@@ -235,11 +240,6 @@ def schedule_of(p: Any) -> dict[str, Any]:
     """Kind, peak learning rate, epochs and what else shapes it, of one stage."""
     steps = {"milestones": list(p.milestones), "gamma": p.gamma} if p.schedule == "multistep" else {}
     return {"kind": p.schedule, "lr": p.lr, "epochs": p.epochs, **steps, "warmup": p.warmup_epochs}
-
-
-def _data(result: Mapping[str, Any]) -> str | None:
-    manifests = result.get("manifests")
-    return ", ".join(f"{split} {digest[:10]}" for split, digest in manifests.items()) if manifests else None
 
 
 def views_of(clips: int, crops: int) -> dict[str, int]:

@@ -57,13 +57,15 @@ def _of_run(folder: RunFolder, spec: RunSpec) -> list[dict[str, Any]]:
     for file in sorted(folder.path.glob("eval/*/eval.json")):
         try:
             test = json.loads(file.read_text())
-            run, videos, frames = test["run"], test["manifest_sha256"], test["test_frames"]
+            run, frames = test["run"], test["test_frames"]
+            # a run of manifest scheme 1 recorded the hash of the list alone
+            videos = (test["manifest_sha256"], test.get("manifest_parts", {}).get("list"))
             made, accuracy = EvaluationSpec.from_facts(test), (test.get("top1"), test["n"])
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{file} is damaged; remove its folder and test the run again.") from None
         if made.id != replace(own, frames=frames).id:
             continue  # other views, another split or other data: no test of frames alone
-        if run != folder.id or videos != result["manifests"]["val"]:
+        if run != folder.id or result["manifests"]["val"] not in videos:
             raise BadInput(f"{file} is of another run or of other videos than {folder.id}; remove its folder.")
         tests.setdefault(frames, accuracy)
     about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}

@@ -3,7 +3,9 @@
     rng          random numbers keyed by (seed, epoch, video id, purpose)
     datasets     the registry: names, class counts, ceilings, flip maps; opens a data set
     something    reader of the Something-Something V2 files
-    manifest     the videos of a split, with frame counts; index cache; hash
+    manifest     the videos of a split, with frame counts and fingerprints; its hash
+    index        what is known of each file, remembered from start to start; fingerprints
+    leakage      videos that the training and the validation split share
     decoding     frames of a file, by decord or PyAV
     sampling     which frames make a clip
     transforms   crops and flips of uint8 clips

@@ -89,7 +89,7 @@ class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
 
 def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarray) -> np.ndarray:
     try:
-        return decoder.read(manifest.root / video.path, indices, video.frames)
+        return decoder.read(manifest.root / video.path, indices, video.frames, split=manifest.split, video=video.id)
     except Undecodable as error:
         condemn(manifest, video)  # the next start counts it, so that allow_missing can speak of it
         raise BadInput(

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.data import calibrated, something
-from suite.data.manifest import Manifest, build_manifest
+from suite.data.leakage import Leakage, duplicates, find_leakage
+from suite.data.manifest import Manifest, build_manifest, index_of, path_in_folder
 from suite.spec import BadInput, unknown
 
 SPLITS = ("train", "val", "test")
@@ -63,6 +64,10 @@ class Dataset:
             self._manifests[name] = self._read(name)
         return self._manifests[name]
 
+    def leakage(self) -> Leakage:
+        """Validation videos that are in the training split too."""
+        return find_leakage(self.split("train"), self.split("val"))
+
     @property
     def notes(self) -> list[str]:
         """Sentences on what differs from a complete copy; not errors."""
@@ -72,6 +77,14 @@ class Dataset:
             count = len(manifest.videos) + len(manifest.missing) + len(manifest.undecodable)
             if expected is not None and count != expected:
                 notes.append(f"Split '{split}' of {self.info.name} lists {count} videos; {expected} are expected.")
+            if copies := duplicates(manifest):
+                of = len(manifest.videos)
+                notes.append(f"Split '{split}': {copies} of {of} videos repeat the content of an earlier one.")
+        leakage = self.leakage()
+        if shared := leakage.describe():
+            notes.append(f"{shared}.")
+        if same := len(leakage.same_id_only):
+            notes.append(f"{same} ids stand in both splits for different files; they do not count as shared videos.")
         return notes
 
 
@@ -204,17 +217,40 @@ def mini_ssv2_classes() -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def check(name: str, root: Path | str) -> dict[str, Any]:
-    """What `suite data check` prints: usable videos a split, classes, ids that cannot be used, hash of both splits."""
+def check(name: str, root: Path | str, full: bool = False) -> dict[str, Any]:
+    """What `suite data check` prints: usable videos per split, classes, ids that cannot be used, hash of both splits.
+
+    leakage: ids of validation videos that the training split holds too; duplicates: videos per split with the content
+    of an earlier one.  full: every usable file is read whole; adds `full_sha256` (one digest per split) and `changed`,
+    the ids of videos whose bytes are not those of the last full check (None where there was none).
+    """
     dataset = open_dataset(name, root)
     train, val = dataset.split("train"), dataset.split("val")
-    return {
+    found = {
         "dataset": dataset.info.name,
         "train": len(train.videos),
         "val": len(val.videos),
         "classes": len(dataset.classes),
         "missing": [*train.missing, *val.missing],
         "undecodable": [*train.undecodable, *val.undecodable],
+        "leakage": dataset.leakage().ids,
+        "duplicates": {"train": duplicates(train), "val": duplicates(val)},
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
         "notes": dataset.notes,
     }
+    if full:
+        checks = {manifest.split: _full_check(manifest) for manifest in (train, val)}
+        changed = [ids for _, ids in checks.values() if ids is not None]
+        found["full_sha256"] = {split: digest for split, (digest, _) in checks.items()}
+        found["changed"] = [video for ids in changed for video in ids] if changed else None
+    return found
+
+
+def _full_check(manifest: Manifest) -> tuple[str, list[str] | None]:
+    """Digest of the split's ids and whole files, and the ids of files that changed since the last full check."""
+    paths = {video.id: path_in_folder(manifest, video) for video in manifest.videos}
+    hashes = index_of(manifest).hash_files(paths.values())
+    whole = "".join(f"{video} {hashes[path][0]}\n" for video, path in paths.items())
+    before = {video: hashes[path] for video, path in paths.items() if hashes[path][1] is not None}
+    changed = [video for video, (now, earlier) in before.items() if now != earlier]
+    return hashlib.sha256(whole.encode()).hexdigest(), changed if before else None

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from suite.data.index import FileState, Index
 from suite.spec import BadInput
 
-INDEX_VERSION = 1
-SAVE_SECONDS = 60.0  # a killed indexing of 170,000 videos loses at most that
+SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Video:
-    """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second."""
+    """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
+
+    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken.
+    """
 
     id: str
     path: str
@@ -38,6 +40,7 @@ class Video:
     label: int | None
     frames: int
     fps: float
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,40 @@ class Manifest:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything above but the root; the same on every machine that holds the same videos."""
+        """Hash of everything above but the root (scheme 2); the same on every machine that holds the same videos."""
+        return _digest({"scheme": SCHEME, "list": self.list_sha256, "content": self.content_sha256})
+
+    @cached_property
+    def list_sha256(self) -> str:
+        """Hash of the list of videos: ids, paths, labels, frames and rates.  It was the whole hash in scheme 1."""
+        keys = ("id", "path", "class_name", "label", "frames", "fps")
         content = {
             "split": self.split,
             "classes": self.classes,
-            "videos": [asdict(video) for video in self.videos],
+            "videos": [{key: getattr(video, key) for key in keys} for video in self.videos],
             "missing": self.missing,
             "undecodable": self.undecodable,
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return _digest(content)
+
+    @cached_property
+    def content_sha256(self) -> str | None:
+        """Hash of the videos' fingerprints; None where one of them was not taken."""
+        if not all(video.fingerprint for video in self.videos):
+            return None
+        return _digest([[video.id, video.fingerprint] for video in self.videos])
+
+    @property
+    def parts(self) -> dict[str, str | None]:
+        """What `sha256` is made of, as result.json and eval.json keep it beside the hash itself."""
+        return {"list": self.list_sha256, "content": self.content_sha256}
+
+    def matches(self, recorded: Any) -> bool:
+        """Whether a recorded hash is that of this split, by the scheme of its time.
+
+        A hash of scheme 1 says that the list is the same; whether the bytes are, was not recorded.
+        """
+        return recorded in (self.sha256, self.list_sha256)
 
     def require(self, allow_missing: int) -> Manifest:
         """Itself, or BadInput when more than `allow_missing` videos cannot be used.  None is ever put in its place."""
@@ -88,13 +116,13 @@ def build_manifest(
 
     root: the data set's root; folder: where in it the videos are (it may itself be a link to another disk);
     threads: 0 takes one per core, at most 16.
-    Frame counts come from the index cache where size and time of a file are unchanged.  Raises BadInput when a path
-    of the annotations leaves the folder, or an id occurs twice.
+    Frame counts and fingerprints come from the index cache where a file is unchanged (`Index`).  Raises BadInput when
+    a path of the annotations leaves the folder, or an id occurs twice.
     """
     items = list(items)
     base = Path(root) / folder
     index = Index(Path(root), base)
-    states: dict[str, tuple[int, int] | None] = {}
+    states: dict[str, FileState | None] = {}
     seen: set[str] = set()
     inside = _Inside(base)
     for item in items:
@@ -109,12 +137,13 @@ def build_manifest(
         if state is None:
             missing.append(item.id)
             continue
-        frames, fps = index.get(item.path, state)
-        if frames == 0:
+        known = index.get(item.path, state)
+        if known.frames == 0:
             undecodable.append(item.id)
             continue
         path = item.path if folder == "." else f"{folder}/{item.path}"
-        videos.append(Video(item.id, path, item.class_name, item.label, frames, fps))
+        video = Video(item.id, path, item.class_name, item.label, known.frames, known.fps, known.fingerprint)
+        videos.append(video)
     return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
 
 
@@ -147,15 +176,32 @@ def _dev_rank(video: str) -> bytes:
 
 def condemn(manifest: Manifest, video: Video) -> None:
     """Writes into the index that a video cannot be decoded, though its first frame could."""
-    base = manifest.root / manifest.folder
-    index = Index(manifest.root, base)
-    path = video.path if manifest.folder == "." else video.path.removeprefix(f"{manifest.folder}/")
+    path = path_in_folder(manifest, video)
     try:
-        found = os.stat(base / path)
+        found = os.stat(manifest.root / manifest.folder / path)
     except FileNotFoundError:
         return  # gone: the next start counts it among the missing
-    index.entries[path] = [found.st_size, found.st_mtime_ns, 0, 0.0]
-    index.save()
+    index_of(manifest).mark_undecodable(path, FileState.of(found))
+
+
+def index_of(manifest: Manifest) -> Index:
+    return Index(manifest.root, manifest.root / manifest.folder)
+
+
+def path_in_folder(manifest: Manifest, video: Video) -> str:
+    """A video's path as the index knows it."""
+    return video.path if manifest.folder == "." else video.path.removeprefix(f"{manifest.folder}/")
+
+
+def same_videos(manifests: Mapping[str, Manifest], recorded: Any) -> bool:
+    """Whether the hashes of a result (split -> hash) are those of these splits, each by the scheme of its time."""
+    if not isinstance(recorded, Mapping) or recorded.keys() != manifests.keys():
+        return False
+    return all(manifest.matches(recorded[split]) for split, manifest in manifests.items())
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class _Inside:
@@ -166,8 +212,8 @@ class _Inside:
         self.real = os.path.realpath(base)
         self.parents: dict[str, None] = {}  # folders already found to be inside
 
-    def stat(self, path: str, video: str, split: str) -> tuple[int, int] | None:
-        """(bytes, time of change in ns), or None when there is no such file."""
+    def stat(self, path: str, video: str, split: str) -> FileState | None:
+        """What changes when the file does, or None when there is no such file."""
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts or "\0" in path or "\\" in path:
             raise self._leaves(video, split)
@@ -184,7 +230,7 @@ class _Inside:
             return None
         except OSError as error:
             raise BadInput(f"Video '{video}' of split '{split}' cannot be read: {error.strerror}.") from None
-        return found.st_size, found.st_mtime_ns
+        return FileState.of(found)
 
     def _check(self, path: str, video: str, split: str) -> None:
         real = os.path.realpath(path)
@@ -195,81 +241,3 @@ class _Inside:
         return BadInput(
             f"Video '{video}' of split '{split}' lies outside {self.base}; an annotation may only name files inside."
         )
-
-
-class Index:
-    """Frame counts of files, remembered by path, size and time of change in one JSON file.
-
-    An entry is path -> [bytes, ns, frames, fps]; frames 0 marks a file that cannot be decoded.
-    """
-
-    def __init__(self, root: Path, base: Path) -> None:
-        self.base = base
-        self.file = _index_file(root, base)
-        self.entries: dict[str, list] = self._load()
-
-    def get(self, path: str, state: tuple[int, int]) -> tuple[int, float]:
-        """(frames, fps) of a file that `update` was given."""
-        entry = self.entries[path]
-        assert tuple(entry[:2]) == state
-        return int(entry[2]), float(entry[3])
-
-    def update(self, states: dict[str, tuple[int, int]], threads: int = 0) -> None:
-        """Probes the files that are new or have changed since."""
-        todo = [path for path, state in states.items() if self.entries.get(path, [])[:2] != list(state)]
-        if not todo:
-            return
-        saved = time.monotonic()
-        for path, frames, fps in self._probe(todo, threads or min(16, os.cpu_count() or 1)):
-            self.entries[path] = [*states[path], frames, fps]
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.save()
-                saved = time.monotonic()
-        self.save()
-
-    def _probe(self, paths: list[str], threads: int) -> Iterator[tuple[str, int, float]]:
-        from suite.data.decoding import Undecodable, probe
-
-        def one(path: str) -> tuple[str, int, float]:
-            try:
-                frames, fps, _ = probe(self.base / path)
-            except Undecodable:
-                return path, 0, 0.0
-            return path, frames, round(fps, 6)
-
-        # threads suffice: PyAV holds no lock while it reads and decodes
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                for done in as_completed([pool.submit(one, path) for path in paths]):
-                    yield done.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-    def _load(self) -> dict[str, list]:
-        try:
-            data = json.loads(self.file.read_text())
-            return data["videos"] if data["version"] == INDEX_VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}  # only a cache: what cannot be read is made again
-
-    def save(self) -> None:
-        self.entries = {**self._load(), **self.entries}  # another process may have indexed another split meanwhile
-        temporary = self.file.with_name(f"{self.file.name}.{os.getpid()}.tmp")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"version": INDEX_VERSION, "videos": self.entries}, separators=(",", ":")))
-            os.replace(temporary, self.file)
-        except OSError:
-            temporary.unlink(missing_ok=True)  # a full or read-only disk costs time, not the run
-
-
-def _index_file(root: Path, base: Path) -> Path:
-    """`SUITE_CACHE`, else `.suite-cache` in the data set's root, else the user's cache folder."""
-    name = f"videos-{hashlib.sha256(os.path.realpath(base).encode()).hexdigest()[:16]}.json"
-    if os.environ.get("SUITE_CACHE"):
-        return Path(os.environ["SUITE_CACHE"]).expanduser() / name
-    local = root / ".suite-cache"
-    if os.access(local if local.is_dir() else root, os.W_OK):
-        return local / "videos.json"  # moves with the data
-    return Path.home() / ".cache" / "video-fair-bench" / name

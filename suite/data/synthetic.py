@@ -67,7 +67,8 @@ def encode(frames: np.ndarray, path: Path, crf: int) -> None:
     """Writes uint8 `(T, H, W, 3)` as VP9 in webm, each frame a key frame of constant quality.
 
     Frames know nothing of each other, so that the quality of a picture does not betray its place in time:
-    a reversed video gives the reversed frames bit for bit.
+    a reversed video gives the reversed frames bit for bit.  The same frames give the same file: without "bitexact"
+    the container gets a random track number, and one set made twice would have two content hashes.
     """
     import av
 
@@ -79,7 +80,7 @@ def encode(frames: np.ndarray, path: Path, crf: int) -> None:
         "deadline": "realtime",
         "cpu-used": "8",
     }
-    with av.open(str(path), "w", format="webm") as container:
+    with av.open(str(path), "w", format="webm", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libvpx-vp9", rate=FPS, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"

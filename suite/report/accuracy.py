@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from suite.analysis.calibration import BINS
@@ -73,7 +73,7 @@ def accuracy_table(
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
     sources = sorted({row["source"] for row in published.values()})
-    note = " ".join([*_accuracy_notes(runs, sources, evidence), *split_use(rows)])
+    note = " ".join([*_accuracy_notes(runs, sources, evidence), *split_use(rows), *leakage_notes(rows)])
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
@@ -112,6 +112,22 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
     if published:
         notes.append(f"Published: {', '.join(published)}, one run each, as its authors selected it.")
     return notes + confound_notes(evidence.marks, evidence.strict)
+
+
+def leakage_notes(rows: pd.DataFrame) -> list[str]:
+    """A sentence per data set whose splits share videos; `rows` with the column `factors`."""
+    if "factors" not in rows:
+        return []
+    notes = []
+    for dataset, factors in zip(rows["dataset"], rows["factors"], strict=True):
+        shared = factors.get("leakage") if isinstance(factors, dict) else None
+        if isinstance(shared, Mapping):
+            by_id, by_content = (shared.get(key) or 0 for key in ("by id", "by content"))
+            notes.append(
+                f"{by_id + by_content} validation videos of {dataset} also occur in the training split "
+                f"(by id: {by_id}, by content: {by_content})."
+            )
+    return list(dict.fromkeys(notes))
 
 
 def _chosen_epochs(runs: pd.DataFrame) -> list[str]:

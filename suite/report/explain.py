@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from suite.analysis.data_factors import leakage_of
+from suite.analysis.factors import text as text_of
 from suite.store.cells import find_runs
 from suite.store.earlier import id_today, run_folder
 from suite.store.folder import RunFolder
@@ -120,6 +122,8 @@ def _result_facts(result: dict[str, Any]) -> dict[str, Any]:
             facts[head] = f"{result[key]:.2f} %"
     if "selected_epoch" in result:
         facts["selected epoch"] = result["selected_epoch"] + 1
+    if shared := leakage_of(result):
+        facts["leakage"] = f"validation videos in the training split: {text_of(shared)}"
     facts["epochs seen"] = f"{result['epochs_seen']}, along its chain"
     facts["cost"] = f"{result['macs'] / 1e9:.3f} G multiply-adds a clip, {result['params']:,} parameters"
     return facts
@@ -153,7 +157,12 @@ def _commit(code: str | None) -> str:
 def _decoding(report: dict[str, Any] | None) -> str:
     if report is None:
         return "not recorded before the end of a run"
-    text = f"by {' and '.join(report.get('backends', [])) or 'nobody'}"
+    if splits := report.get("splits"):
+        text = "; ".join(f"{split} by {' and '.join(about['backends'])}" for split, about in splits.items())
+        if libraries := sorted({library for about in splits.values() for library in about["ffmpeg"]}):
+            text += f" ({'; '.join(libraries)})"
+    else:
+        text = f"by {' and '.join(report.get('backends', [])) or 'nobody'}"
     for reason, videos in report.get("fallbacks", {}).items():
         some = ", ".join(videos[:LISTED]) + (", ..." if len(videos) > LISTED else "")
         text += f"; {len(videos)} videos not by decord ({reason}): {some}"

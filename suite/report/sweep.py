@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from suite.data.datasets import info, open_dataset
+from suite.data.manifest import same_videos
 from suite.report.listing import notes
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput, file_sha256
@@ -80,8 +81,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
 
     Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
     """
+    from suite.data.decoding import chosen_decoder
     from suite.data.synthetic import synthesize
 
+    chosen_decoder()  # refuses a wrong setting before the first run does
     for name in _datasets(plan):
         runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
@@ -100,8 +103,10 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.notes:
             console.print(f"  note: {note}")
-        hashes = {split: m.sha256 for split, m in manifests.items()}
-        stale = [run for run in runs if (r := run.folder.result()) is not None and r.get("manifests") != hashes]
+        for allowed in {run.spec.protocol.allow_leakage for run in runs}:
+            dataset.leakage().require(allowed, name)
+        results = [(run, run.folder.result()) for run in runs]
+        stale = [run for run, r in results if r is not None and not same_videos(manifests, r.get("manifests"))]
         if stale:
             raise BadInput(
                 f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "

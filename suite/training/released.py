@@ -11,6 +11,7 @@ from typing import Any
 from suite.data.clips import EvalClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
+from suite.data.manifest import SCHEME
 from suite.identity import EvaluationSpec
 from suite.models import build, canonical_name, weights
 from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
@@ -158,6 +159,8 @@ def evaluate(
         **setting.facts(),
         "weights": loaded.as_dict(),
         "manifest_sha256": manifest.sha256,
+        "manifest_scheme": SCHEME,
+        "manifest_parts": manifest.parts,
         "class_names": list(data.classes),
         "decoding": decoder.report(),
         "device": device_facts(control.device),

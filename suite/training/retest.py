@@ -84,7 +84,7 @@ def _test(
         return [test | {"skipped": True, "folder": str(place)} for test, (place, _) in zip(found, tests, strict=True)]
     data = open_dataset(tests[0][1].dataset, root)
     own = any(setting.dataset == spec.dataset and setting.split == TEST_SPLIT for _, setting in tests)
-    if own and data.split(TEST_SPLIT).sha256 != result["manifests"][TEST_SPLIT]:
+    if own and not data.split(TEST_SPLIT).matches(result["manifests"][TEST_SPLIT]):
         raise BadInput(f"The videos of {spec.dataset} in {data.root} are not those that {folder.id} was tested on.")
     made = []
     with threads_of(folder, control.device):

@@ -13,7 +13,7 @@ import torch
 from suite.data.clips import EvalClips, TrainClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
-from suite.data.manifest import Manifest, hold_out
+from suite.data.manifest import SCHEME, Manifest, hold_out
 from suite.data.rng import generator
 from suite.identity import RunSpec
 from suite.models import build, weights
@@ -53,11 +53,11 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     train, val = dataset.split("train"), dataset.split("val")
     for manifest in (train, val):
         manifest.require(spec.protocol.allow_missing)
-    data = {m.split: _facts(m) for m in (train, val)}
-    dev = None
+    dataset.leakage().require(spec.protocol.allow_leakage, spec.dataset)
+    splits, dev = {m.split: m for m in (train, val)}, None
     if spec.protocol.dev:
         train, dev = hold_out(train, spec.protocol.dev)
-        data["dev"] = _facts(dev)
+        splits["dev"] = dev
     model = build(
         spec.network,
         len(dataset.classes),
@@ -78,8 +78,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     )
     provenance = _earlier_provenance(folder)
     if trainer.resume():
-        begun = {split: provenance.get("data", {}).get(split) for split in data}
-        if begun != data:
+        if not _same_data(splits, provenance.get("data", {})):
             raise BadInput(f"{folder.id} was begun with other videos of {spec.dataset}; move its folder away.")
         folder.say(f"resumed from step {trainer.at.step}")
     else:
@@ -89,7 +88,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment()}
     )
-    provenance["data"] = data | {"notes": dataset.notes}
+    provenance["data"] = {split: _facts(m) for split, m in splits.items()} | {"notes": dataset.notes}
     write_atomic(folder.provenance, dump_json(provenance))
     trainer.train(control)
 
@@ -106,6 +105,12 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     return {"videos": len(manifest.videos), "sha256": manifest.sha256}
+
+
+def _same_data(splits: dict[str, Manifest], begun: dict[str, Any]) -> bool:
+    """Whether a run was begun with these videos, as far as its provenance tells."""
+    facts = {split: begun.get(split) or {} for split in splits}
+    return all(facts[s].get("videos") == len(m.videos) and m.matches(facts[s].get("sha256")) for s, m in splits.items())
 
 
 def initial_weights(
@@ -193,6 +198,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
         result["best_top1"] = max(curve)
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
+    splits = {split: dataset.split(split) for split in ("train", "val")}
     return result | {
         "id": folder.id,
         "spec_sha256": folder.spec_sha256(),
@@ -202,7 +208,10 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
         "epochs_seen": p.epochs + (parent["epochs_seen"] if parent else 0),
         "classes": len(dataset.classes),
         "class_names": list(dataset.classes),
-        "videos": {split: len(dataset.split(split).videos) for split in ("train", "val")},
-        "missing": sum(len(m.missing) + len(m.undecodable) for m in map(dataset.split, ("train", "val"))),
-        "manifests": {split: dataset.split(split).sha256 for split in ("train", "val")},
+        "videos": {split: len(m.videos) for split, m in splits.items()},
+        "missing": sum(len(m.missing) + len(m.undecodable) for m in splits.values()),
+        "leakage": dataset.leakage().counts,
+        "manifests": {split: m.sha256 for split, m in splits.items()},
+        "manifest_scheme": SCHEME,
+        "manifest_parts": {split: m.parts for split, m in splits.items()},
     }

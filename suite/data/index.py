@@ -1,0 +1,192 @@
+"""What is known of each video file: frames, rate, a fingerprint of its content; remembered from start to start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from suite.spec import BadInput
+
+INDEX_VERSION = 2
+SAVE_SECONDS = 60.0  # a killed indexing of 170,000 videos loses at most that
+BLOCK = 64 * 1024  # bytes that a fingerprint reads at each end of a file
+FINGERPRINT_DIGITS = 32  # 128 bits
+
+
+class FileState(NamedTuple):
+    """By what a change of a file is noticed without reading it: size in bytes, clocks in ns."""
+
+    size: int
+    mtime: int
+    inode: int
+    ctime: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> FileState:
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+
+
+class Entry(NamedTuple):
+    """What the index holds of a file; frames 0 marks one that cannot be decoded, fps is in frames per second."""
+
+    size: int
+    mtime: int
+    inode: int
+    ctime: int
+    frames: int
+    fps: float
+    fingerprint: str
+
+    @property
+    def state(self) -> FileState:
+        return FileState(*self[:4])
+
+
+def fingerprint(path: Path | str) -> str:
+    """A cheap identity of a file's content: SHA-256 (32 hex digits) of its size and its first and last 64 KiB.
+
+    Files of at most 128 KiB are read whole.  Of a longer one a change that keeps the size and touches only its middle
+    is not seen; `file_sha256` sees it.  Raises OSError when the file cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256(f"{size}:".encode())
+        digest.update(file.read(BLOCK))
+        if size > BLOCK:
+            file.seek(max(BLOCK, size - BLOCK))
+            digest.update(file.read(BLOCK))
+    return digest.hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def file_sha256(path: Path | str) -> str:
+    """SHA-256 of all bytes of a file.  Raises OSError when it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Index:
+    """What is known of the files below a folder, remembered by path in one JSON file.
+
+    An entry holds for as long as size, time of change, inode and ctime of its file stay: no program can set ctime, so
+    bytes written into a file are noticed even where size and mtime are put back, and a file moved or copied over
+    another is noticed by inode and ctime.  Where only inode and ctime differ, as in a copy of a whole data set, the
+    fingerprint is read again (128 KiB per file) and the frames are counted again only if it has changed.
+    `full` holds SHA-256 of whole files, path -> hex digits, from the last `suite data check --full`.
+    """
+
+    def __init__(self, root: Path, base: Path) -> None:
+        self.base = base
+        self.file = _index_file(root, base)
+        self.entries, self.full = self._load()
+
+    def get(self, path: str, state: FileState) -> Entry:
+        """The entry of a file that `update` was given."""
+        entry = self.entries[path]
+        assert entry.state == state
+        return entry
+
+    def update(self, states: dict[str, FileState], threads: int = 0) -> None:
+        """Looks into the files that are new or have changed since."""
+        known = self.entries
+        todo = [path for path, state in states.items() if path not in known or known[path].state != state]
+        if not todo:
+            return
+        saved = time.monotonic()
+        for path, *found in self._probe({path: states[path] for path in todo}, threads):
+            self.entries[path] = Entry(*states[path], *found)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def mark_undecodable(self, path: str, state: FileState) -> None:
+        self.entries[path] = Entry(*state, 0, 0.0, "")
+        self.save()
+
+    def hash_files(self, paths: Iterable[str], threads: int = 0) -> dict[str, tuple[str, str | None]]:
+        """Reads whole files: path -> (SHA-256, the one before it or None), and remembers the new ones.
+
+        Raises BadInput for a file that cannot be read.
+        """
+        found = {}
+        for path, digest in _in_threads(self._hash, list(paths), threads):
+            found[path] = (digest, self.full.get(path))
+            self.full[path] = digest
+        self.save()
+        return found
+
+    def _hash(self, path: str) -> tuple[str, str]:
+        try:
+            return path, file_sha256(self.base / path)
+        except OSError as error:
+            raise BadInput(f"Video {self.base / path} cannot be read: {error.strerror}.") from None
+
+    def _probe(self, states: dict[str, FileState], threads: int) -> Iterator[tuple[str, int, float, str]]:
+        """(path, frames, fps, fingerprint) of each, in any order."""
+        from suite.data.decoding import Undecodable, probe
+
+        def one(path: str) -> tuple[str, int, float, str]:
+            try:
+                content = fingerprint(self.base / path)
+            except OSError:
+                return path, 0, 0.0, ""
+            old = self.entries.get(path)
+            if old and old.frames and (old.mtime, old.fingerprint) == (states[path].mtime, content):
+                return path, old.frames, old.fps, content  # the same file in another place
+            try:
+                frames, fps, _ = probe(self.base / path)
+            except Undecodable:
+                return path, 0, 0.0, content
+            return path, frames, round(fps, 6), content
+
+        yield from _in_threads(one, list(states), threads)
+
+    def _load(self) -> tuple[dict[str, Entry], dict[str, str]]:
+        try:
+            data = json.loads(self.file.read_text())
+            if data["version"] != INDEX_VERSION:
+                return {}, {}
+            return {path: Entry(*entry) for path, entry in data["videos"].items()}, dict(data["full"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}, {}  # only a cache: what cannot be read is made again
+
+    def save(self) -> None:
+        entries, full = self._load()  # another process may have indexed another split meanwhile
+        self.entries, self.full = {**entries, **self.entries}, {**full, **self.full}
+        data = {"version": INDEX_VERSION, "videos": self.entries, "full": self.full}
+        temporary = self.file.with_name(f"{self.file.name}.{os.getpid()}.tmp")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(data, separators=(",", ":")))
+            os.replace(temporary, self.file)
+        except OSError:
+            temporary.unlink(missing_ok=True)  # a full or read-only disk costs time, not the run
+
+
+def _in_threads(work: Callable[[str], Any], paths: list[str], threads: int) -> Iterator[Any]:
+    """What `work` gives for each path, as they end; threads: 0 takes one per core, at most 16."""
+    # threads suffice: neither PyAV nor hashlib holds Python's lock while it works on bytes
+    with ThreadPoolExecutor(threads or min(16, os.cpu_count() or 1)) as pool:
+        try:
+            for done in as_completed([pool.submit(work, path) for path in paths]):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _index_file(root: Path, base: Path) -> Path:
+    """`SUITE_CACHE`, else `.suite-cache` in the data set's root, else the user's cache folder."""
+    name = f"videos-{hashlib.sha256(os.path.realpath(base).encode()).hexdigest()[:16]}.json"
+    if os.environ.get("SUITE_CACHE"):
+        return Path(os.environ["SUITE_CACHE"]).expanduser() / name
+    local = root / ".suite-cache"
+    if os.access(local if local.is_dir() else root, os.W_OK):
+        return local / "videos.json"  # moves with the data
+    return Path.home() / ".cache" / "video-fair-bench" / name
