@@ -174,7 +174,7 @@ def test_unknown_is_equal_to_nothing():
 def test_two_sessions_of_different_versions_equal_neither():
     mixed = {"sessions": [*SESSION["sessions"], {**SESSION["sessions"][0], "code": "other"}]}
     verdict = judge(factors(), of_run(spec(tuning=0), (), RESULT, mixed))
-    assert [d.field for d in verdict.confounds] == ["code"]
+    assert [d.field for d in verdict.confounds] == ["code_train", "code_test"]
 
 
 def test_cells_that_differ_from_their_column_get_letters():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.analysis.code_parts import differing
 from suite.analysis.contenders import Contender
-from suite.analysis.factors import Verdict, judge
+from suite.analysis.factors import Difference, Verdict, judge
 from suite.analysis.predictions import aligned
 from suite.analysis.statistics import equivalence, newcombe, paired
 from suite.spec import BadInput
@@ -46,13 +47,20 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
     return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies alone"}
 
 
+def _as_dict(difference: Difference) -> dict[str, Any]:
+    a, b = difference.a, difference.b
+    if difference.field in ("code_train", "code_test"):
+        a, b = differing(a, b)
+    return {"field": difference.field, "a": a, "b": b}
+
+
 def _described(verdict: Verdict) -> dict[str, Any]:
     return {
         "axis": verdict.axis,
         "comparable": verdict.comparable,
         "verdict": str(verdict),
-        "studied": [vars(d) for d in verdict.studied],
-        "confounds": [vars(d) for d in verdict.confounds],
-        "unknown": [vars(d) for d in verdict.unknown],
+        "studied": [_as_dict(d) for d in verdict.studied],
+        "confounds": [_as_dict(d) for d in verdict.confounds],
+        "unknown": [_as_dict(d) for d in verdict.unknown],
         "same": list(verdict.same),
     }

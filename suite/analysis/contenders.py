@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.analysis.factors import FACTORS, code_of, read_run, read_views
-from suite.analysis.predictions import FORMATS, Outcome, read_own, read_predictions
+from suite.analysis.code_parts import code_factor
+from suite.analysis.factors import FACTORS, read_run, read_views
+from suite.analysis.predictions import FORMATS, Outcome, check_stored, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
 from suite.analysis.rows import architecture
 from suite.data.datasets import info
@@ -60,10 +61,9 @@ def from_run(folder: Any) -> Contender:
     spec, result = folder.spec(), folder.result()
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
-    factors = read_run(spec, folder)
-    return Contender(
-        folder.id, result["top1"], result["n"], factors, read_own(folder.predictions, result.get("class_names"))
-    )
+    outcome = read_own(folder.predictions, result.get("class_names"))
+    check_stored(result, outcome, folder.id)
+    return Contender(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
 
 def from_evaluation(folder: Path) -> Contender:
@@ -77,6 +77,7 @@ def from_evaluation(folder: Path) -> Contender:
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
+    check_stored(found, outcome, str(folder))
     return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found, folder), outcome)
 
 
@@ -88,7 +89,7 @@ def evaluated_factors(found: dict[str, Any], folder: Path) -> dict[str, Any]:
     known |= {"module": architecture(found["model"], name.module)[0], "backbone": name.backbone}
     known |= {"pooling": name.pooling, "views": read_views(found["views"]), "test_frames": found.get("frames")}
     known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
-    known["code"] = code_of(found.get("environment", {}))
+    known["code_test"] = code_factor([found.get("environment", {})], "code_test")
     return dict.fromkeys(FACTORS) | trained | known
 
 
