@@ -283,7 +283,8 @@ def test_the_three_forms_of_a_predictions_file_say_the_same(theirs, tmp_path):
         assert read.top1 == pytest.approx(200 / 3)
         assert read.factors["backbone"] == "resnet18"
         assert read.factors["batch"] is None
-    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]})), tmp_path)
+    classes = [f"class {k}" for k in range(NUM)]
+    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
     assert only.outcome.labels is None
     assert list(only.outcome.predicted) == [3, 1, 2]
 

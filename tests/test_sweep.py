@@ -247,7 +247,7 @@ def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds
     results, _ = whole
     folder = results / "small" / "runs" / ids(results)["tam-resnet18", 4]
     theirs = pd.read_parquet(folder / "predictions.parquet")
-    theirs[["id"]].assign(prediction=theirs["label"]).to_csv(tmp_path / "theirs.csv", index=False)
+    theirs[["id", "label"]].assign(prediction=theirs["label"]).to_csv(tmp_path / "theirs.csv", index=False)
     about = {"name": "perfect", "dataset": "calib_order", "frames": 4, "backbone": "resnet18", "batch": 1}
     (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(about))
     own = shutil.copytree(results, tmp_path / "results")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.analysis.code_parts import code_factor
+from suite.analysis.factor_values import meaning
 from suite.analysis.factors import FACTORS, read_run, read_views
 from suite.analysis.predictions import FORMATS, Outcome, check_stored, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
@@ -109,7 +109,8 @@ def from_file(path: Path) -> Contender:
     """Predictions of another codebase: `path` and, beside it, a YAML of the same name with its factors.
 
     Its keys: name, dataset (needed), classes (names in the order of the class numbers), params, conv_gmacs, gmacs, and
-    any factor of the ledger.  What it does not state is unknown.
+    any factor of the ledger, read as what it means (`suite.analysis.factor_values`).  What it does not state is
+    unknown.  Class numbers need `classes`, or labels in the file that are checked against ours.
     """
     spec = path.with_suffix(".yaml")
     if not path.is_file():
@@ -137,25 +138,22 @@ def from_file(path: Path) -> Contender:
     for key in COSTS:
         if key in about and (isinstance(about[key], bool) or not isinstance(about[key], int | float)):
             raise BadInput(f"In {spec.name}, {key} is a number, not {about[key]!r}.")
-    for key in ("frames", "seed"):
-        if about.get(key) is not None and (isinstance(about[key], bool) or not isinstance(about[key], int)):
-            raise BadInput(f"In {spec.name}, {key} is a whole number, not {about[key]!r}.")
     for key in ("module", "backbone", "pooling", "source"):
         if about.get(key) is not None and not isinstance(about[key], str):
             raise BadInput(f"In {spec.name}, {key} is a name, not {about[key]!r}.")
     outcome = read_predictions(path, classes, num)
+    if outcome.classes is None and outcome.labels is None:
+        raise BadInput(
+            f"{path.name} gives class numbers, which differ between codebases: add to {spec.name} 'classes', their "
+            "names in the order of the numbers, or to the file a column 'label', the true class by the same numbers."
+        )
     top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
     if about.get("source", "") in ("suite", *REFERENCES):
         raise BadInput(f"In {spec.name}, source {about['source']!r} is a name of the suite's own.")
-    if any(about.get(key, 1) <= 0 for key in (*COSTS, "frames") if about.get(key) is not None):
+    factors = dict.fromkeys(FACTORS)
+    factors |= {key: meaning(key, value, spec.name) for key, value in about.items() if key in FACTORS}
+    if any(value <= 0 for value in (factors["frames"], *map(about.get, COSTS)) if value is not None):
         raise BadInput(f"In {spec.name}, frames and costs are above 0.")
-    factors = dict.fromkeys(FACTORS) | {key: value for key, value in about.items() if key in FACTORS}
-    if factors["views"] is not None:
-        if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*)?", str(factors["views"])):
-            raise BadInput(
-                f"In {spec.name}, views is clips x crops such as 10x3, or their number, not {factors['views']!r}."
-            )
-        factors["views"] = read_views(str(factors["views"]))
     factors["test_frames"] = factors["test_frames"] or factors["frames"]
     factors["module"] = factors["module"] or about["name"]
     row = {

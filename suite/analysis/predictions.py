@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,18 +225,20 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> 
     labels = table["label"].to_numpy() if "label" in table.column_names else None
     order = np.argsort(ids, kind="stable")
     names = tuple(classes) if classes else None
-    top5 = None if labels is None else _top5(values, labels, path)
-    return Outcome(ids[order], values.argmax(1)[order], None if labels is None else labels[order], names, top5=top5)
+    predicted = values.argmax(1)
+    top5 = None if labels is None else _top5(values, predicted, labels, path)
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], names, top5=top5)
 
 
-def _top5(logits: np.ndarray, labels: np.ndarray, path: Path) -> float:
+def _top5(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, path: Path) -> float:
     """Percent of videos whose class is among the five highest; of equal logits the lower class stands first."""
     if len(labels) and not (labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < logits.shape[1]):
         raise BadInput(f"{path} has a label that is none of its {logits.shape[1]} classes.")
     own = logits[np.arange(len(labels)), labels][:, None]
-    before, reached = np.count_nonzero(logits > own, axis=1), np.count_nonzero(logits >= own, axis=1)
-    for row in np.flatnonzero(reached - before > 1):  # equal logits are rare
-        before[row] += np.count_nonzero(logits[row, : labels[row]] == own[row])
+    before = (logits > own).sum(1, dtype=np.uint8 if logits.shape[1] < 256 else np.int64)
+    near = np.flatnonzero((before < 5) & (predicted != labels))  # where equal logits of lower classes may matter
+    earlier = np.arange(logits.shape[1]) < labels[near, None]
+    before[near] += ((logits[near] == own[near]) & earlier).sum(1, dtype=before.dtype)
     return 100 * float((before < 5).mean())
 
 
@@ -269,6 +271,12 @@ def check_stored(stored: Mapping[str, Any], outcome: Outcome, where: str) -> Non
 
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:
     """Who was right, (N,) and (N,), over the same videos with the same labels; BadInput where they are not the same."""
+    a, b = same_numbers(a, b, names)
+    return a.correct(), b.correct()
+
+
+def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[Outcome, Outcome]:
+    """Both in the same class numbers and with labels.  Raises BadInput when videos or labels are not the same."""
     if len(a.ids) != len(b.ids) or (a.ids != b.ids).any():
         only_a, only_b = np.setdiff1d(a.ids, b.ids), np.setdiff1d(b.ids, a.ids)
         first = f" (first '{(only_a if len(only_a) else only_b)[0]}')"
@@ -291,4 +299,5 @@ def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tupl
             f"{names[0]} and {names[1]} disagree on the label of {int((a.labels != b.labels).sum())} videos (first "
             f"'{a.ids[at]}'): class numbers differ; give class names, or the order of 'classes'."
         )
-    return a.correct(b.labels), b.correct(a.labels)
+    labels = a.labels if a.labels is not None else b.labels
+    return replace(a, labels=labels), replace(b, labels=labels)

@@ -88,6 +88,7 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
         )
     if evidence.left_out:
         notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
+    notes += [f"Warning: {warning}" for warning in evidence.warnings]
     if several:
         notes.append("Means over seeds, ± their standard deviation.")
     if "deep_analysis" in set(runs["source"]) and runs["n"].notna().any():

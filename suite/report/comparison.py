@@ -38,6 +38,8 @@ def print_comparison(found: dict[str, Any]) -> None:
             f"McNemar (exact): p = {found['p_mcnemar']:.2g}; A alone is right on {found['only_a']} videos, B alone on "
             f"{found['only_b']}. Detectable with 80 % power: {found['detectable']:.2f} points."
         )
+    for warning in found["warnings"]:
+        console.print(f"Warning: {warning}")
     if "p_equivalence" in found:
         word = "" if found["p_equivalence"] < 0.05 else "not "
         console.print(

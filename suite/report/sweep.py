@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,8 +113,11 @@ class Company:
 ALONE = Company()
 
 
-def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
-    """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there."""
+def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there.
+
+    say: is told what looks wrong in predictions of other codebases; the accuracy table's note says it too.
+    """
     import pandas as pd
 
     from suite.analysis.evidence import gather
@@ -134,6 +138,8 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     files = [folder / "summary.csv", folder / "timing.csv"]
     full = in_company(with_sources(table, plan), company)
     evidence = gather(full, company.strict, retested(plan))
+    for warning in evidence.warnings:
+        say(f"warning: {warning}")
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
