@@ -23,6 +23,7 @@ from suite.report.sweep import write_report
 from suite.spec import BadInput
 from suite.store.archive import FORMAT, is_archive, open_archive, pack, read_manifest
 from suite.store.cells import find_runs
+from suite.store.code import ROOTS, code_digests
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import Selection, make_plan
@@ -102,6 +103,7 @@ def test_a_run_is_explained_down_to_its_data_and_weights(home, small):
     assert run["weights"]["text"].startswith("122 of 122 tensors from ")
     assert (len(run["sessions"]), run["resumed"], run["epochs_done"]) == (1, 0, 1)
     assert run["packages"]["torch"]
+    assert {kind: run["sessions"][0][kind] for kind in ROOTS} == code_digests("tsn-resnet18")
     assert run["files"]["predictions.parquet"] == second.folder.predictions.stat().st_size
     text = describe({"runs": [run]})
     for words in (
