@@ -179,7 +179,7 @@ def test_unknown_is_equal_to_nothing():
 def test_two_sessions_of_different_versions_equal_neither():
     mixed = {**SESSION, "sessions": [*SESSION["sessions"], {**SESSION["sessions"][0], "code": "other"}]}
     verdict = judge(factors(), of_run(spec(tuning=0), (), RESULT, mixed))
-    assert [d.field for d in verdict.confounds] == ["code"]
+    assert [d.field for d in verdict.confounds] == ["code_train", "code_test"]
 
 
 def test_cells_that_differ_from_their_column_get_letters():
@@ -288,7 +288,8 @@ def test_the_three_forms_of_a_predictions_file_say_the_same(theirs, tmp_path):
         assert read.top1 == pytest.approx(200 / 3)
         assert read.factors["backbone"] == "resnet18"
         assert read.factors["batch"] is None
-    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]})), tmp_path)
+    classes = [f"class {k}" for k in range(NUM)]
+    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
     assert only.outcome.labels is None
     assert list(only.outcome.predicted) == [3, 1, 2]
 

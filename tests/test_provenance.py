@@ -21,8 +21,9 @@ from suite.report.explain import describe, explain
 from suite.report.export import export, report_archive
 from suite.report.sweep import write_report
 from suite.spec import BadInput
-from suite.store.archive import FORMAT, is_archive, open_archive
+from suite.store.archive import FORMAT, is_archive, open_archive, pack, read_manifest
 from suite.store.cells import find_runs
+from suite.store.code import ROOTS, code_digests
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import Selection, make_plan
@@ -102,6 +103,7 @@ def test_a_run_is_explained_down_to_its_data_and_weights(home, small):
     assert run["weights"]["text"].startswith("122 of 122 tensors from ")
     assert (len(run["sessions"]), run["resumed"], run["epochs_done"]) == (1, 0, 1)
     assert run["packages"]["torch"]
+    assert {kind: run["sessions"][0][kind] for kind in ROOTS} == code_digests("tsn-resnet18")
     assert run["files"]["predictions.parquet"] == second.folder.predictions.stat().st_size
     text = describe({"runs": [run]})
     for words in (
@@ -175,10 +177,12 @@ def test_checkpoints_give_the_stored_predictions_bit_for_bit(home, capsys, monke
     assert (code, found["ok"], found["finished"], found["checked"]) == (0, True, 3, 1)
     run = found["runs"][0]
     assert (run["identical"], run["agreement"], run["max_difference"], run["problems"]) == (True, 1.0, 0.0, [])
+    assert run["standard"] == "bit-identical"
     assert [file["file"] for file in run["files"]] == ["predictions.parquet", "predictions_video.parquet"]
     code, out, _ = command(capsys, monkeypatch, *args, "--device", "cpu")
     assert code == 0
     assert "all confirmed" in out
+    assert "Required: bit-identical (the same CPU, packages, threads and code that tests)" in out
 
 
 def rewritten(folder, change):
@@ -200,7 +204,7 @@ def spoil_result(folder, **changes):
     folder.result_file.write_text(json.dumps(folder.result() | changes))
 
 
-def stand_in(monkeypatch, folder, shift=0, must=False):
+def stand_in(monkeypatch, folder, shift=0, why=("another CPU",)):
     """For the checkpoint of a run: it gives the stored logits as they are now, plus `shift`."""
     from suite.sweep import verify as module
 
@@ -208,7 +212,7 @@ def stand_in(monkeypatch, folder, shift=0, must=False):
 
     def again(run, place, root, device, workers, views, classes):
         stored = kept[PREDICTIONS[bool(views)]]
-        return replace(stored, logits=stored.logits + shift), must
+        return replace(stored, logits=stored.logits + shift), list(why)
 
     monkeypatch.setattr(module, "_again", again)
 
@@ -271,34 +275,46 @@ def test_a_problem_is_exit_code_1_and_said(home, small, tmp_path, capsys, monkey
 
 def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, tmp_path, monkeypatch):
     plan = one_run(small, tmp_path)
-    for must in (True, False):
-        stand_in(monkeypatch, plan.runs[0].folder, np.float32(1e-5), must)
-        problems = problems_of(plan, home / "data")
-        assert ("where bits must be the same" in problems) == must
-        assert bool(problems) == must
+    for why in ((), ("another CPU",)):
+        stand_in(monkeypatch, plan.runs[0].folder, np.float32(1e-5), why)
+        run = verify(plan, "100%", home / "data")["runs"][0]
+        assert ("where bits must be the same" in " | ".join(run["problems"])) == (not why) == bool(run["problems"])
+        assert run["standard"] == ("same classes for 99 % of videos" if why else "bit-identical")
+        assert run["why"] == ("another CPU" if why else "the same CPU, packages, threads and code that tests")
 
 
-def test_bits_must_be_the_same_on_the_same_cpu_packages_threads_and_code_alone(small, tmp_path):
-    from suite.sweep.verify import _same_machine
+CHANGED = "the code that tests has changed since"
+NEW = {"code": "abc", "code_sha256": "1", "code_test": {"data": "d", "training": "t"}}
+OLD = {"code": "abc", "code_sha256": "1"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        (NEW, NEW, []),
+        (NEW, NEW | {"code": "abd"}, []),  # another commit, the same code
+        (NEW, NEW | {"code": "abc+", "code_sha256": "2"}, []),  # an edit to code that does not test
+        (NEW, NEW | {"code_test": {"data": "d", "training": "x"}}, [f"{CHANGED} (training)"]),
+        (NEW, NEW | {"name": "another"}, ["another CPU"]),
+        (NEW, NEW | {"threads": 99, "python": "3"}, ["another number of threads", "another version of Python"]),
+        (NEW, NEW | {"packages": {"torch": "9"}}, ["another version of torch"]),
+        (NEW, NEW | {"device": "cuda"}, ["tested on cpu then and on cuda now"]),
+        (OLD, NEW, []),  # a run of before there was a digest of the code that tests, and nothing has changed since
+        (OLD, NEW | {"code_sha256": "2"}, ["the run did not record which code tests"]),
+        ({"code": "abc"}, NEW, ["the run did not record which code tests"]),
+        ({"code": None}, NEW, ["the run did not record which code tests"]),
+        (NEW | {"packages": [3]}, NEW, ["the run's provenance is missing or damaged"]),
+    ],
+)
+def test_bits_must_be_the_same_on_the_same_cpu_packages_threads_and_code_that_tests(small, tmp_path, before, now, why):
+    from suite.sweep.verify import _why_bits_may_differ
 
     run = one_run(small, tmp_path).runs[0]
-    provenance = json.loads(run.folder.provenance.read_text())
-    session = provenance["sessions"][-1] | {"code": "abc"}
-    now = {"device": {key: session[key] for key in ("device", "name", "threads")}}
-    now["environment"] = {key: session[key] for key in ("python", "packages", "code")}
-
-    def same(**changes):
-        changed = [*provenance["sessions"][:-1], session | changes]
-        run.folder.provenance.write_text(json.dumps(provenance | {"sessions": changed}))
-        return _same_machine(run, now)
-
-    assert same()
-    for change in ({"name": "another"}, {"threads": 99}, {"packages": {}}, {"code": "abd"}, {"python": "3"}):
-        assert not same(**change), change
-    now["environment"]["code"] = "abc+"
-    assert not same(code="abc+")
-    now["environment"]["code"] = None
-    assert not same(code=None)
+    machine = {"device": "cpu", "name": "a", "threads": 1, "python": "3.11", "packages": {"torch": "2"}}
+    run.folder.provenance.write_text(json.dumps({"sessions": [{}, machine | before]}))
+    found = machine | now
+    device = {key: found[key] for key in ("device", "name", "threads")}
+    assert _why_bits_may_differ(run, {"device": device, "environment": found}) == why
 
 
 def test_a_sample_depends_on_its_seed_alone_and_has_one_run_at_least(small):
@@ -468,6 +484,20 @@ def test_an_archive_that_would_write_elsewhere_or_is_not_what_it_says_is_refused
     assert list((tmp_path / "deep" / "into").iterdir()) == []
     assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == ["x.tar.gz"]
     assert not Path("/tmp/evil-of-a-test").exists()
+
+
+def test_an_archive_with_an_accuracy_that_nobody_measured_is_refused(archive, tmp_path):
+    opened = open_archive(archive, tmp_path / "opened").parent
+    shutil.copytree(opened, tmp_path / "forged", symlinks=False)
+    file = next((tmp_path / "forged").rglob("result.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"top1": 99.9}))
+    manifest = read_manifest(opened)
+    files = {name: tmp_path / "forged" / name for name in manifest["files"]}
+    about = {key: value for key, value in manifest.items() if key not in ("format", "files")}
+    pack(files, about, tmp_path / "forged.tar.gz")
+    with pytest.raises(BadInput, match=r"result says top-1 99\.9, its predictions give") as caught:
+        report_archive(tmp_path / "forged.tar.gz", tmp_path / "results")
+    assert file.parent.name in str(caught.value)
 
 
 def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(archive, tmp_path, capsys, monkeypatch):

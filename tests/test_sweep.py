@@ -247,17 +247,25 @@ def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds
     results, _ = whole
     folder = results / "small" / "runs" / ids(results)["tam-resnet18", 4]
     theirs = pd.read_parquet(folder / "predictions.parquet")
-    theirs[["id"]].assign(prediction=theirs["label"]).to_csv(tmp_path / "theirs.csv", index=False)
+    theirs[["id", "label"]].assign(prediction=theirs["label"]).to_csv(tmp_path / "theirs.csv", index=False)
     about = {"name": "perfect", "dataset": "calib_order", "frames": 4, "backbone": "resnet18", "batch": 1}
     (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(about))
     own = shutil.copytree(results, tmp_path / "results")
     before = (own / "small" / "summary.csv").read_bytes()
-    called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv")
+    (tmp_path / "same.yaml").write_text(yaml.safe_dump(about | {"name": "constant"}))
+    theirs[["id", "label"]].assign(prediction=0).to_csv(tmp_path / "same.csv", index=False)
+    files = ["--predictions", tmp_path / "theirs.csv", "--predictions", tmp_path / "same.csv"]
+    words = ["suite", "report", grid, "--results", own, *files]
+    with mock.patch.object(sys, "argv", list(map(str, words))), contextlib.suppress(SystemExit):
+        main()
+    warning = f"constant predicts one class (number 0) for all {len(theirs)} videos."
+    assert f"warning: {warning}" in capsys.readouterr().err
     table = (own / "small" / "tables" / "accuracy.md").read_text()
     line = next(line for line in table.splitlines() if "perfect" in line)
     assert "100.0" in line
     assert "<sup>" in line
     assert "effective batch 1 instead of" in table
+    assert f"Warning: {warning}" in table
     assert (own / "small" / "summary.csv").read_bytes() == before, "their model is none of the grid's runs"
     called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv", "--strict")
     table = (own / "small" / "tables" / "accuracy.md").read_text()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.analysis.code_parts import differing
 from suite.analysis.contenders import Contender
-from suite.analysis.factors import Verdict, judge
-from suite.analysis.predictions import aligned
+from suite.analysis.factors import Difference, Verdict, judge
+from suite.analysis.predictions import same_numbers
 from suite.analysis.statistics import equivalence, newcombe, paired
+from suite.analysis.suspicious import suspicions
 from suite.spec import BadInput
 
 
@@ -16,6 +18,7 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
 
     With predictions of both the interval is a paired bootstrap over videos and p_mcnemar exact; with accuracies alone
     the interval is Newcombe's for independent samples, which is wider than a paired one, and p_mcnemar is None.
+    `warnings` are sentences on predictions that look wrong in themselves (`suite.analysis.suspicious`).
     margin: percentage points within which the two are to be shown equivalent (TOST).
     Raises BadInput when the two were tested on different data sets or videos.
     """
@@ -25,9 +28,12 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             f"{a.label} was tested on {a.factors.get('dataset')}, {b.label} on {b.factors.get('dataset')}: their "
             "accuracies say nothing of each other."
         )
-    found = {"a": a.label, "b": b.label, **_described(verdict)}
+    found = {"a": a.label, "b": b.label, **_described(verdict), "warnings": []}
     if a.outcome is not None and b.outcome is not None:
-        right_a, right_b = aligned(a.outcome, b.outcome, (a.label, b.label))
+        both = same_numbers(a.outcome, b.outcome, (a.label, b.label))
+        right_a, right_b = (outcome.correct() for outcome in both)
+        for side, outcome in zip((a, b), both, strict=True):
+            found["warnings"] += suspicions(side.label, outcome.predicted, outcome.labels, outcome.classes)
         pair = paired(right_a, right_b)
         found |= {
             **{"top1_a": 100 * float(right_a.mean()), "top1_b": 100 * float(right_b.mean())},
@@ -46,13 +52,20 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
     return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies alone"}
 
 
+def _as_dict(difference: Difference) -> dict[str, Any]:
+    a, b = difference.a, difference.b
+    if difference.field in ("code_train", "code_test"):
+        a, b = differing(a, b)
+    return {"field": difference.field, "a": a, "b": b}
+
+
 def _described(verdict: Verdict) -> dict[str, Any]:
     return {
         "axis": verdict.axis,
         "comparable": verdict.comparable,
         "verdict": str(verdict),
-        "studied": [vars(d) for d in verdict.studied],
-        "confounds": [vars(d) for d in verdict.confounds],
-        "unknown": [vars(d) for d in verdict.unknown],
+        "studied": [_as_dict(d) for d in verdict.studied],
+        "confounds": [_as_dict(d) for d in verdict.confounds],
+        "unknown": [_as_dict(d) for d in verdict.unknown],
         "same": list(verdict.same),
     }

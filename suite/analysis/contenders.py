@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.analysis.code_parts import code_factor
 from suite.analysis.data_factors import data_of_split, retested_decoder
-from suite.analysis.factors import FACTORS, code_of, read_run, read_views
-from suite.analysis.predictions import FORMATS, Outcome, read_own, read_predictions
+from suite.analysis.factor_values import meaning
+from suite.analysis.factors import FACTORS, read_run, read_views
+from suite.analysis.predictions import FORMATS, Outcome, check_stored, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
 from suite.analysis.rows import architecture
 from suite.data.datasets import info
@@ -61,10 +62,9 @@ def from_run(folder: Any) -> Contender:
     spec, result = folder.spec(), folder.result()
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
-    factors = read_run(spec, folder)
-    return Contender(
-        folder.id, result["top1"], result["n"], factors, read_own(folder.predictions, result.get("class_names"))
-    )
+    outcome = read_own(folder.predictions, result.get("class_names"))
+    check_stored(result, outcome, folder.id)
+    return Contender(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
 
 def from_evaluation(folder: Path) -> Contender:
@@ -78,6 +78,7 @@ def from_evaluation(folder: Path) -> Contender:
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
+    check_stored(found, outcome, str(folder))
     return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found, folder), outcome)
 
 
@@ -89,7 +90,7 @@ def evaluated_factors(found: dict[str, Any], folder: Path) -> dict[str, Any]:
     known |= {"module": architecture(found["model"], name.module)[0], "backbone": name.backbone}
     known |= {"pooling": name.pooling, "views": read_views(found["views"]), "test_frames": found.get("frames")}
     known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
-    known["code"] = code_of(found.get("environment", {}))
+    known["code_test"] = code_factor([found.get("environment", {})], "code_test")
     known["decoder"] = retested_decoder(trained.get("decoder"), found.get("decoding"))
     known["data"] = {**(trained.get("data") or {}), **data_of_split(found.get("split", "val"), _manifest_parts(found))}
     return dict.fromkeys(FACTORS) | trained | known
@@ -116,7 +117,8 @@ def from_file(path: Path) -> Contender:
     """Predictions of another codebase: `path` and, beside it, a YAML of the same name with its factors.
 
     Its keys: name, dataset (needed), classes (names in the order of the class numbers), params, conv_gmacs, gmacs, and
-    any factor of the ledger.  What it does not state is unknown.
+    any factor of the ledger, read as what it means (`suite.analysis.factor_values`).  What it does not state is
+    unknown.  Class numbers need `classes`, or labels in the file that are checked against ours.
     """
     spec = path.with_suffix(".yaml")
     if not path.is_file():
@@ -144,25 +146,22 @@ def from_file(path: Path) -> Contender:
     for key in COSTS:
         if key in about and (isinstance(about[key], bool) or not isinstance(about[key], int | float)):
             raise BadInput(f"In {spec.name}, {key} is a number, not {about[key]!r}.")
-    for key in ("frames", "seed"):
-        if about.get(key) is not None and (isinstance(about[key], bool) or not isinstance(about[key], int)):
-            raise BadInput(f"In {spec.name}, {key} is a whole number, not {about[key]!r}.")
     for key in ("module", "backbone", "pooling", "source"):
         if about.get(key) is not None and not isinstance(about[key], str):
             raise BadInput(f"In {spec.name}, {key} is a name, not {about[key]!r}.")
     outcome = read_predictions(path, classes, num)
+    if outcome.classes is None and outcome.labels is None:
+        raise BadInput(
+            f"{path.name} gives class numbers, which differ between codebases: add to {spec.name} 'classes', their "
+            "names in the order of the numbers, or to the file a column 'label', the true class by the same numbers."
+        )
     top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
     if about.get("source", "") in ("suite", *REFERENCES):
         raise BadInput(f"In {spec.name}, source {about['source']!r} is a name of the suite's own.")
-    if any(about.get(key, 1) <= 0 for key in (*COSTS, "frames") if about.get(key) is not None):
+    factors = dict.fromkeys(FACTORS)
+    factors |= {key: meaning(key, value, spec.name) for key, value in about.items() if key in FACTORS}
+    if any(value <= 0 for value in (factors["frames"], *map(about.get, COSTS)) if value is not None):
         raise BadInput(f"In {spec.name}, frames and costs are above 0.")
-    factors = dict.fromkeys(FACTORS) | {key: value for key, value in about.items() if key in FACTORS}
-    if factors["views"] is not None:
-        if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*)?", str(factors["views"])):
-            raise BadInput(
-                f"In {spec.name}, views is clips x crops such as 10x3, or their number, not {factors['views']!r}."
-            )
-        factors["views"] = read_views(str(factors["views"]))
     factors["test_frames"] = factors["test_frames"] or factors["frames"]
     factors["module"] = factors["module"] or about["name"]
     row = {

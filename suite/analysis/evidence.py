@@ -22,8 +22,10 @@ from suite.analysis.intervals import (
 )
 from suite.analysis.ledger import STUDIED, Marks, mark
 from suite.analysis.outcomes import Outcomes, load_outcomes
+from suite.analysis.predictions import Outcome
 from suite.analysis.rows import finished
 from suite.analysis.statistics import holm, newcombe, paired, wilson
+from suite.analysis.suspicious import suspicions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,7 @@ class Evidence:
     strict: bool = False  # confounded cells are withheld
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
     interval: str = "both"  # of INTERVALS: what tables print beside a mean
+    warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
     methods: set[str] = field(default_factory=set)  # how `tied` told cells apart
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -178,4 +181,14 @@ def gather(
     """All evidence for rows with the columns `predictions` and `factors`, as far as they have them."""
     done = finished(rows)
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
-    return Evidence(load_outcomes(done), marks, strict, tests, interval)
+    return Evidence(load_outcomes(done), marks, strict, tests, interval, _warnings(done))
+
+
+def _warnings(rows: pd.DataFrame) -> list[str]:
+    """What looks wrong in the predictions of other codebases, which come as `Outcome`."""
+    found = []
+    for row in rows.to_dict("records") if "predictions" in rows else ():
+        outcome = row["predictions"]
+        if isinstance(outcome, Outcome) and outcome.labels is not None:
+            found += suspicions(row["name"], outcome.predicted, outcome.labels, outcome.classes)
+    return found

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from suite.analysis.code_parts import code_factor
 from suite.analysis.data_factors import data_of, decoder_of, leakage_of
 from suite.analysis.rows import architecture
 from suite.identity import RunSpec
@@ -55,7 +56,8 @@ FACTORS = {
     "views": "test views (clips x crops)",
     "test_crop": "test resolution",
     "fusion": "fusion of views",
-    "code": "code version",
+    "code_train": "code that trains",
+    "code_test": "code that tests",
     "packages": "library versions",
     "decoder": "video decoder",
     "device": "device",
@@ -216,7 +218,9 @@ def of_run(
         "views": views,
         "test_crop": p.size,
         "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
-        "code": _one(code_of(s) for s in sessions),
+        "code_train": code_factor(sessions, "code_train"),
+        # a run is tested at the end of its last session, and along the way where tests choose the epoch
+        "code_test": code_factor(sessions if p.selection == "best" else sessions[-1:], "code_test"),
         "packages": _one(_packages(s) for s in sessions),
         "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
         "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
@@ -275,15 +279,6 @@ def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
 
 def _selection(p: Any) -> str:
     return "last epoch" if p.selection == "last" else "best epoch on training videos held out"
-
-
-def code_of(environment: Mapping[str, Any]) -> str | None:
-    """A hash of the code that ran, or of old runs the first ten figures of the commit."""
-    version = environment.get("code_sha256") or environment.get("code")
-    if version is None:
-        return None
-    commit, plus, changed = version.partition("+")
-    return commit[:10] + plus + changed
 
 
 def _packages(session: Mapping[str, Any]) -> str | None:

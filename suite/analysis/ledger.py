@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
+from suite.analysis.code_parts import CodeParts, usual_parts
 from suite.analysis.factors import FACTORS, agree, text
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def _usual(values: Iterable[Any]) -> Any:
     values = [value for value in values if value is not None]
     if not values:
         return None
+    if all(isinstance(value, CodeParts) for value in values):
+        return usual_parts(values)
     counts = Counter(map(_key, values))
     common = max(counts.values())
     return next(value for value in values if counts[_key(value)] == common)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suite.analysis.calibration import expected_calibration_error
-from suite.analysis.predictions import Outcome, read_own
+from suite.analysis.predictions import Outcome, check_stored, read_own
+from suite.store.folder import stored_beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +37,14 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
     """Per data set, from the column `predictions` (a path, or an `Outcome`, "" where there is none) of finished rows.
 
     Where runs were tested on different videos the largest group with the same ids and labels is taken.
+    Raises BadInput when the accuracies of a row, or of the result.json beside its predictions, do not follow from them.
     """
     if "predictions" not in rows:
         return {}
     known = rows["predictions"].map(lambda source: isinstance(source, Outcome) or bool(source))
     done = rows[(rows["state"] == "done") & known]
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(_read, done["predictions"]))
+        found = list(pool.map(_read, done.to_dict("records")))
     out = {}
     for dataset in dict.fromkeys(done["dataset"]):
         runs = [(i, o) for i, d, o in zip(done["id"], done["dataset"], found, strict=True) if d == dataset]
@@ -60,8 +62,15 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
     return out
 
 
-def _read(source: Outcome | str | Path) -> Outcome:
-    return source if isinstance(source, Outcome) else read_own(Path(source))
+def _read(row: dict[str, Any]) -> Outcome:
+    source = row["predictions"]
+    if isinstance(source, Outcome):
+        return source
+    result = stored_beside(Path(source))
+    outcome = read_own(Path(source), result.get("class_names"))
+    for stored in ({key: row.get(key) for key in ("n", "top1", "top5")}, result):
+        check_stored(stored, outcome, str(row["id"]))
+    return outcome
 
 
 def _fingerprint(outcome: Outcome) -> int:

@@ -16,6 +16,7 @@ from suite.analysis.contenders import Contender, contender
 from suite.analysis.factors import FACTORS, Verdict, agree, judge
 from suite.analysis.intervals import difference_error, difference_interval
 from suite.analysis.predictions import aligned
+from suite.analysis.suspicious import suspicions
 from suite.spec import BadInput
 
 Side = tuple[Contender, ...]
@@ -91,7 +92,11 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
     found |= {"sd_a": _deviation(means[0]), "sd_b": _deviation(means[1])}
     found |= {"difference": difference, "ci95": [low, high], "interval": covers}
     found |= {"p": t_test(difference, error, degrees), "p_mcnemar": None}
-    found |= {"only_a": None, "only_b": None, "detectable": None}
+    found |= {"only_a": None, "only_b": None, "detectable": None, "warnings": []}
+    for run in (*a, *b):
+        o = run.outcome
+        if o.labels is not None:
+            found["warnings"] += suspicions(run.label, o.predicted, o.labels, o.classes)
     if margin is not None:
         if not margin > 0:
             raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")

@@ -46,7 +46,8 @@ def verify(
 
     Exit code 1 when for one of them a stored accuracy does not follow from the stored predictions, ids or labels are
     not those of the data, the checkpoint cannot be tested, fewer than 99 % of the videos get the same predicted class,
-    or bits differ on a CPU of the same name with the same packages, threads and code; else 0.
+    or bits differ on a CPU of the same name with the same packages, threads and code that tests; else 0. Per run the
+    output says which of the last two was required, and why.
     """
     from suite.report.explain import describe_verified
     from suite.store.archive import is_archive, open_archive

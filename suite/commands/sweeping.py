@@ -171,5 +171,5 @@ def report(
     else:
         made = planned(grid, results, chosen, costs=False)
         reckon(made, finished=False)
-        found = {"files": [str(file) for file in write_report(made, company)]}
+        found = {"files": [str(file) for file in write_report(made, company, say)]}
     print_json(found) if as_json else print("\n".join(found["files"]))

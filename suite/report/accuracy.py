@@ -91,6 +91,7 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
         )
     if evidence.left_out:
         notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
+    notes += [f"Warning: {warning}" for warning in evidence.warnings]
     if several:
         spread = "" if evidence.interval == "ci" else " ± standard deviation over seeds"
         notes.append(f"Several seeds: mean{spread}.")

@@ -40,6 +40,8 @@ def print_comparison(found: dict[str, Any]) -> None:
             f"{found['only_b']}. Detectable with 80 % power: {found['detectable']:.2f} points."
         )
     _print_seeds(console, found)
+    for warning in found["warnings"]:
+        console.print(f"Warning: {warning}")
     if "p_equivalence" in found:
         word = "" if found["p_equivalence"] < 0.05 else "not "
         console.print(
@@ -51,7 +53,7 @@ def print_comparison(found: dict[str, Any]) -> None:
 
 
 def _print_seeds(console: Console, found: dict[str, Any]) -> None:
-    if max(found["seeds"]) == 1:
+    if max(found.get("seeds", [1])) == 1:
         return
     said = []
     for side, count in zip("ab", found["seeds"], strict=True):
@@ -62,7 +64,7 @@ def _print_seeds(console: Console, found: dict[str, Any]) -> None:
 
 def _print_calibration(console: Console, found: dict[str, Any]) -> None:
     """One line on both sides, where one of them has the scores of all classes of a single view."""
-    if not any(found["ece"].values()):
+    if not any(found.get("ece", {}).values()):
         return
     said = []
     for side in "ab":

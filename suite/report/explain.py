@@ -82,7 +82,13 @@ def describe_verified(found: dict[str, Any]) -> str:
         rows.append((run["id"], str(run["n"]), kind, same, apart, "PROBLEM" if run["problems"] else "ok"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     out = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    out += [""] + [f"{run['id']}: {problem}" for run in found["runs"] for problem in run["problems"]]
+    standards: dict[str, int] = {}
+    for run in found["runs"]:
+        if run["standard"]:
+            words = f"Required: {run['standard']} ({run['why']})"
+            standards[words] = standards.get(words, 0) + 1
+    out += ["", *(f"{words}: {count} runs" if len(found["runs"]) > 1 else words for words, count in standards.items())]
+    out += [f"{run['id']}: {problem}" for run in found["runs"] for problem in run["problems"]]
     bad = sum(bool(run["problems"]) for run in found["runs"])
     words = f"{bad} of them with problems" if bad else "all confirmed"
     drawn = f"{found['checked']} of {found['finished']} finished runs tested again on {found['device']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from suite.data.manifest import same_videos
 from suite.report.listing import notes
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput, file_sha256
-from suite.store.folder import class_names, lock, write_atomic
+from suite.store.folder import lock, stored_beside, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
 from suite.sweep.progress import Display
@@ -148,8 +149,11 @@ class Company:
 ALONE = Company()
 
 
-def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
-    """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there."""
+def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there.
+
+    say: is told what looks wrong in predictions of other codebases; the accuracy table's note says it too.
+    """
     import pandas as pd
 
     from suite.analysis.evidence import gather
@@ -171,6 +175,8 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     files = [folder / "summary.csv", folder / "timing.csv"]
     full = in_company(with_sources(table, plan), company)
     evidence = gather(full, company.strict, retested(plan), company.interval)
+    for warning in evidence.warnings:
+        say(f"warning: {warning}")
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
@@ -234,7 +240,7 @@ def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
     if not len(ours):
         return theirs
     file = Path(ours["predictions"].iloc[0])
-    own = read_own(file, class_names(file))
+    own = read_own(file, stored_beside(file).get("class_names"))
     right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
     if outcome.classes and own.classes:
         outcome = outcome.in_order_of(own.classes, theirs["name"])

@@ -209,12 +209,12 @@ class RunFolder:
         return file.exists() and is_locked(file)
 
 
-def class_names(predictions: Path) -> list[str] | None:
-    """Names of the classes of a predictions file of ours, from what lies beside it; None where that is not there."""
+def stored_beside(predictions: Path) -> dict[str, Any]:
+    """The result of a run, or of a further test of it, that a predictions file of ours belongs to; {} without one."""
     for name in ("result.json", "eval.json"):
-        if (found := _read_json(predictions.with_name(name))) is not None:
-            return found.get("class_names")
-    return None
+        if isinstance(found := _read_json(predictions.with_name(name)), dict):
+            return found
+    return {}
 
 
 def _ids(spec: RunSpec) -> tuple[str, str]:

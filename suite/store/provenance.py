@@ -11,12 +11,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from suite.store.code import code_digests, sources
+
 PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pyarrow", "pandas")
 
 
+def environment(model: str | None = None) -> dict[str, Any]:
+    """Versions of the code and of the packages under it; of a model also the digests of the code that trains it and
+    of the code that tests it (`suite.store.code`)."""
+    return _versions() | (code_digests(model) if model else {})
+
+
 @lru_cache
-def environment() -> dict[str, Any]:
-    """Versions of the code and of what it stands on."""
+def _versions() -> dict[str, Any]:
     packages = {}
     for name in PACKAGES:
         try:
@@ -46,10 +53,10 @@ def code_version() -> str | None:
 
 @lru_cache
 def hash_of_code() -> str:
-    """Of all modules of the suite, ten figures: the same for commits that leave the code as it was."""
-    folder, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
+    """Of all modules of the suite, comments included, ten figures: it names a state of the files, and no more."""
+    digest = hashlib.sha256()
+    for module, source in sources().items():
+        digest.update(f"{module}\0".encode() + source + b"\0")
     return digest.hexdigest()[:10]
 
 

@@ -2,4 +2,4 @@
 
 from suite.store.provenance import environment
 
-environment()
+environment("tsn-resnet18")  # any model: the sources are read, and most digests computed, before workers are forked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import tempfile
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from suite.data.datasets import Dataset
 
 AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
+SAME = "the same CPU, packages, threads and code that tests"
+BITS, CLASSES = "bit-identical", f"same classes for {AGREEMENT:.0%} of videos".replace("%", " %")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def verify(
 
     A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
     those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
-    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and code.
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and code that tests.
+    Each run says by its `standard` which of the last two was applied, and `why`.
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
     """
@@ -98,16 +100,16 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
     if how.video_clips:
         views = {"clips": how.video_clips, "crops": how.video_crops}
         kinds.append((run.folder.path / "predictions_video.parquet", result.get("video", {}), views))
-    files, problems, same = [], [], True
+    files, problems, relaxed = [], [], []
     for path, accuracies, views in kinds:
         try:
             stored = _read(path, len(dataset.classes))
             problems += _against_data(stored, dataset, path.name)
             problems += _against_result(stored, accuracies, dataset, path.name)
             with tempfile.TemporaryDirectory() as place:
-                again, same_machine = _again(run, Path(place), root, device, workers, views, len(dataset.classes))
+                again, differ = _again(run, Path(place), root, device, workers, views, len(dataset.classes))
             files.append({"file": path.name, **_compared(stored, again)})
-            same &= same_machine
+            relaxed = list(dict.fromkeys([*relaxed, *differ]))
         except BadInput as error:
             problems.append(str(error))
         except KeyError as error:  # result.json by another hand
@@ -115,10 +117,10 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
     for file in files:
         if file["agreement"] < AGREEMENT:
             problems.append(f"{file['file']}: only {file['agreement']:.1%} of the videos get the same predicted class.")
-        elif same and not file["identical"]:
+        elif not relaxed and not file["identical"]:
             problems.append(
-                f"{file['file']}: logits differ by up to {file['max_difference']:.2g}, on the same CPU with the same "
-                "packages, threads and code, where bits must be the same."
+                f"{file['file']}: logits differ by up to {file['max_difference']:.2g}, on {SAME}, where bits must be "
+                "the same."
             )
     return {
         "id": run.id,
@@ -126,7 +128,9 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
         "agreement": min((file["agreement"] for file in files), default=None),
         "max_difference": max((file["max_difference"] for file in files), default=None),
         "n": result.get("n"),
-        "same_machine": bool(files) and same,
+        "same_machine": bool(files) and not relaxed,
+        "standard": (CLASSES if relaxed else BITS) if files else None,
+        "why": ("; ".join(relaxed) or SAME) if files else None,
         "files": files,
         "problems": problems,
     }
@@ -134,23 +138,39 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
 
 def _again(
     run: PlannedRun, place: Path, root: Path, device: str, workers: int, views: dict[str, Any], classes: int
-) -> tuple[Stored, bool]:
-    """What the run's checkpoint predicts now, and whether bits must be as they were."""
+) -> tuple[Stored, list[str]]:
+    """What the run's checkpoint predicts now, and why bits may differ from what they were; [] where they must not."""
     from suite.training.retest import evaluate_run
 
     test = evaluate_run(run.folder, root=root, device=device, workers=workers, out=place, **views)[0]
-    return _read(Path(test["folder"]) / "predictions.parquet", classes), _same_machine(run, test)
+    return _read(Path(test["folder"]) / "predictions.parquet", classes), _why_bits_may_differ(run, test)
 
 
-def _same_machine(run: PlannedRun, test: dict[str, Any]) -> bool:
-    """Whether a run was tested on a CPU like this one, with the same packages, threads and code."""
+def _why_bits_may_differ(run: PlannedRun, test: dict[str, Any]) -> list[str]:
+    """What of the machine, the packages and the code that tests is not as when the run was tested; [] for nothing."""
     try:
-        session = json.loads(run.folder.provenance.read_text())["sessions"][-1]
-        now = {**test["device"], **test["environment"]}
-        same = all(session[key] == now[key] for key in ("device", "name", "threads", "python", "packages", "code"))
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return same and session["device"] == "cpu" and bool(session["code"]) and not session["code"].endswith("+")
+        before = run.folder.read_provenance()["sessions"][-1]
+        packages, code = dict(before.get("packages") or {}), dict(before.get("code_test") or {})
+    except (BadInput, LookupError, TypeError, ValueError):
+        return ["the run's provenance is missing or damaged"]
+    now = {**test["device"], **test["environment"]}
+    if not (before.get("device") == now["device"] == "cpu"):
+        return [f"tested on {before.get('device') or 'an unknown device'} then and on {now['device']} now"]
+    found = [] if before.get("name") == now["name"] else ["another CPU"]
+    found += [] if before.get("threads") == now["threads"] else ["another number of threads"]
+    found += [] if before.get("python") == now["python"] else ["another version of Python"]
+    if changed := _changed(packages, now["packages"]):
+        found.append(f"another version of {', '.join(changed)}")
+    if code:
+        if changed := _changed(code, now["code_test"]):
+            found.append(f"the code that tests has changed since ({', '.join(changed)})")
+    elif not before.get("code_sha256") or before["code_sha256"] != now["code_sha256"]:
+        found.append("the run did not record which code tests")
+    return found
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _read(path: Path, classes: int) -> Stored:
@@ -168,8 +188,10 @@ def _read(path: Path, classes: int) -> Stored:
         raise BadInput(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}).") from None
     if logits.ndim != 2 or logits.shape[1] != classes:
         raise BadInput(f"{path.name} has {logits.shape[-1]} logits a video, the data set has {classes} classes.")
-    if len(set(ids)) < len(ids) or not np.isfinite(logits).all() or not ((labels >= 0) & (labels < classes)).all():
-        raise BadInput(f"{path.name} holds a video twice, a label out of range, or a logit that is not a number.")
+    if len(set(ids)) < len(ids) or not ((labels >= 0) & (labels < classes)).all():
+        raise BadInput(f"{path.name} holds a video twice, or a label out of range.")
+    if len(odd := np.flatnonzero(~np.isfinite(logits).all(1))):
+        raise BadInput(f"{path.name}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
     return Stored(ids, labels, logits)
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from suite.data.clips import EvalClips, plain_errors, worker_settings
+from suite.spec import BadInput
 from suite.training.control import Control, Stopped
 from suite.training.loop import autocast, to_network
 
@@ -48,8 +49,14 @@ class Predictions:
         return pd.DataFrame(data | {"logits": list(self.views.reshape(n * v, k))})
 
 
-def predict(model: nn.Module, clips: EvalClips, precision: str, batch: int, control: Control) -> Predictions:
-    """Runs `model` over every view of every video.  Raises Stopped when asked to stop."""
+def predict(
+    model: nn.Module, clips: EvalClips, precision: str, batch: int, control: Control, of: str = ""
+) -> Predictions:
+    """Runs `model` over every view of every video.
+
+    of: the run or the weights, for messages.  Raises Stopped when asked to stop, BadInput when a logit is not finite:
+    such a video has no rank.
+    """
     loader = DataLoader(clips, batch_size=batch, **worker_settings(control.workers))
     videos = clips.manifest.videos
     logits: list[torch.Tensor] = [torch.empty(0)] * len(videos)
@@ -65,6 +72,11 @@ def predict(model: nn.Module, clips: EvalClips, precision: str, batch: int, cont
                 out = model(to_network(views.flatten(0, 1), model.name.text, control.device))
             for index, row in zip(indices.tolist(), out.float().cpu().unflatten(0, (b, v)), strict=True):
                 logits[index] = row
+                if not torch.isfinite(row).all():
+                    raise BadInput(
+                        f"{of or model.name.text} gives logits that are not finite for video '{videos[index].id}': its "
+                        "weights have diverged, or its precision is too low."
+                    )
             control.report({"tested": min((done + 1) * batch, len(videos)), "videos": len(videos)})
     labels = [video.label for video in videos]
     return Predictions(
@@ -81,10 +93,14 @@ def parquet_bytes(table: pd.DataFrame) -> bytes:
 
 
 def ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N,): how many classes stand before the true one; of equal logits the lower class stands first."""
+    """(N,): how many classes stand before the true one; of equal logits the lower class stands first.
+
+    All of them where a logit of the video is not finite: NaN is greater than nothing, so it would rank first.
+    """
     own = logits[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(logits.shape[1])[None] < labels[:, None]
-    return (logits > own).sum(1) + ((logits == own) & earlier).sum(1)
+    before = (logits > own).sum(1) + ((logits == own) & earlier).sum(1)
+    return np.where(np.isfinite(logits).all(1), before, logits.shape[1])
 
 
 def accuracies(
@@ -104,5 +120,6 @@ def accuracies(
         group = np.arange(len(classes))
         for first, second in pairs:
             group[classes.index(second)] = classes.index(first)
-        found["pair_top1"] = 100 * float((group[logits.argmax(1)] == group[labels]).mean())
+        right = (group[logits.argmax(1)] == group[labels]) & np.isfinite(logits).all(1)
+        found["pair_top1"] = 100 * float(right.mean())
     return found

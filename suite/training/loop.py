@@ -149,7 +149,7 @@ class Trainer:
     def train(self, control: Control) -> None:
         """Runs to the last step and keeps the weights that the protocol selects.
 
-        Raises Stopped (state saved) when asked to, RunFailed when the loss is not finite.
+        Raises Stopped (state saved) when asked to, RunFailed when the loss or the weights are not finite.
         """
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
         control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
@@ -230,15 +230,30 @@ class Trainer:
             self.settle()
 
     def settle(self) -> None:
-        """Brings the sums of the epoch from the device.  Raises RunFailed when the loss is not finite."""
+        """Brings the sums of the epoch from the device.  Raises RunFailed when the loss is not finite.
+
+        The loss of a step is computed before its update: `check_weights` looks at what the last one left.
+        """
         self.at.loss_sum, self.at.correct = self.loss_sum.item(), int(self.correct)
         if not np.isfinite(self.at.loss_sum):
             raise RunFailed(
                 f"The loss of {self.folder.id} is not finite at step {self.at.step}; a smaller lr may help."
             )
 
+    def check_weights(self) -> None:
+        """Raises RunFailed when a parameter, or a statistic of batch normalisation, is not finite."""
+        state = self.model.state_dict()
+        finite = [torch.isfinite(value).all() for value in state.values() if value.is_floating_point()]
+        if finite and not torch.stack(finite).all():  # one number from the device, once an epoch
+            odd = next(key for key, value in state.items() if not torch.isfinite(value).all())
+            raise RunFailed(
+                f"The weights of {self.folder.id} are not finite after step {self.at.step} (first '{odd}'); a smaller "
+                "lr may help."
+            )
+
     def end_epoch(self, batches: Batches, seconds: float) -> None:
         self.settle()
+        self.check_weights()
         epoch = self.at.step // batches.steps_per_epoch - 1
         record = {
             "epoch": epoch,

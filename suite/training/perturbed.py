@@ -73,7 +73,7 @@ def probe_run(
             views = EvalClips(val, spec.frames, p.size, p.sampling, p.evaluation.clips, p.evaluation.crops, Decoder())
             network = Perturbed(model, kind, spec.frames).to(control.device)
             network.name = model.name
-            made = predict(network, views, p.precision, p.evaluation.batch, control)
+            made = predict(network, views, p.precision, p.evaluation.batch, control, folder.id)
             fused = made.fused(p.evaluation.fusion)
             classes = fused.argmax(1)
             before = classes if before is None else before

@@ -150,7 +150,7 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     decoder = Decoder(journal=out / "decoding.jsonl")
     views = EvalClips(manifest, setting.frames, setting.size, setting.sampling, how.clips, how.crops, decoder)
-    found = predict(model, views, setting.precision, how.batch, control)
+    found = predict(model, views, setting.precision, how.batch, control, facts.get("run", setting.source))
     fused = found.fused(how.fusion)
     result: dict[str, Any] = {"n": len(found.ids)}
     if labelled:
@@ -164,7 +164,7 @@ def evaluate(
         "class_names": list(data.classes),
         "decoding": decoder.report(),
         "device": device_facts(control.device),
-        "environment": environment(),
+        "environment": environment(setting.model),
         "folder": str(out),
         **facts,
     }

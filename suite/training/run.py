@@ -86,7 +86,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
         folder.say(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
-        {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment()}
+        {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
     )
     provenance["data"] = {split: _facts(m) for split, m in splits.items()} | {"notes": dataset.notes}
     write_atomic(folder.provenance, dump_json(provenance))
@@ -167,7 +167,7 @@ class Tester:
         if not split.videos:
             raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
         views = EvalClips(split, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
-        found = predict(self.model, views, p.precision, p.evaluation.batch, self.control)
+        found = predict(self.model, views, p.precision, p.evaluation.batch, self.control, self.spec.id)
         fused = found.fused(p.evaluation.fusion)
         return Tested(found, accuracies(fused, found.labels, self.dataset.classes, self.dataset.info.pairs))
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from suite.models.layers import KeyedDropout
 from suite.models.registry import whole_network
+from suite.models.user_code import user_sources
 from suite.spec import BadInput, ModelName, unknown
 
 TRIED_FRAMES, TRIED_SIZES = (8, 16, 32), (112, 224)
@@ -134,6 +135,7 @@ def _factory(module: str, wanted: str) -> Callable[..., nn.Module]:
     here = str(Path.cwd())
     if here not in sys.path:  # the console script does not look into the working directory
         sys.path.append(here)
+    user_sources(module)  # as they are when the module is imported: provenance names them, and files may change
     try:
         found = importlib.import_module(module)
     except Exception as error:  # whatever a user's module raises
