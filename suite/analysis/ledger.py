@@ -43,8 +43,9 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
     for key, members in known.groupby(list(group), sort=False):
         usual = {name: _usual(f[name] for f in members["factors"]) for name in names}
         usual_of[key] = usual
+        split = {name: _split(members, name) for name in names if usual[name] is None}
         for index, factors in members["factors"].items():
-            phrases = [_phrase(name, factors[name], usual[name]) for name in names]
+            phrases = [split.get(name) or _phrase(name, factors[name], usual[name]) for name in names]
             odd[index] = [phrase for phrase in phrases if phrase]
     marks = Marks(unstated=_unstated(known, names), between=_between(usual_of, names))
     for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
@@ -55,13 +56,23 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
 
 
 def _usual(values: Iterable[Any]) -> Any:
-    """The commonest known value, the first of them on a tie; None when all are unknown."""
+    """The commonest known value; None on a tie, where nothing is usual, and when all are unknown."""
     values = [value for value in values if value is not None]
-    if not values:
+    counts = Counter(map(_key, values)).most_common(2)
+    if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
         return None
-    counts = Counter(map(_key, values))
-    common = max(counts.values())
-    return next(value for value in values if counts[_key(value)] == common)
+    return next(value for value in values if _key(value) == counts[0][0])
+
+
+def _split(members: pd.DataFrame, name: str) -> str:
+    """Which rows of a group have which value of a factor without a usual one, in words; "" when nobody states it."""
+    runs_of: dict[str, list[str]] = {}
+    for label, factors in zip(members.get("name", members["factors"].index), members["factors"], strict=True):
+        runs_of.setdefault(text(factors[name]), []).append(str(label))
+    if set(runs_of) == {text(None)}:
+        return ""
+    shown = [f"{value} ({', '.join(runs[:4])}{' ...' * (len(runs) > 4)})" for value, runs in runs_of.items()]
+    return f"{FACTORS[name]} differs within the column: {', '.join(shown)}"
 
 
 def _key(value: Any) -> str:
