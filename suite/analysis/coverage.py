@@ -145,7 +145,7 @@ def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
             for run, case in accuracy.items():
                 case.limits.append(wilson(100 * sweep[run].mean(), videos))
             for (a, b), (case, *_) in zip(_pairs(len(cells)), by_cell, strict=True):
-                found = paired(sweep[a], sweep[b], draws=2_000, seed=int(rng.integers(2**32)))
+                found = paired(sweep[a], sweep[b])
                 case.limits.append((found.low, found.high))
         drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
         _fill_single(drawn.reshape(len(drawn), *correct.shape[:2]), [cases[1:] for cases in by_cell])

@@ -36,10 +36,16 @@ def print_comparison(found: dict[str, Any]) -> None:
     if found["p_mcnemar"] is not None:
         console.print(
             f"McNemar (exact): p = {found['p_mcnemar']:.2g}; A alone is right on {found['only_a']} videos, B alone on "
-            f"{found['only_b']}. Detectable with 80 % power: {found['detectable']:.2f} points."
+            f"{found['only_b']}. {_detectable(found['detectable'])}"
         )
     if "p_equivalence" in found:
         word = "" if found["p_equivalence"] < 0.05 else "not "
         console.print(
             f"Equivalence within {found['margin']:g} points is {word}shown (TOST, p = {found['p_equivalence']:.2g})."
         )
+
+
+def _detectable(points: float | None) -> str:
+    if points is None:
+        return "No difference is detectable with 80 % power on so few videos."
+    return f"Detectable with 80 % power: {points:.2f} points."
