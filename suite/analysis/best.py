@@ -130,9 +130,9 @@ class _Pairs:
         out = np.empty((draws, len(rows)), dtype=np.float32)
         for start in range(0, draws, BLOCK):
             block = out[start : start + BLOCK]
-            drawn = rng.standard_normal((len(block), len(root)), dtype=np.float32) @ root.T
+            drawn = root @ rng.standard_normal((len(root), len(block)), dtype=np.float32)
             for column, i in enumerate(rows):
-                block[:, column] = ((drawn - drawn[:, i : i + 1]) * scale[i]).max(axis=1)
+                block[:, column] = ((drawn - drawn[i]) * scale[i, :, None]).max(axis=0)
         if math.isfinite(self.degrees):
             out /= np.sqrt(rng.chisquare(self.degrees, size=(draws, 1)) / self.degrees).astype(np.float32)
         return out
