@@ -30,7 +30,7 @@ UNPAIRED_T = "Newcombe interval for independent samples, widened by the variance
 
 
 @dataclass(frozen=True)
-class Tested:
+class Measured:
     """What is known of the accuracy of one model on one data set."""
 
     top1: float  # percent, mean over seeds
@@ -48,7 +48,7 @@ class BestSet:
     tests: tuple[str, ...]
 
 
-def best_set(models: Sequence[Tested], draws: int = DRAWS, seed: int = 0, alpha: float = ALPHA) -> BestSet:
+def best_set(models: Sequence[Measured], draws: int = DRAWS, seed: int = 0, alpha: float = ALPHA) -> BestSet:
     """Which of k models are not significantly different from the best.
 
     Each pair is tested with what both have: predictions of one seed each, exact McNemar; predictions of several seeds,
@@ -81,7 +81,7 @@ def best_set(models: Sequence[Tested], draws: int = DRAWS, seed: int = 0, alpha:
 class _Pairs:
     """All pairs (i, j) of k models; accuracies are fractions, a difference is that of j minus that of i."""
 
-    def __init__(self, models: Sequence[Tested]):
+    def __init__(self, models: Sequence[Measured]):
         known = np.array([m.correct is not None for m in models])
         seeds = np.array([m.seeds if m.correct is None else len(m.correct) for m in models])
         self.accuracy = np.array([m.top1 / 100 if m.correct is None else m.correct.mean() for m in models], dtype=float)
@@ -169,7 +169,7 @@ def _covariance_of_videos(correct: Sequence[np.ndarray]) -> np.ndarray:
     return (values @ values.T).astype(float) / values.shape[1] ** 2
 
 
-def _mcnemar_z(models: Sequence[Tested], single: np.ndarray) -> np.ndarray:
+def _mcnemar_z(models: Sequence[Measured], single: np.ndarray) -> np.ndarray:
     """(k, k): the normal quantile of McNemar's exact p for pairs of models with one seed each; 0 for others."""
     from scipy.special import ndtri
 
@@ -187,7 +187,7 @@ def _mcnemar_z(models: Sequence[Tested], single: np.ndarray) -> np.ndarray:
     return out
 
 
-def _variance_of_seeds(models: Sequence[Tested]) -> tuple[float, float, int]:
+def _variance_of_seeds(models: Sequence[Measured]) -> tuple[float, float, int]:
     """Of accuracies (fractions): the variance between seeds, that part of it that other videos would not change, df.
 
     Pooled over the models with several seeds.  Of accuracies alone the second part is unknown and taken for the whole.

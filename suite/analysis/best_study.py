@@ -1,8 +1,8 @@
 """How often bold errs: simulated tables in which it is known which models are the best.
 
 The family-wise error rate is the share of tables in which any of the best models is not bold, which must be at most
-5 %; the power is the share of tables in which a worse model is not bold.  Power is required where models are as alike as those of
-one grid are (17 % of videos discordant); with more discordant videos 5 points are shown less often, and that is printed.
+5 %; the power is the share of tables in which a worse model is not bold.  Power is required at 17 % discordant videos;
+with more of them 5 points are shown less often, and that is printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.analysis.best import Tested, best_set
+from suite.analysis.best import Measured, best_set
 from suite.analysis.simulation import EFFECTS, outcomes
 
 ALIKE = {"all": 0.8, "module": 0.05, "backbone": 0.05, "run": 0.05, "seed": 0.05}  # models of one kind
@@ -71,15 +71,15 @@ def _equal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list[R
         for setting in ("1 seed, predictions", "accuracies alone, same videos", "accuracies alone, own videos")
     )
     for table in _tables(rng, [60.0] * k, 1, tables, videos):
-        paired.add(_any_out(rng, [Tested(60, videos, correct=run) for run in table]))
-        shared.add(_any_out(rng, [Tested(100 * run.mean(), videos) for run in table]))
+        paired.add(_any_out(rng, [Measured(60, videos, correct=run) for run in table]))
+        shared.add(_any_out(rng, [Measured(100 * run.mean(), videos) for run in table]))
         right = rng.binomial(videos, 0.6, size=k)
-        own.add(_any_out(rng, [Tested(100 * count / videos, videos) for count in right]))
+        own.add(_any_out(rng, [Measured(100 * count / videos, videos) for count in right]))
     rates = [paired, shared, own]
     for sd in (0.5, 1.2):
         rates.append(Rate(ERROR, f"3 seeds of sd {sd:g}, predictions", k, (0, 5)))
         for table in _tables(rng, [60.0] * k, 3, tables, videos, sd):
-            rates[-1].add(_any_out(rng, [Tested(60, videos, correct=run) for run in table]))
+            rates[-1].add(_any_out(rng, [Measured(60, videos, correct=run) for run in table]))
     return rates
 
 
@@ -89,11 +89,11 @@ def _small(rng: np.random.Generator, tables: int) -> list[Rate]:
     for videos, top1 in ((50, 60.0), (240, 60.0), (240, 96.0)):
         rates.append(Rate(ERROR, f"1 seed, predictions, {videos} videos, {top1:.0f} %", 16, (0, 5)))
         for table in _tables(rng, [top1] * 16, 1, tables, videos):
-            rates[-1].add(_any_out(rng, [Tested(top1, videos, correct=run) for run in table]))
+            rates[-1].add(_any_out(rng, [Measured(top1, videos, correct=run) for run in table]))
     mixed = Rate(ERROR, "half with predictions, half accuracies alone, 1 or 3 seeds of sd 0.5", 16, (0, 5))
     for table in _tables(rng, [60.0] * 16, 3, tables, 1_000, 0.5):
-        models = [Tested(60, 1_000, correct=run if i % 4 else run[:1]) for i, run in enumerate(table[:8])]
-        models += [Tested(100 * r.mean(), 1_000, 3, 100 * r.mean(axis=1).std(ddof=1)) for r in table[8:]]
+        models = [Measured(60, 1_000, correct=run if i % 4 else run[:1]) for i, run in enumerate(table[:8])]
+        models += [Measured(100 * r.mean(), 1_000, 3, 100 * r.mean(axis=1).std(ddof=1)) for r in table[8:]]
         mixed.add(_any_out(rng, models))
     return [*rates, mixed]
 
@@ -110,12 +110,12 @@ def _unequal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list
     ]
     for rate, seeds, sd, effects in zip(rates[:3], (1, 3, 1), (0.0, 0.5, 0.0), (ALIKE, ALIKE, EFFECTS), strict=True):
         for table in _tables(rng, low, seeds, tables, videos, sd, effects):
-            rate.add(not _members(rng, [Tested(60, videos, correct=run) for run in table])[0])
+            rate.add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
     for _ in range(tables):
         right = rng.binomial(videos, [0.5, *[0.6] * (k - 1)])
-        rates[3].add(not _members(rng, [Tested(100 * count / videos, videos) for count in right])[0])
+        rates[3].add(not _members(rng, [Measured(100 * count / videos, videos) for count in right])[0])
     for table in _tables(rng, [max(5.0, 60 - 0.5 * i) for i in range(k)], 1, tables, videos):
-        rates[4].add(not _members(rng, [Tested(60, videos, correct=run) for run in table])[0])
+        rates[4].add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
     return rates
 
 
@@ -136,9 +136,9 @@ def _tables(
             yield from block
 
 
-def _members(rng: np.random.Generator, models: Sequence[Tested]) -> np.ndarray:
+def _members(rng: np.random.Generator, models: Sequence[Measured]) -> np.ndarray:
     return best_set(models, DRAWS, int(rng.integers(2**32))).members
 
 
-def _any_out(rng: np.random.Generator, models: Sequence[Tested]) -> bool:
+def _any_out(rng: np.random.Generator, models: Sequence[Measured]) -> bool:
     return not _members(rng, models).all()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.analysis.best import Tested, best_set
+from suite.analysis.best import Measured, best_set
 from suite.analysis.contribution import cells
 from suite.analysis.factors import FACTORS, agree
 from suite.analysis.intervals import (
@@ -94,7 +94,7 @@ class Evidence:
         for label, cell in zip(runs.index, runs.to_dict("records"), strict=True):
             correct = self._correct(cell["dataset"], cell["ids"])
             if correct is not None or cell["n"] >= 1:
-                models[label] = Tested(cell["top1"], cell["n"], len(cell["ids"]), cell["top1_sd"], correct)
+                models[label] = Measured(cell["top1"], cell["n"], len(cell["ids"]), cell["top1_sd"], correct)
         if runs["top1"].idxmax() not in models:
             return Tied()
         found = best_set(list(models.values()))

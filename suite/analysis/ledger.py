@@ -65,13 +65,19 @@ def _usual(values: Iterable[Any]) -> Any:
 
 
 def _split(members: pd.DataFrame, name: str) -> str:
-    """Which rows of a group have which value of a factor without a usual one, in words; "" when nobody states it."""
-    runs_of: dict[str, list[str]] = {}
-    for label, factors in zip(members.get("name", members["factors"].index), members["factors"], strict=True):
-        runs_of.setdefault(text(factors[name]), []).append(str(label))
-    if set(runs_of) == {text(None)}:
+    """Which rows of a group have which value of a factor without a usual one, in words; "" when they do not differ."""
+    values = [factors[name] for factors in members["factors"]]
+    if all(isinstance(value, Mapping) for value in values):  # only the parts that differ
+        parts = [key for key in values[0] if len({text(value.get(key)) for value in values}) > 1]
+        values = [{key: value.get(key) for key in parts} for value in values]
+    runs_of: dict[str, dict[str, None]] = {}
+    for label, value in zip(members.get("name", members["factors"].index), values, strict=True):
+        runs_of.setdefault(text(value), {})[str(label)] = None
+    if len(runs_of) < 2:
         return ""
-    shown = [f"{value} ({', '.join(runs[:4])}{' ...' * (len(runs) > 4)})" for value, runs in runs_of.items()]
+    if name == "chain":
+        return "schedules before this stage differ within the column"
+    shown = [f"{value} ({', '.join([*runs][:4])}{' ...' * (len(runs) > 4)})" for value, runs in runs_of.items()]
     return f"{FACTORS[name]} differs within the column: {', '.join(shown)}"
 
 
