@@ -56,9 +56,9 @@ def best_set(models: Sequence[Measured], draws: int = DRAWS, seed: int = 0, alph
     conservative on shared videos.  Where some model has several seeds, every difference also gets the variance between
     seeds, pooled over the models that have several (it is taken to be the same for all), and the t distribution.
 
-    All pairs of a table are one family, whatever their tests.  Accuracies alone count as independent of all others.
-    In steps, as models are only rejected more easily once others are: the critical value is that of the models still
-    in, against all models.  The most accurate model is always in.  Accuracies and n must be known.
+    All pairs of a table are one family, whatever their tests; an accuracy alone counts as independent of all others.
+    Step-down: once models are out, the critical value is that of the remaining ones against all models.  The most
+    accurate model is never out.  top1 and n must be known where there are no predictions.
     """
     if len(models) < 2:
         return BestSet(np.ones(len(models), dtype=bool), ())

@@ -19,7 +19,7 @@ from suite.analysis.simulation import EFFECTS, outcomes
 
 ALIKE = {"all": 0.8, "module": 0.05, "backbone": 0.05, "run": 0.05, "seed": 0.05}  # models of one kind
 DRAWS = 199  # any number is exact, see `best_set`
-SHARE = {4: 0.4, 16: 0.4, 64: 0.2, 96: 0.2}  # tables per sweep of the intervals' study: large ones take long
+SHARE = {4: 0.8, 16: 0.4, 64: 0.2, 96: 0.2}  # tables per sweep of the intervals' study: large ones take long
 OUTCOMES = 4_000_000  # simulated at a time
 ERROR, POWER = "family-wise error", "power"
 
@@ -40,7 +40,11 @@ class Rate:
         self.hits += bool(hit)
 
     def row(self) -> dict[str, Any]:
-        """The rate in percent with its Monte-Carlo standard error; it holds within two of these."""
+        """The rate in percent with its Monte-Carlo standard error; it holds within three of these.
+
+        The tests are exact, so that most true error rates are at 5 %: of some 25 such rows one is above it by two
+        standard errors in two studies of five, by three in one of thirty.
+        """
         share = self.hits / self.tables
         error = 100 * math.sqrt(max(share * (1 - share), 0.25 / self.tables) / self.tables)
         least, most = self.required
@@ -53,7 +57,7 @@ class Rate:
             "error": error,
             "least": least,
             "most": most,
-            "holds": least - 2 * error <= 100 * share <= most + 2 * error,
+            "holds": least - 3 * error <= 100 * share <= most + 3 * error,
         }
 
 

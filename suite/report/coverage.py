@@ -36,7 +36,7 @@ def print_coverage(found: dict[str, Any]) -> None:
             _bold(found["bold"]),
             "\nBold: not significantly different from the best, family-wise alpha = 0.05. Family-wise error: share of "
             f"simulated tables (up to {max(row['tables'] for row in found['bold']):,}) in which any of the best models "
-            "is not bold; power: share in which the worse model is not bold. A rate holds within two Monte-Carlo "
+            "is not bold; power: share in which the worse model is not bold. A rate holds within three Monte-Carlo "
             "standard errors.\n",
         ]
     rows = [*found["rows"], *found["bold"]]
