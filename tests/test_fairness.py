@@ -201,6 +201,21 @@ def test_a_table_of_equal_factors_has_no_letters():
     assert mark(rows).letters == {}
 
 
+def test_on_a_tie_nothing_is_usual_and_the_note_lists_who_has_which_value():
+    names, rates = ["tsn", "tam", "s3d", "i3d"], [0.01, 0.01, 0.02, 0.02]
+    rows = pd.DataFrame({"dataset": "d", "frames": 8, "name": names, "factors": [factors(lr=rate) for rate in rates]})
+    for order in ([0, 1, 2, 3], [2, 3, 0, 1]):
+        marks = mark(rows.iloc[order])
+        assert set(marks.letters) == {0, 1, 2, 3}, "a 2:2 split confounds both halves, whichever comes first"
+        assert len(marks.notes) == 1
+        assert "schedule differs within the column: lr 0.0" in marks.notes[0]
+        assert "lr 0.01 (tsn, tam)" in marks.notes[0]
+        assert "lr 0.02 (s3d, i3d)" in marks.notes[0]
+    marks = mark(pd.concat([rows, rows.iloc[:1].assign(name="tsm")], ignore_index=True))
+    assert set(marks.letters) == {2, 3}
+    assert "0.02 instead of 0.01" in marks.notes[0]
+
+
 # --- comparisons --------------------------------------------------------------------------------------------------
 
 

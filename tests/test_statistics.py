@@ -13,10 +13,12 @@ from suite.analysis.contribution import spatial_contribution, temporal_improveme
 from suite.analysis.statistics import (
     equivalence,
     holm,
+    least_detectable_difference,
     mcnemar,
     minimal_detectable_difference,
     newcombe,
     paired,
+    tango_interval,
     wilson,
 )
 from suite.spec import BadInput
@@ -71,12 +73,61 @@ def test_the_bootstrap_of_a_difference_is_that_of_scipy():
     theirs = stats.bootstrap(
         *((a * 1.0, b * 1.0), difference), paired=True, method="percentile", n_resamples=5_000, batch=500, rng=2
     )
-    ours = paired(a, b)
     # a quantile of 5,000 draws has a standard error of 0.0022 / density = 3.8 % of the standard deviation
     tolerance = 4 * 0.04 * theirs.standard_error + 0.1
-    assert (ours.low, ours.high) == pytest.approx(theirs.confidence_interval, abs=tolerance)
     drawn = intervals.bootstrap_accuracies(np.stack([a, b]), 5_000)
-    assert intervals.interval_of(drawn[:, 0] - drawn[:, 1]) == pytest.approx((ours.low, ours.high), abs=tolerance)
+    assert intervals.interval_of(drawn[:, 0] - drawn[:, 1]) == pytest.approx(theirs.confidence_interval, abs=tolerance)
+    score = paired(a, b)
+    assert (score.low, score.high) == pytest.approx(theirs.confidence_interval, abs=tolerance)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "n"), [(30, 12, 100), (9, 0, 50), (7, 40, 400)])
+def test_tangos_interval_is_the_brute_force_inversion_of_the_score_test(only_a, only_b, n):
+    differences = np.linspace(-0.399, 0.599, 999)
+
+    def score(delta):
+        """With the likeliest share of videos that only b has right, found by search instead of by formula."""
+
+        def unlikelihood(share_b):
+            shares = np.array([share_b + delta, share_b, 1 - 2 * share_b - delta])
+            counts = np.array([only_a, only_b, n - only_a - only_b])
+            return -float(np.sum(counts[counts > 0] * np.log(np.maximum(shares[counts > 0], 1e-300))))
+
+        bounds = (max(0, -delta), (1 - delta) / 2)
+        share_b = optimize.minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 1e-10}).x
+        return (only_a - only_b - n * delta) / np.sqrt(n * (2 * share_b + delta - delta**2))
+
+    kept = [delta for delta in differences if abs(score(delta)) <= statistics.Z95]
+    low, high = tango_interval(only_a, only_b, n)
+    assert (low, high) == pytest.approx((100 * kept[0], 100 * kept[-1]), abs=0.11)  # the step of the search
+
+
+@pytest.mark.parametrize("n", [12, 40, 250, 1_000])
+def test_the_interval_of_a_difference_holds_0_exactly_where_mcnemars_p_is_at_least_5_percent(n):
+    for only_a in range(min(n, 40) + 1):
+        for only_b in range(min(n - only_a, 40) + 1):
+            low, high = tango_interval(only_a, only_b, n)
+            assert (low <= 0 <= high) == (mcnemar(only_a, only_b) >= 0.05), (only_a, only_b)
+            assert low <= 100 * (only_a - only_b) / n <= high
+            assert low < high
+            assert tango_interval(only_b, only_a, n) == pytest.approx((-high, -low), abs=1e-9)
+
+
+def test_where_the_exact_test_rejects_the_score_test_does():
+    for discordant in [*range(1, 300), 1_000, 5_000]:
+        fewer = np.arange(discordant // 2 + 1)
+        rejected = statistics.mcnemar_p_values(discordant - fewer, fewer) < 0.05
+        assert np.all((discordant - 2 * fewer[rejected]) / np.sqrt(discordant) > statistics.Z95)
+
+
+def test_no_discordant_video_is_no_certainty_that_there_is_none():
+    low, high = tango_interval(0, 0, 1_000)
+    assert high == -low == pytest.approx(100 * statistics.Z95**2 / (1_000 + statistics.Z95**2))  # its closed form
+    for share in (0.0, 0.004, 0.009, 0.0101):
+        found = paired(np.ones(1_000, bool), np.arange(1_000) >= round(1_000 * share)).detectable
+        assert 0.9 < found < 1.1  # ten videos of 1,000, all of them in favour of the same model
+    assert paired(np.ones(5, bool), np.zeros(5, bool)).detectable is None
+    assert least_detectable_difference(5) is None
 
 
 def test_resampled_accuracies_vary_as_the_videos_do():
@@ -149,8 +200,9 @@ def test_no_difference_is_detectable_among_too_few_discordant_videos():
 def test_a_run_does_not_differ_from_itself():
     run = runs(np.random.default_rng(5), [60])
     found = paired(run[0], run[0])
-    assert (found.difference, found.low, found.high, found.p_mcnemar, found.only_a, found.only_b) == (0, 0, 0, 1, 0, 0)
-    assert intervals.difference_interval(run, run)[:3] == (0, 0, 0)
+    assert (found.difference, found.p_mcnemar, found.only_a, found.only_b) == (0, 1, 0, 0)
+    assert -found.low == found.high > 0
+    assert intervals.difference_interval(run, run)[:3] == (0, found.low, found.high)
     drawn = intervals.bootstrap_accuracies(np.concatenate([run, run]), 100)
     assert (drawn[:, 0] == drawn[:, 1]).all()
     phi, psi = intervals.contribution_draws(drawn, [(0, 1)])

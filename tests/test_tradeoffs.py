@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
 
-from suite.analysis.effects import AXES, main_effects, paired_effect
+from suite.analysis.effects import AXES, blocks_needed, main_effects, paired_effect, smallest_holm_p
 from suite.analysis.references import published_rows
 from suite.analysis.rows import finished
 from suite.analysis.tradeoffs import (
@@ -308,6 +308,24 @@ def test_holm_is_that_of_statsmodels(published):
     for _, of_set in main_effects(published, "module", collapse=None).groupby("dataset"):
         theirs = multitest.multipletests(of_set["wilcoxon_p"], method="holm")[1]
         assert of_set["holm_p"].to_numpy() == pytest.approx(theirs)
+
+
+def test_the_smallest_holm_p_is_that_of_blocks_that_all_agree():
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    for blocks, pairs in ((6, 6), (8, 6), (7, 1), (9, 15)):
+        p = [paired_effect(np.arange(1.0, blocks + 1), np.zeros(blocks)).wilcoxon_p, *[1.0] * (pairs - 1)]
+        assert smallest_holm_p(blocks, pairs) == pytest.approx(multitest.multipletests(p, method="holm")[1].min())
+        needed = blocks_needed(pairs)
+        assert smallest_holm_p(needed, pairs) < 0.05 <= smallest_holm_p(needed - 1, pairs)
+    assert round(smallest_holm_p(6, 6), 2) == 0.19
+    assert blocks_needed(6) == 8
+
+
+def test_the_table_of_effects_says_when_its_blocks_are_too_few_for_any_pair(published):
+    notes = [part.note for part in effects_table(published).parts]
+    assert all("module: with 6 blocks and 6 pairs the smallest possible Holm-corrected p is 0.19" in n for n in notes)
+    assert all("8 blocks are needed for p < 0.05" in note for note in notes)
+    assert not any("pooling: with" in note for note in notes), "12 blocks are enough for a single pair"
 
 
 def test_a_chain_is_one_block_and_only_frames_that_all_levels_have_are_averaged():

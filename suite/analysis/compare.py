@@ -16,7 +16,7 @@ from suite.spec import BadInput
 def compare(a: Contender, b: Contender, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
     """What `suite compare --json` prints: verdict, confounds, difference a - b in percentage points, its 95 % interval.
 
-    With predictions of both the interval is a paired bootstrap over videos and p_mcnemar exact; with accuracies alone
+    With predictions of both the interval is Tango's score interval and p_mcnemar exact; with accuracies alone
     the interval is Newcombe's for independent samples, which is wider than a paired one, and p_mcnemar is None.
     `warnings` are sentences on predictions that look wrong in themselves (`suite.analysis.suspicious`).
     margin: percentage points within which the two are to be shown equivalent (TOST).
@@ -39,7 +39,7 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             **{"top1_a": 100 * float(right_a.mean()), "top1_b": 100 * float(right_b.mean())},
             **{"n": pair.n, "difference": pair.difference, "ci95": [pair.low, pair.high]},
             **{"p_mcnemar": pair.p_mcnemar, "only_a": pair.only_a, "only_b": pair.only_b},
-            **{"detectable": pair.detectable, "interval": "paired bootstrap over videos"},
+            **{"detectable": pair.detectable, "interval": "Tango score interval, paired by video"},
         }
         if margin is not None:
             found |= {"margin": margin, "p_equivalence": equivalence(right_a, right_b, margin)}

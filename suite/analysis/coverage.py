@@ -1,21 +1,16 @@
-"""Do the 95 % intervals cover?  Simulated sweeps whose true accuracies are known.
-
-A run answers a video rightly when a + seed effect + video effects > 0, all normal (a probit model).  Video effects of
-total variance 1 are shared by all runs, by runs of a module, by runs on a backbone, by the seeds of a run, or belong to
-one seed: models that are alike fail on the same videos.  The truth is exact: Phi(a / sqrt(1 + variance of the seeds)).
-"""
+"""Do the 95 % intervals cover, and does bold keep its error rate?  On the sweeps of `suite.analysis.simulation`."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from suite.analysis.best_study import Rate, bold
 from suite.analysis.contribution import spatial_contribution, temporal_improvement
+from suite.analysis.coverage_paired import few_discordant, whole_classes
 from suite.analysis.intervals import (
     accuracy_interval,
     binomial_accuracies,
@@ -26,12 +21,9 @@ from suite.analysis.intervals import (
     interval_of,
     mean_contribution_interval,
 )
+from suite.analysis.simulation import AT_LEAST, COVERS, Case, outcomes
 from suite.analysis.statistics import newcombe, paired, wilson
 from suite.spec import BadInput
-
-EFFECTS = {"all": 0.5, "module": 0.15, "backbone": 0.15, "run": 0.1, "seed": 0.1}  # variances over videos
-COVERS, AT_LEAST = (93.0, 97.0), (93.0, 100.0)  # percent; at least: Phi is capped at 1, or shared videos are unknown
-BLOCK = 100_000  # videos of a run at a time
 
 # six cells of one module: (top-1 of the model, of its TSN), percent
 CLEAR = ((60, 50), (62, 45), (58, 48), (66, 52), (55, 44), (63, 50))
@@ -39,75 +31,29 @@ NEAR = ((60, 56.4), (61, 58.6), (62, 60.1), (60, 59.7), (60, 60), (58, 59.7))  #
 EQUAL = ((60, 60),) * 6
 
 
-@dataclass
-class Case:
-    """The intervals of one quantity in one setting, to be filled sweep by sweep."""
-
-    quantity: str
-    setting: str
-    truth: float
-    required: tuple[float, float] = COVERS  # percent
-    limits: list[tuple[float, float]] = field(default_factory=list)
-
-    def row(self) -> dict[str, Any]:
-        """Coverage in percent with its Monte-Carlo standard error, and whether it lies in the required range."""
-        low, high = np.array(self.limits).T
-        share = float(np.mean((low <= self.truth + 1e-12) & (self.truth - 1e-12 <= high)))
-        error = 100 * math.sqrt(max(share * (1 - share), 0.25 / len(low)) / len(low))
-        least, most = self.required
-        return {
-            **{"quantity": self.quantity, "setting": self.setting, "truth": self.truth, "sweeps": len(low)},
-            **{"coverage": 100 * share, "error": error, "width": float(np.mean(high - low))},
-            **{"least": least, "most": most, "holds": least <= 100 * share <= most},
-        }
-
-
 def study(sweeps: int = 2_500, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = ()) -> dict[str, Any]:
-    """Coverage of every interval over `sweeps` simulated sweeps of `videos` videos each.
+    """Coverage of every interval, and error rate and power of bold, over simulated sweeps of `videos` videos each.
 
-    {"rows": [{quantity, setting, truth, sweeps, coverage, error, width, least, most, holds}], "holds": all of them,
-    sweeps, videos, seconds}; coverage, error, least and most in percent.  `parts` of PARTS; none means all.
+    {"rows": [{quantity, setting, truth, sweeps, coverage, error, width, least, most, holds}], "bold": [the rows of
+    `suite.analysis.best_study.Rate`], "holds": all of them, sweeps, videos, seconds}; coverage, error, least and most
+    in percent.  `parts` of PARTS; none means all.
     """
     if sweeps < 1 or videos < 1_000:
         raise BadInput(f"Coverage is promised from 1,000 videos on and needs sweeps, not {videos:,} and {sweeps:,}.")
     start = time.perf_counter()
-    rows = []
+    cases: list[Case | Rate] = []
     for i, (name, part) in enumerate(PARTS.items()):
         if not parts or name in parts:
-            rows += [case.row() for case in part(np.random.default_rng((seed, i)), sweeps, videos)]
+            cases += part(np.random.default_rng((seed, i)), sweeps, videos)
+    rows, rates = ([case.row() for case in cases if isinstance(case, kind)] for kind in (Case, Rate))
     return {
-        **{"rows": rows, "holds": all(row["holds"] for row in rows), "sweeps": sweeps, "videos": videos},
+        "rows": rows,
+        "bold": rates,
+        "holds": all(row["holds"] for row in [*rows, *rates]),
+        "sweeps": sweeps,
+        "videos": videos,
         "seconds": time.perf_counter() - start,
     }
-
-
-def outcomes(
-    rng: np.random.Generator, cells: Sequence[tuple[float, float]], seeds: int, sweeps: int, videos: int, sd: float = 0
-) -> Iterator[np.ndarray]:
-    """Blocks (B, R, S, N) of bool, `sweeps` in all: whether run r with seed s has video n right.
-
-    Runs are the model and the TSN of each cell in turn, each cell on a backbone of its own; top-1 in percent, `sd` the
-    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %).
-    """
-    from scipy.special import ndtri
-
-    runs = 2 * len(cells)
-    spread = math.sqrt(2 * math.pi) * sd / 100
-    a = ndtri(np.array(cells, dtype=float).ravel() / 100) * math.sqrt(1 + spread**2)
-    group = {"all": np.zeros(runs, int), "module": np.arange(runs) % 2, "backbone": np.arange(runs) // 2}
-    block = max(1, BLOCK // videos)
-    for start in range(0, sweeps, block):
-        size = min(block, sweeps - start)
-
-        def normal(*shape: int, variance: float = 1.0, size: int = size) -> np.ndarray:
-            return rng.standard_normal((size, *shape), dtype=np.float32) * np.float32(math.sqrt(variance))
-
-        of_run = normal(runs, videos, variance=EFFECTS["run"]) + a[:, None].astype(np.float32)
-        for name, member in group.items():
-            of_run += normal(member[-1] + 1, videos, variance=EFFECTS[name])[:, member]
-        latent = normal(runs, seeds, videos, variance=EFFECTS["seed"])
-        latent += of_run[:, :, None] + normal(runs, seeds, 1, variance=spread**2)
-        yield latent > 0
 
 
 def _mean_cases(cells: Sequence[tuple[float, float]], setting: str, capped: bool) -> tuple[Case, Case]:
@@ -145,7 +91,7 @@ def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
             for run, case in accuracy.items():
                 case.limits.append(wilson(100 * sweep[run].mean(), videos))
             for (a, b), (case, *_) in zip(_pairs(len(cells)), by_cell, strict=True):
-                found = paired(sweep[a], sweep[b], draws=2_000, seed=int(rng.integers(2**32)))
+                found = paired(sweep[a], sweep[b])
                 case.limits.append((found.low, found.high))
         drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
         _fill_single(drawn.reshape(len(drawn), *correct.shape[:2]), [cases[1:] for cases in by_cell])
@@ -229,9 +175,12 @@ def _several_seeds(rng: np.random.Generator, sweeps: int, videos: int) -> list[C
     return out
 
 
-PARTS: dict[str, Callable[[np.random.Generator, int, int], list[Case]]] = {
+PARTS: dict[str, Callable[[np.random.Generator, int, int], Sequence[Case | Rate]]] = {
     "one seed": _one_seed,
     "own videos": _own_videos,
     "means": _means,
     "several seeds": _several_seeds,
+    "few discordant": few_discordant,
+    "classes": whole_classes,
+    "bold": bold,
 }

@@ -60,6 +60,20 @@ def paired_effect(a: ArrayLike, b: ArrayLike) -> PairedEffect:
     return PairedEffect(len(d), mean, median, int((d > 0).sum()), int((d == 0).sum()), int((d < 0).sum()), p)
 
 
+def smallest_holm_p(blocks: int, pairs: int) -> float:
+    """The smallest p that any of `pairs` signed-rank tests over `blocks` blocks can have after Holm's correction.
+
+    All blocks of one sign have a two-sided p of 2 / 2^blocks, and the smallest of the pairs is multiplied by their
+    number.  Blocks without a difference count less, so that p may be larger still.
+    """
+    return min(1.0, pairs * 2.0 ** (1 - blocks))
+
+
+def blocks_needed(pairs: int, alpha: float = 0.05) -> int:
+    """The fewest blocks with which one of `pairs` tests can be significant at `alpha` after Holm's correction."""
+    return next(blocks for blocks in range(1, 1_000) if smallest_holm_p(blocks, pairs) < alpha)
+
+
 def main_effects(
     rows: pd.DataFrame, axis: str, by_dataset: bool = True, collapse: str | None = "chain"
 ) -> pd.DataFrame:

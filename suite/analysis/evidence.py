@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from suite.analysis.best import Measured, best_set
 from suite.analysis.contribution import cells
 from suite.analysis.factors import FACTORS, agree
 from suite.analysis.intervals import (
@@ -17,14 +18,13 @@ from suite.analysis.intervals import (
     binomial_accuracies,
     bootstrap_accuracies,
     contribution_interval,
-    difference_interval,
     mean_contribution_interval,
 )
 from suite.analysis.ledger import STUDIED, Marks, mark
 from suite.analysis.outcomes import Outcomes, load_outcomes
 from suite.analysis.predictions import Outcome
 from suite.analysis.rows import finished
-from suite.analysis.statistics import holm, newcombe, paired, wilson
+from suite.analysis.statistics import wilson
 from suite.analysis.suspicious import suspicions
 
 if TYPE_CHECKING:
@@ -33,6 +33,25 @@ if TYPE_CHECKING:
 INTERVALS = ("both", "ci", "sd")  # 95 % confidence interval, standard deviation over seeds
 Interval = tuple[float, float]
 UNKNOWN = (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class Tied:
+    """Index labels of rows that are not significantly different from the best, and the tests that were used."""
+
+    labels: frozenset[int] = frozenset()
+    tests: tuple[str, ...] = ()
+
+
+def bold_note(found: Iterable[Tied], best: str = "the best") -> str:
+    """The sentence under a table that says what bold means, "" where nothing is bold."""
+    tests = sorted({test for tied in found for test in tied.tests})
+    if not tests:
+        return ""
+    return (
+        f"Bold: not significantly different from {best} ({'; '.join(tests)}; max-T over all pairs, family-wise "
+        "alpha = 0.05)."
+    )
 
 
 @dataclass
@@ -45,7 +64,6 @@ class Evidence:
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
     interval: str = "both"  # of INTERVALS: what tables print beside a mean
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
-    methods: set[str] = field(default_factory=set)  # how `tied` told cells apart
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
     def letters(self, ids: Iterable[str]) -> str:
@@ -76,40 +94,23 @@ class Evidence:
             return None
         return float(np.mean([known[run] for run in cell["ids"]]))
 
-    def tied(self, runs: pd.DataFrame) -> set[int]:
-        """Index labels of the rows of `mean_over_seeds`, all of one data set, that the best does not beat.
+    def tied(self, runs: pd.DataFrame) -> Tied:
+        """The rows of `mean_over_seeds`, all of one data set, that are not significantly different from the best.
 
-        Each is held against the best with what both have: predictions of one seed each, exact McNemar, all of these
-        corrected together by Holm; predictions of several seeds, the 95 % interval of the difference; accuracies
-        alone, the interval for independent samples.  `methods` collects which were used.  Empty without a rival, or
-        where nothing can be said of the best.
+        `suite.analysis.best.best_set` of all rows whose accuracy can be tested.  None without a rival, or where the
+        best row has neither predictions nor a number of videos.
         """
         if len(runs) < 2:
-            return set()
-        cells_, labels = runs.to_dict("records"), list(runs.index)
-        correct = [self._correct(c["dataset"], c["ids"]) for c in cells_]
-        top = int(runs["top1"].to_numpy().argmax())
-        found, pending = set(), []
-        for i, cell in enumerate(cells_):
-            if i == top:
-                continue
-            if correct[i] is not None and correct[top] is not None:
-                if len(correct[i]) == len(correct[top]) == 1:
-                    self.methods.add("exact McNemar, corrected by Holm")
-                    pending.append((i, paired(correct[top][0], correct[i][0], draws=1).p_mcnemar))
-                else:
-                    self.methods.add("intervals of the difference over seeds and videos")
-                    if difference_interval(correct[top], correct[i])[1] <= 0:
-                        found.add(labels[i])
-                continue
-            low, _ = newcombe(cells_[top]["top1"], cells_[top]["n"], cell["top1"], cell["n"])
-            if not math.isnan(low):
-                self.methods.add("intervals for independent samples")
-                found |= {labels[i]} if low <= 0 else set()
-        for (i, _), p in zip(pending, holm([p for _, p in pending]), strict=True):
-            found |= {labels[i]} if p >= 0.05 else set()
-        known = bool(pending) or not math.isnan(cells_[top]["n"])
-        return found | {labels[top]} if known else set()
+            return Tied()
+        models = {}
+        for label, cell in zip(runs.index, runs.to_dict("records"), strict=True):
+            correct = self._correct(cell["dataset"], cell["ids"])
+            if correct is not None or cell["n"] >= 1:
+                models[label] = Measured(cell["top1"], cell["n"], len(cell["ids"]), cell["top1_sd"], correct)
+        if runs["top1"].idxmax() not in models:
+            return Tied()
+        found = best_set(list(models.values()))
+        return Tied(frozenset(label for label, kept in zip(models, found.members, strict=True) if kept), found.tests)
 
     def draws(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         """Per data set the accuracies (D, R) that other videos could have given, columns as in `finished(rows)`."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from suite.analysis.clusters import class_sums, class_variance, resampled_classes
 from suite.analysis.statistics import Z95, paired, wilson
 from suite.spec import BadInput
 
@@ -138,45 +139,64 @@ def _mean_phi(ratio: np.ndarray, near: np.ndarray, below: float, above: float) -
 # --- several seeds ---------------------------------------------------------------------------------------------------
 
 
-def accuracy_interval(correct: np.ndarray, draws: int = DRAWS, seed: int = 0) -> tuple[float, float, str]:
+def accuracy_interval(
+    correct: np.ndarray, draws: int = DRAWS, seed: int = 0, clusters: np.ndarray | None = None
+) -> tuple[float, float, str]:
     """95 % interval of the mean accuracy in percent of S seeds on the same videos, bool (S, N), and what it speaks of.
 
     One seed: Wilson, "videos only".  2 to 9: t on variance components, on the logit scale so that it stays within
     0..100, "videos and seeds (t)".  From 10: two-level bootstrap, "videos and seeds (bootstrap)".
     With two seeds that differ more than the videos explain it covers less than it says (down to about 90 %).
+
+    `clusters` (N,), the class of each video: whole classes are resampled instead of videos (`suite.analysis.clusters`),
+    "classes only (bootstrap)" or "classes and seeds (...)".  At 0 or 100 %: Wilson with the number of classes as n.
     """
     correct = _outcomes([correct])[0]
     p, (seeds, n) = float(correct.mean()), correct.shape
-    if seeds == 1 or p in (0, 1):
-        return *wilson(100 * p, n), _how([seeds])
-    if seeds >= SEEDS_TO_RESAMPLE:
-        low, high = interval_of(_two_level([1.0], [correct], draws, seed))
-        return max(0.0, 100 * (p + low)), min(100.0, 100 * (p + high)), _how([seeds])
+    how = _how([seeds], clusters=clusters is not None)
+    if p in (0, 1):
+        return *wilson(100 * p, n if clusters is None else len(class_sums(correct[0], clusters)[1])), how
+    if seeds == 1 and clusters is None:
+        return *wilson(100 * p, n), how
+    if seeds == 1 or seeds >= SEEDS_TO_RESAMPLE:
+        low, high = interval_of(_two_level([1.0], [correct], draws, seed, clusters))
+        return max(0.0, 100 * (p + low)), min(100.0, 100 * (p + high)), how
     from scipy.special import expit, logit
 
-    half = _half_width([1.0], [correct]) / (p * (1 - p))
-    return float(100 * expit(logit(p) - half)), float(100 * expit(logit(p) + half)), _how([seeds])
+    half = _half_width([1.0], [correct], clusters) / (p * (1 - p))
+    return float(100 * expit(logit(p) - half)), float(100 * expit(logit(p) + half)), how
 
 
 def difference_interval(
-    correct_a: np.ndarray, correct_b: np.ndarray, matched: bool = False, draws: int = DRAWS, seed: int = 0
+    correct_a: np.ndarray,
+    correct_b: np.ndarray,
+    matched: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
+    clusters: np.ndarray | None = None,
 ) -> tuple[float, float, float, str]:
     """Difference a - b of mean accuracies in percentage points, 95 % interval, and what it speaks of.
 
     Outcomes are bool (S_a, N) and (S_b, N) on the same videos; matched=True: seed s of a belongs to seed s of b.
-    One seed each: paired bootstrap over videos; else as `accuracy_interval`, without the logit.
+    One seed each: Tango's score interval (`paired`); else as `accuracy_interval`, without the logit.
+    `clusters` (N,), the class of each video, as in `accuracy_interval`; with one seed each the interval also holds the
+    score interval, which has a width where no class differs.
     """
     a, b = outcomes = _outcomes([correct_a, correct_b])
     difference, seeds = float(100 * (a.mean() - b.mean())), [len(a), len(b)]
+    how = _how(seeds, clusters=clusters is not None)
+    score = None
     if max(seeds) == 1:
-        found = paired(a[0], b[0], draws, seed)
-        return difference, found.low, found.high, _how(seeds)
+        found = paired(a[0], b[0])
+        score = found.low, found.high
+    if score and clusters is None:
+        return difference, *score, how
     weights, outcomes = _match([1.0, -1.0], outcomes, matched)
-    if min(seeds) >= SEEDS_TO_RESAMPLE:
-        low, high = interval_of(_two_level(weights, outcomes, draws, seed))
-        return difference, difference + 100 * low, difference + 100 * high, _how(seeds)
-    half = 100 * _half_width(weights, outcomes)
-    return difference, difference - half, difference + half, _how(seeds)
+    if score or min(seeds) >= SEEDS_TO_RESAMPLE:
+        low, high = (difference + 100 * x for x in interval_of(_two_level(weights, outcomes, draws, seed, clusters)))
+        return difference, *((min(low, score[0]), max(high, score[1])) if score else (low, high)), how
+    half = 100 * _half_width(weights, outcomes, clusters)
+    return difference, difference - half, difference + half, how
 
 
 def difference_error(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[float, float, float]:
@@ -232,12 +252,13 @@ def _outcomes(correct: Sequence[np.ndarray]) -> list[np.ndarray]:
     return out
 
 
-def _how(seeds: Sequence[int], resampled: bool = True) -> str:
+def _how(seeds: Sequence[int], resampled: bool = True, clusters: bool = False) -> str:
+    sampled = "classes" if clusters else "videos"
     if max(seeds) == 1:
-        return "videos only"
+        return "classes only (bootstrap)" if clusters else "videos only"
     if min(seeds) == 1:
-        return "videos, and seeds where there are several (t)"
-    return f"videos and seeds ({'bootstrap' if resampled and min(seeds) >= SEEDS_TO_RESAMPLE else 't'})"
+        return f"{sampled}, and seeds where there are several (t)"
+    return f"{sampled} and seeds ({'bootstrap' if resampled and min(seeds) >= SEEDS_TO_RESAMPLE else 't'})"
 
 
 def _match(weights: Sequence[float], correct: list[np.ndarray], matched: bool) -> tuple[Sequence[float], list]:
@@ -271,7 +292,13 @@ def _components(weights: Sequence[float], correct: list[np.ndarray]) -> tuple[np
     return values, seeds
 
 
-def _half_width(weights: Sequence[float], correct: list[np.ndarray]) -> float:
+def seed_variances(correct: np.ndarray) -> tuple[float, float]:
+    """Of the mean accuracy (a fraction) of a run, bool (S, N), S > 1: `between` and `residual` of `_components`."""
+    _, ((_, between, residual),) = _components([1.0], [correct])
+    return between, residual
+
+
+def _half_width(weights: Sequence[float], correct: list[np.ndarray], clusters: np.ndarray | None = None) -> float:
     """Half the 95 % t interval of sum_r w_r accuracy_r, a fraction, on the variance components.
 
     Degrees of freedom after Satterthwaite 1946, with the share of seeds in the variance estimated.  From few seeds that
@@ -279,26 +306,34 @@ def _half_width(weights: Sequence[float], correct: list[np.ndarray]) -> float:
     """
     from scipy.special import stdtrit
 
-    error, degrees = _standard_error(weights, correct)
+    error, degrees = _standard_error(weights, correct, clusters)
     return Z95 * error if math.isinf(degrees) else float(stdtrit(degrees, 0.975)) * error
 
 
-def _standard_error(weights: Sequence[float], correct: list[np.ndarray]) -> tuple[float, float]:
+def _standard_error(
+    weights: Sequence[float], correct: list[np.ndarray], clusters: np.ndarray | None = None
+) -> tuple[float, float]:
     """Standard error of sum_r w_r accuracy_r, a fraction, and its degrees of freedom: inf with one seed each."""
     values, seeds = _components(weights, correct)
-    variance = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
+    if clusters is not None:
+        variance, classes = class_variance(values, clusters)
+    else:
+        variance, classes = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0, math.inf
     if not seeds:
         return math.sqrt(variance), math.inf
-    variance += max(0.0, sum(between - residual for _, between, residual in seeds))
     free = [len(deviations) - 1 for deviations, _, _ in seeds]
     g = 1 + 1 / sum(free)
     uncertain = g * sum(between**2 / f for (_, between, _), f in zip(seeds, free, strict=True))
+    uncertain += variance**2 / classes
+    variance += max(0.0, sum(between - residual for _, between, residual in seeds))
     degrees = max(min(free), variance**2 / uncertain) if uncertain else math.inf
     return math.sqrt(variance), min(degrees, 1e9)
 
 
-def _two_level(weights: Sequence[float], correct: list[np.ndarray], draws: int, seed: int) -> np.ndarray:
-    """Deviations (D,), fractions, of sum_r w_r accuracy_r when seeds and videos are both resampled.
+def _two_level(
+    weights: Sequence[float], correct: list[np.ndarray], draws: int, seed: int, clusters: np.ndarray | None = None
+) -> np.ndarray:
+    """Deviations (D,), fractions, of sum_r w_r accuracy_r when seeds and videos (or classes) are both resampled.
 
     The two levels add up, as the variance components do.  Deviations of resampled seeds are scaled: S / (S - 1) for the
     mean they are taken from, less the residual that the videos' level holds already, and by t over normal quantiles.
@@ -307,8 +342,11 @@ def _two_level(weights: Sequence[float], correct: list[np.ndarray], draws: int, 
 
     rng = np.random.default_rng(seed)
     values, seeds = _components(weights, correct)
-    levels, counts = np.unique(values.round(9), return_counts=True)  # few: a resample of them is a multinomial draw
-    out = rng.multinomial(len(values), counts / len(values), size=draws) @ levels / len(values) - values.mean()
+    if clusters is not None:
+        out = resampled_classes(values, clusters, draws, rng)
+    else:
+        levels, counts = np.unique(values.round(9), return_counts=True)  # few: a resample of them is a multinomial draw
+        out = rng.multinomial(len(values), counts / len(values), size=draws) @ levels / len(values) - values.mean()
     for deviations, between, residual in seeds:
         s = len(deviations)
         scale = max(0.0, 1 - residual / between) * s / (s - 1) if between else 0.0

@@ -44,8 +44,9 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
     for key, members in known.groupby(list(group), sort=False):
         usual = {name: _usual(f[name] for f in members["factors"]) for name in names}
         usual_of[key] = usual
+        split = {name: _split(members, name) for name in names if usual[name] is None}
         for index, factors in members["factors"].items():
-            phrases = [_phrase(name, factors[name], usual[name]) for name in names]
+            phrases = [split.get(name) or _phrase(name, factors[name], usual[name]) for name in names]
             odd[index] = [phrase for phrase in phrases if phrase]
     marks = Marks(unstated=_unstated(known, names), between=_between(usual_of, names))
     for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
@@ -56,15 +57,31 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
 
 
 def _usual(values: Iterable[Any]) -> Any:
-    """The commonest known value, the first of them on a tie; None when all are unknown."""
+    """The commonest known value; None on a tie, where nothing is usual, and when all are unknown."""
     values = [value for value in values if value is not None]
-    if not values:
-        return None
-    if all(isinstance(value, CodeParts) for value in values):
+    if values and all(isinstance(value, CodeParts) for value in values):
         return usual_parts(values)
-    counts = Counter(map(_key, values))
-    common = max(counts.values())
-    return next(value for value in values if counts[_key(value)] == common)
+    counts = Counter(map(_key, values)).most_common(2)
+    if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
+        return None
+    return next(value for value in values if _key(value) == counts[0][0])
+
+
+def _split(members: pd.DataFrame, name: str) -> str:
+    """Which rows of a group have which value of a factor without a usual one, in words; "" when they do not differ."""
+    values = [factors[name] for factors in members["factors"]]
+    if all(isinstance(value, Mapping) for value in values):  # only the parts that differ
+        parts = [key for key in values[0] if len({text(value.get(key)) for value in values}) > 1]
+        values = [{key: value.get(key) for key in parts} for value in values]
+    runs_of: dict[str, dict[str, None]] = {}
+    for label, value in zip(members.get("name", members["factors"].index), values, strict=True):
+        runs_of.setdefault(text(value), {})[str(label)] = None
+    if len(runs_of) < 2:
+        return ""
+    if name == "chain":
+        return "schedules before this stage differ within the column"
+    shown = [f"{value} ({', '.join([*runs][:4])}{' ...' * (len(runs) > 4)})" for value, runs in runs_of.items()]
+    return f"{FACTORS[name]} differs within the column: {', '.join(shown)}"
 
 
 def _key(value: Any) -> str:

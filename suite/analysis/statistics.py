@@ -1,4 +1,4 @@
-"""What videos of the same kind would have given: one accuracy, two on the same videos, the tied best of many.
+"""What videos of the same kind would have given: one accuracy, two on the same videos, p-values of many tests.
 
 Accuracies and differences are in percent and percentage points; intervals are of 95 %.  All of it speaks of the videos
 drawn, not of seeds (`suite.analysis.intervals` does both).
@@ -7,7 +7,7 @@ drawn, not of seeds (`suite.analysis.intervals` does both).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +49,11 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
     Source: McNemar 1947; the binomial test of only_a among only_a + only_b at one half.
     """
-    return float(_exact(np.asarray(only_a), np.asarray(only_b)))
+    return float(mcnemar_p_values(np.asarray(only_a), np.asarray(only_b)))
 
 
-def _exact(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
+def mcnemar_p_values(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
+    """`mcnemar` of each pair of counts, arrays of one shape."""
     from scipy.special import bdtr
 
     return np.minimum(1.0, 2 * bdtr(np.minimum(only_a, only_b).astype(float), only_a + only_b, 0.5))
@@ -90,40 +91,79 @@ def minimal_detectable_difference(n: float, discordant: float, power: float = 0.
     return float(100 * found) if found <= discordant else math.nan
 
 
+def least_detectable_difference(n: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+    """The smallest difference in percentage points that `n` videos can show at all, with probability `power`.
+
+    A difference d needs a share of discordant videos of at least d.  It is shown most easily when the share is no
+    larger: every discordant video in favour of the same model.  None when n is too small for any difference.
+    """
+    for only_one in range(1, math.floor(n) + 1):  # about ten
+        found = minimal_detectable_difference(n, only_one / n, power, alpha)
+        if not math.isnan(found):
+            return found
+    return None
+
+
 @dataclass(frozen=True)
 class Paired:
     """Two models on the same videos; differences a - b in percentage points."""
 
     n: int
     difference: float
-    low: float  # 95 % paired bootstrap over videos
+    low: float  # 95 % score interval, see `tango_interval`
     high: float
     p_mcnemar: float  # exact, two-sided
     only_a: int  # videos that only a has right
     only_b: int
-    detectable: float  # with this n and this share of discordant videos, at 80 % power; NaN: none
+    detectable: float | None  # at 80 % power, with this n and share of discordant videos; None: n is too small for any
 
 
-def paired(correct_a: np.ndarray, correct_b: np.ndarray, draws: int = 10_000, seed: int = 0) -> Paired:
+def paired(correct_a: np.ndarray, correct_b: np.ndarray) -> Paired:
     """Compares two models by which of the same videos, bool (N,), each has right; videos in the same order.
 
-    The interval is the percentile interval of the paired bootstrap over videos: a resample is a multinomial draw of how
-    many videos only a, only b, or both or neither have right.  Raises BadInput when the shapes differ.
+    The interval (Tango's) holds 0 exactly where the p-value (McNemar's) is 0.05 or more.  `detectable` is
+    `minimal_detectable_difference` at the observed share of discordant videos; where that share is too small for any
+    difference to be detected, it is `least_detectable_difference`.  Raises BadInput when the shapes differ.
     """
     n, only_a, only_b = _outcomes(correct_a, correct_b)
-    shares = np.array([only_a, only_b, n - only_a - only_b]) / n
-    counts = np.random.default_rng(seed).multinomial(n, shares, size=draws)
-    low, high = np.quantile(counts[:, 0] - counts[:, 1], (0.025, 0.975)) * 100 / n
+    low, high = tango_interval(only_a, only_b, n)
+    detectable: float | None = minimal_detectable_difference(n, (only_a + only_b) / n)
     return Paired(
         n=n,
         difference=100 * (only_a - only_b) / n,
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         p_mcnemar=mcnemar(only_a, only_b),
         only_a=only_a,
         only_b=only_b,
-        detectable=minimal_detectable_difference(n, (only_a + only_b) / n),
+        detectable=least_detectable_difference(n) if math.isnan(detectable) else detectable,
     )
+
+
+def tango_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
+    """95 % score interval of the difference a - b on the same n videos, in percentage points.
+
+    `only_a` videos only a has right, `only_b` only b.  The interval holds the differences that Tango's score test does
+    not reject.  At a difference of 0 that is McNemar's test without continuity correction, which rejects more often
+    than the exact one: where the exact p is 0.05 or more the interval is extended to 0, so that it never contradicts
+    the p-value beside it.  (Where the exact test rejects, the score test does.)  No discordant video gives an
+    interval around 0 of positive width.
+    Source: Tango 1998, Statistics in Medicine 17:891.
+    """
+    estimate = (only_a - only_b) / n
+    low = _root(lambda delta: _tango(only_a, only_b, n, delta) > Z95, -1.0, estimate)
+    high = _root(lambda delta: _tango(only_a, only_b, n, delta) >= -Z95, estimate, 1.0)
+    if mcnemar(only_a, only_b) >= 0.05:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return 100 * low, 100 * high
+
+
+def _root(before: Callable[[float], bool], low: float, high: float) -> float:
+    """Where `before` turns from true to false between low and high, by bisection."""
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if before(middle) else (low, middle)
+    return (low + high) / 2
 
 
 def _outcomes(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int]:
@@ -156,4 +196,5 @@ def _tango(only_a: int, only_b: int, n: int, delta: float) -> float:
     """Score statistic of "a - b = delta" (a fraction), with the discordant share that is likeliest under it."""
     b = -only_a - only_b + (2 * n - only_a + only_b) * delta
     share_b = (math.sqrt(max(0.0, b**2 + 8 * n * only_b * delta * (1 - delta))) - b) / (4 * n)
-    return (only_a - only_b - n * delta) / math.sqrt(n * (2 * share_b + delta * (1 - delta)))
+    excess, variance = only_a - only_b - n * delta, n * (2 * share_b + delta * (1 - delta))
+    return excess / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, excess) if excess else 0.0

@@ -185,12 +185,18 @@ def fronts(
     return out
 
 
+def affordable(runs: pd.DataFrame, cost: str, budget: float) -> pd.Series:
+    """Which runs, bool by their index, keep to a budget: at most the cost, of `clips_per_second` at least."""
+    return _price(runs, cost) <= (-budget if COSTS[cost].more_is_cheaper else budget)
+
+
 def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None = None) -> pd.DataFrame:
     """The most accurate run of each model, over its frame counts, that costs at most the budget.
 
     `runs` are those of `with_costs`, `cost` a key of COSTS in whose unit the budgets are; of `clips_per_second` a run
     must reach at least the budget.  Default: `round_budgets`.  Of equal accuracies the cheaper run is taken.
-    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n.
+    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n,
+    and `run`, the index label of the run.
     Raises BadInput for an unknown cost and for a budget that is not a positive number.
     """
     import pandas as pd
@@ -200,15 +206,15 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
     for budget in budgets:
         if not budget > 0:
             raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} buys nothing; give positive numbers.")
-    known = runs.assign(price=price, model=runs.groupby(SERIES, sort=False, dropna=False).ngroup())
+    known = runs.assign(price=price, run=runs.index, model=runs.groupby(SERIES, sort=False, dropna=False).ngroup())
     known = known[price.notna() & runs["top1"].notna()].sort_values(["top1", "price"], ascending=[False, True])
     found = []
     for dataset in sorted(set(known["dataset"])):
         of_set = known[known["dataset"] == dataset]
         for budget in budgets:
-            within = of_set[of_set["price"] <= (-budget if COSTS[cost].more_is_cheaper else budget)]
+            within = of_set[affordable(of_set, cost, budget)]
             found.append(within.drop_duplicates("model").sort_values("model").assign(budget=budget))
-    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n"]
+    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n", "run"]
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 

@@ -16,7 +16,8 @@ def bench(
         str,
         typer.Argument(
             help="layout: ours against plain layers in the default layout. "
-            "intervals: do the 95 % intervals cover, on simulated sweeps of known truth; exit code 1 if one does not. "
+            "intervals: coverage of the 95 % intervals, family-wise error and power of bold, on simulated sweeps of "
+            "known truth; exit code 1 if one is out of its range. "
             "report: time and memory of a report over 300 generated runs. "
             "rcca: RCCA-3D against non-local blocks and gather. arc: peak memory of ARC against its steps."
         ),
@@ -28,7 +29,7 @@ def bench(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     rounds: Annotated[int, typer.Option(min=1)] = 9,
-    sweeps: Annotated[int, typer.Option(min=1, help="intervals: simulated sweeps a setting.")] = 2_500,
+    sweeps: Annotated[int, typer.Option(min=1, help="intervals: simulated sweeps per setting.")] = 2_500,
     videos: Annotated[
         int | None, typer.Option(help="intervals: videos of a sweep, 1,000 or more (1,000). report: of a run (12,000).")
     ] = None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from suite.analysis.calibration import BINS
-from suite.analysis.evidence import Evidence
+from suite.analysis.evidence import Evidence, Tied, bold_note
 from suite.analysis.ledger import Marks
 from suite.analysis.namesakes import canonical, namesake
 from suite.analysis.references import REFERENCES
@@ -33,7 +33,7 @@ def accuracy_table(
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
     data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and ceilings.  Bold is every top-1
-    of a data set that the best one does not beat (`Evidence.tied`); letters mark confounded cells.
+    that is not significantly different from the best of its data set (`Evidence.tied`); letters mark confounded cells.
     """
     evidence = evidence or Evidence()
     runs, facts = mean_over_seeds(rows), _facts(rows)
@@ -50,9 +50,10 @@ def accuracy_table(
             *(Column(f"{key}_f{f}", csv_only=True) for key in ("top5", "top1_video", "best_top1", "ece")),
         ]
     columns += [Column(key, csv_only=True) for key in ("n", "chance", "ceiling_blind", "ceiling_ordered")]
-    parts = []
+    parts, bold = [], []
     for dataset, of_set in runs.groupby("dataset", sort=True):
         tied = evidence.tied(of_set)
+        bold.append(tied)
         lines, sources = [], []
         for head, of_model in models(of_set):
             at = {
@@ -62,7 +63,7 @@ def accuracy_table(
             line = [*head, _span(of_model["seeds"])]
             for f in frames:
                 index, run = at.get(f, (None, {}))
-                shown = _estimate(run, index in tied, evidence)
+                shown = _estimate(run, index in tied.labels, evidence)
                 if shown is not None and math.isnan(shown.value):
                     run = {}  # withheld, with all that goes with it
                 line += [shown, run.get("pair_top1")]
@@ -73,22 +74,20 @@ def accuracy_table(
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
     sources = sorted({row["source"] for row in published.values()})
-    note = " ".join([*_accuracy_notes(runs, sources, evidence), *split_use(rows), *leakage_notes(rows)])
+    notes = _accuracy_notes(runs, sources, evidence, bold)
+    note = " ".join([*notes, *split_use(rows), *leakage_notes(rows)])
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
-def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence) -> list[str]:
+def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence, bold: Iterable[Tied]) -> list[str]:
     """What the numbers of the accuracy table are, a sentence or two each; `published`: sources of what is beside it."""
     several = bool((runs["seeds"] > 1).any())
     notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
     if runs["n"].notna().any() and evidence.interval != "sd":
         what = "videos and seeds, where there are several" if several and evidence.outcomes else "videos only"
         notes.append(f"In brackets its 95 % interval ({what}).")
-    if evidence.methods:
-        notes.append(
-            "Bold is not the best value alone but every one of the data set that the best is not shown to beat "
-            f"({'; '.join(sorted(evidence.methods))})."
-        )
+    if meaning := bold_note(bold, "the best of the data set"):
+        notes.append(meaning)
     if evidence.left_out:
         notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
     notes += [f"Warning: {warning}" for warning in evidence.warnings]

@@ -37,7 +37,7 @@ def print_comparison(found: dict[str, Any]) -> None:
     if found["p_mcnemar"] is not None:
         console.print(
             f"McNemar (exact): p = {found['p_mcnemar']:.2g}; A alone is right on {found['only_a']} videos, B alone on "
-            f"{found['only_b']}. Detectable with 80 % power: {found['detectable']:.2f} points."
+            f"{found['only_b']}. {_detectable(found['detectable'])}"
         )
     _print_seeds(console, found)
     for warning in found["warnings"]:
@@ -98,3 +98,9 @@ def _print_classes(console: Console, found: dict[str, Any], most: int = 20) -> N
         f"per class; q: Benjamini-Hochberg over {len(rows)} classes). It covers these weights on other videos of each "
         f"class, not retraining.{more}",
     )
+
+
+def _detectable(points: float | None) -> str:
+    if points is None:
+        return "No difference is detectable with 80 % power on so few videos."
+    return f"Detectable with 80 % power: {points:.2f} points."

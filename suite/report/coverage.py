@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.table import Table
+
 from suite.report.listing import _print, _table
 from suite.sweep.progress import duration
 
 
 def print_coverage(found: dict[str, Any]) -> None:
-    """A line a case of `suite.analysis.coverage.study`."""
+    """A line per case of `suite.analysis.coverage.study`: intervals, then bold."""
     table = _table("quantity", "setting", ">truth", ">mean width", ">coverage (%)", ">required (%)", "holds")
     for row in found["rows"]:
         digits = 3 if "P" in row["quantity"] else 1  # Phi and Psi are fractions, the others percent
@@ -19,13 +21,40 @@ def print_coverage(found: dict[str, Any]) -> None:
             f"{row['truth']:.{digits}f}",
             f"{row['width']:.{digits}f}",
             f"{row['coverage']:.1f} ± {row['error']:.1f}",
-            f"{row['least']:.0f} to {row['most']:.0f}",
+            _required(row),
             "yes" if row["holds"] else "NO",
         )
-    missed = sum(not row["holds"] for row in found["rows"])
-    _print(
-        table,
-        f"\nCoverage of the 95 % intervals, with its Monte-Carlo standard error, over {found['sweeps']:,} simulated "
-        f"sweeps of {found['videos']:,} videos; took {duration(found['seconds'])}.\n"
-        + (f"{missed} of {len(found['rows'])} do not hold." if missed else "All hold."),
-    )
+    parts: list[Any] = []
+    if found["rows"]:
+        parts += [
+            table,
+            "\nCoverage of the 95 % intervals, with its Monte-Carlo standard error, over "
+            f"{found['sweeps']:,} simulated sweeps of {found['videos']:,} videos (classes: half as many sweeps).\n",
+        ]
+    if found["bold"]:
+        parts += [
+            _bold(found["bold"]),
+            "\nBold: not significantly different from the best, family-wise alpha = 0.05. Family-wise error: share of "
+            f"simulated tables (up to {max(row['tables'] for row in found['bold']):,}) in which any of the best models "
+            "is not bold; power: share in which the worse model is not bold. A rate holds within three Monte-Carlo "
+            "standard errors.\n",
+        ]
+    rows = [*found["rows"], *found["bold"]]
+    missed = sum(not row["holds"] for row in rows)
+    end = f"{missed} of {len(rows)} do not hold." if missed else f"All {len(rows)} hold."
+    _print(*parts, f"{end} Took {duration(found['seconds'])}.")
+
+
+def _bold(rows: list[dict[str, Any]]) -> Table:
+    table = _table("bold", "setting", ">models", ">rate (%)", ">required (%)", "holds")
+    for row in rows:
+        rate = f"{row['rate']:.1f} ± {row['error']:.1f}"
+        holds = "yes" if row["holds"] else "NO"
+        table.add_row(row["quantity"], row["setting"], row["models"], rate, _required(row), holds)
+    return table
+
+
+def _required(row: dict[str, Any]) -> str:
+    if (row["least"], row["most"]) == (0, 100):
+        return "none"
+    return f"{row['least']:.0f} to {row['most']:.0f}"

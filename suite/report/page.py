@@ -19,6 +19,8 @@ from suite.spec import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from suite.analysis.evidence import Evidence
+
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
     "pareto": "Top-1 against the cost of all test views; the steps join the runs that no cheaper run beats.",
@@ -59,10 +61,12 @@ def write_page(
     folder: Path,
     timing: pd.DataFrame | None = None,
     tables: Iterable[Table] | None = None,
+    evidence: Evidence | None = None,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
     `rows` are all runs of the grid, whatever their state; `tables` are by default those that rows alone give.
+    `evidence` tells runs at equal measured cost apart.
     The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same rows,
     figures and timing give the same bytes.
     """
@@ -71,7 +75,7 @@ def write_page(
     tables = make_tables(rows, TABLES) if tables is None else tables
     body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, _shown(tables))]
     if timing is not None and len(timing):
-        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing))]
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing, evidence))]
     body += _trouble(rows)
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,7 @@ def _timing(timing: pd.DataFrame) -> Table:
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame) -> list[Table]:
+def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence | None) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:
@@ -148,7 +152,7 @@ def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame) -> list[Table]:
         train_device_hours=rows["id"].map(clocks["train_seconds"]) / 3600,
         clips_per_second=rows["id"].map(clocks.get("clips_per_second", {})),
     )
-    table = equal_cost_table(measured)
+    table = equal_cost_table(measured, evidence)
     parts = [part for part in table.parts if "device-hours" in part.title or "clips" in part.title]
     return [replace(table, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
 

@@ -185,7 +185,7 @@ def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name
-    files.append(write_page(title, page_rows, folder, clocks, tables))
+    files.append(write_page(title, page_rows, folder, clocks, tables, evidence))
     return files
 
 

@@ -66,7 +66,7 @@ _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "contribution": contribution_table,
     "cost": lambda rows, reference, evidence: cost_table(rows),
     "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence)),
-    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows))),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows)), evidence),
     "effects": lambda rows, reference, evidence: effects_table(evidence.kept(rows)),
     "frames": lambda rows, reference, evidence: (
         None if evidence.tests is None else frames_table(evidence.tests, evidence.interval)

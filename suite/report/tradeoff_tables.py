@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from suite.analysis.effects import AXES, main_effects
+from suite.analysis.effects import AXES, FEWEST_BLOCKS, blocks_needed, main_effects, smallest_holm_p
+from suite.analysis.evidence import Evidence, Tied, bold_note
 from suite.analysis.rows import mean_over_seeds
 from suite.analysis.tradeoffs import (
     COSTS,
     MEASURED,
+    affordable,
     at_equal_cost,
     computed_cost,
     convention,
@@ -72,13 +74,16 @@ def pareto_table(rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] 
     return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
 
 
-def equal_cost_table(rows: pd.DataFrame) -> Table:
+def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
     """Top-1 (percent) of each model at the best of its frame counts within a budget: a part per data set and cost.
+
+    Bold is every top-1 that is not significantly different from the best that the budget buys (`Evidence.tied`).  The
+    family is all runs within the budget, at all frame counts, since the printed ones were chosen among them.
 
     The costs are multiply-adds and, where the rows have them, device-hours of training and throughput; the budgets are
     those of `round_budgets`.  Raises BadInput as `with_costs`.
     """
-    runs = with_costs(rows)
+    evidence, runs = evidence or Evidence(), with_costs(rows)
     costs = [computed_cost(runs), *(cost for cost in MEASURED if runs[cost].notna().any())]
     several_sources = runs["source"].nunique() > 1
     columns = [Column("dataset", csv_only=True), Column("model", "model", text=True)]
@@ -92,23 +97,26 @@ def equal_cost_table(rows: pd.DataFrame) -> Table:
             columns += [Column(f"top1_{key}", "top-1 (%)", group), Column(f"frames_{key}", "frames", group)]
             columns += [Column(f"cost_{key}", csv_only=True)]
     keys = [(cost, budget) for cost in costs for budget in budgets[cost]]
-    parts = []
+    parts, bold = [], []
     for cost in costs:
         best = at_equal_cost(runs, cost, budgets[cost])
         for dataset, of_set in best.groupby("dataset", sort=True):
             lines = []
             found = dict(iter(of_set.groupby(["name", "source"])))
             in_set = runs[runs["dataset"] == dataset]  # in the order of the other tables, not by what is affordable
+            tied = {(cost, budget): evidence.tied(in_set[affordable(in_set, cost, budget)]) for budget in budgets[cost]}
+            bold += tied.values()
             for model in dict.fromkeys(zip(in_set["name"], in_set["source"], strict=True)):
                 if model not in found:
                     continue
                 at = {(cost, row["budget"]): row for row in found[model].to_dict("records")}
                 line: list[Any] = [dataset, *model]
                 for key in keys:
-                    row = at.get(key, {})
-                    line += [row.get("top1"), row.get("frames"), row.get(cost)]
+                    row = at.get(key)
+                    shown = row and Estimate(row["top1"], bold=row["run"] in tied[key].labels)
+                    line += [shown, row and row["frames"], row and row[cost]]
                 lines.append(tuple(line))
-            leaders = [_best(of_set, budget) for budget in budgets[cost]]
+            leaders = [_best(of_set, budget, tied[cost, budget]) for budget in budgets[cost]]
             note = f"Most accurate: {'; '.join(filter(None, leaders))}." if len(lines) > 1 else ""
             title = dataset if len(costs) == 1 else f"{dataset}, {COSTS[cost].head}"
             parts.append(Part(title, lines, note))
@@ -116,18 +124,25 @@ def equal_cost_table(rows: pd.DataFrame) -> Table:
         "Each model at the most accurate of its frame counts that keeps to the budget; empty where none does. "
         "A model that was run at few frame counts has fewer to choose from. "
     )
+    if meaning := bold_note(bold, "the most accurate run within the budget"):
+        note += f"{meaning} Each budget is a family of its own, of all runs within it. "
     note += " ".join(convention(runs, cost) for cost in costs) if len(runs) else ""
     order = {dataset: i for i, dataset in enumerate(sorted(set(runs["dataset"])))}
     parts.sort(key=lambda part: order[part.rows[0][0]])  # a data set's costs one below the other
     return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts)
 
 
-def _best(of_set: pd.DataFrame, budget: float) -> str:
-    """Whom a budget buys the highest top-1, from rows of `at_equal_cost`."""
+def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
+    """What a budget buys the highest top-1, and from how many models that is not significantly different."""
     within = of_set[of_set["budget"] == budget]
     best = within[within["top1"] == within["top1"].max()]
     named = [f"{name} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)]
-    return f"{budget:g}: {' and '.join(named)}" if named else ""
+    if not named:
+        return ""
+    others = int(within["run"].isin(tied.labels).sum()) - len(best)
+    said = {0: "", 1: " (not significantly different: 1 other)"}
+    more = said.get(others, f" (not significantly different: {others} others)") if tied.labels else ""
+    return f"{budget:g}: {' and '.join(named)}{more}"
 
 
 def effects_table(rows: pd.DataFrame) -> Table:
@@ -196,4 +211,10 @@ def _remarks(effects: pd.DataFrame) -> str:
             said.append(f"{axis}: incomplete combinations dropped: {first['dropped']}")
         if first["note"]:
             said.append(f"{axis}: {first['note']}")
+        blocks, pairs = int(first["blocks"]), len(of_axis)
+        if blocks >= FEWEST_BLOCKS and (smallest := smallest_holm_p(blocks, pairs)) >= 0.05:
+            said.append(
+                f"{axis}: with {blocks} blocks and {pairs} pairs the smallest possible Holm-corrected p is "
+                f"{smallest:.2g}; {blocks_needed(pairs)} blocks are needed for p < 0.05"
+            )
     return f"{said[0][0].upper()}{'; '.join(said)[1:]}." if said else ""
