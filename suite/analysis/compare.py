@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.analysis.contenders import Contender
-from suite.analysis.factors import Verdict, judge
+from suite.analysis.factors import Difference, Verdict, judge
 from suite.analysis.predictions import aligned
 from suite.analysis.statistics import equivalence, newcombe, paired
 from suite.spec import BadInput
@@ -49,10 +49,15 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
 def _described(verdict: Verdict) -> dict[str, Any]:
     return {
         "axis": verdict.axis,
+        "grade": verdict.grade,
         "comparable": verdict.comparable,
         "verdict": str(verdict),
         "studied": [vars(d) for d in verdict.studied],
-        "confounds": [vars(d) for d in verdict.confounds],
-        "unknown": [vars(d) for d in verdict.unknown],
+        "confounds": [_graded(d) for d in verdict.confounds],
+        "unknown": [_graded(d) for d in verdict.unknown],
         "same": list(verdict.same),
     }
+
+
+def _graded(difference: Difference) -> dict[str, Any]:
+    return vars(difference) | {"grade": difference.grade, "known": difference.known}
