@@ -190,7 +190,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
 
     `runs` are those of `with_costs`, `cost` a key of COSTS in whose unit the budgets are; of `clips_per_second` a run
     must reach at least the budget.  Default: `round_budgets`.  Of equal accuracies the cheaper run is taken.
-    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n.
+    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n, ids.
     Raises BadInput for an unknown cost and for a budget that is not a positive number.
     """
     import pandas as pd
@@ -208,7 +208,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
         for budget in budgets:
             within = of_set[of_set["price"] <= (-budget if COSTS[cost].more_is_cheaper else budget)]
             found.append(within.drop_duplicates("model").sort_values("model").assign(budget=budget))
-    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n"]
+    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n", "ids"]
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 

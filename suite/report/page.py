@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suite.analysis.evidence import Evidence
 from suite.analysis.rows import datasets, tidy
 from suite.report.accuracy import describe_dataset
 from suite.report.formats import Column, Part, Table, to_html
@@ -25,6 +26,7 @@ CAPTIONS = {
     "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
+CROSSED = " A cross marks confounded runs: they differ from most of their column, as the accuracy table says of each."
 TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
 LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
 PHI_PSI = (
@@ -58,6 +60,7 @@ def write_page(
     folder: Path,
     timing: pd.DataFrame | None = None,
     tables: Iterable[Table] | None = None,
+    evidence: Evidence | None = None,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
@@ -67,10 +70,12 @@ def write_page(
     """
     folder = Path(folder)
     rows = tidy(rows)
-    tables = make_tables(rows, TABLES) if tables is None else tables
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, tables)]
+    evidence = evidence or Evidence()
+    tables = make_tables(rows, TABLES, evidence=evidence) if tables is None else tables
+    crossed = bool(evidence.marks.letters) and not evidence.strict
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder, crossed), *map(to_html, tables)]
     if timing is not None and len(timing):
-        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing))]
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(evidence.kept(rows), timing, evidence))]
     body += _trouble(rows)
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,12 +116,12 @@ def _summary(rows: pd.DataFrame) -> list[str]:
     return out + (["<ul>", *items, "</ul>"] if items else [])
 
 
-def _figures(folder: Path) -> list[str]:
+def _figures(folder: Path, crossed: bool) -> list[str]:
     out = []
     for name in CAPTIONS:
         path = folder / "figures" / f"{name}.png"
         if path.is_file():
-            out.append(picture(path, CAPTIONS[name]))
+            out.append(picture(path, CAPTIONS[name] + CROSSED * crossed))
     return ["<h2>Figures</h2>", *out] if out else []
 
 
@@ -130,7 +135,7 @@ def _timing(timing: pd.DataFrame) -> Table:
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame) -> list[Table]:
+def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:
@@ -139,7 +144,7 @@ def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame) -> list[Table]:
         train_device_hours=rows["id"].map(clocks["train_seconds"]) / 3600,
         clips_per_second=rows["id"].map(clocks.get("clips_per_second", {})),
     )
-    table = equal_cost_table(measured)
+    table = equal_cost_table(measured, evidence)
     parts = [part for part in table.parts if "device-hours" in part.title or "clips" in part.title]
     return [replace(table, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
 

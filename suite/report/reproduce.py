@@ -35,7 +35,8 @@ def reproduce(folder: Path) -> dict[str, Any]:
     files = [path for table in tables for path in write_table(table, folder)]
     evidence = gather(rows)
     files += write_tables(rows, folder, evidence=evidence)
-    files += write_figures(rows, folder) + write_pareto(rows, folder, evidence.draws(rows))
+    letters = evidence.marks.letters
+    files += write_figures(rows, folder, letters) + write_pareto(rows, folder, evidence.draws(rows), letters)
     figures = write_published_figures(folder)
     files += figures
     for finding in found:

@@ -137,11 +137,12 @@ def write_report(plan: Plan, company: Company = ALONE) -> list[Path]:
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
-    files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
+    letters = {} if company.strict else evidence.marks.letters
+    files += write_figures(shown, folder, letters) + write_pareto(shown, folder, evidence.draws(shown), letters)
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name
-    files.append(write_page(title, page_rows, folder, clocks, tables))
+    files.append(write_page(title, page_rows, folder, clocks, tables, evidence))
     return files
 
 
