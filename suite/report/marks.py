@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Hollow markers already mean temporal pooling; a cross is free in every figure, and seen on every colour.
-CROSS = {"marker": "x", "linestyle": "none", "color": "black", "markersize": 4.5, "markeredgewidth": 1.0}
+CROSS = {"marker": "x", "linestyle": "none", "color": "black", "markersize": 3.6, "markeredgewidth": 0.8}
 
 
 def with_marks(runs: pd.DataFrame, letters: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -27,11 +27,14 @@ def with_marks(runs: pd.DataFrame, letters: Mapping[str, str] | None = None) -> 
     return runs.assign(mark=[marks.of(ids) for ids in runs["ids"]])
 
 
-def cross(axes: Axes, x: Iterable[float], y: Iterable[float], marks: Iterable[str]) -> None:
-    """Crosses the points that have a mark."""
+def cross(axes: Axes, x: Iterable[float], y: Iterable[float], marks: Iterable[str], alpha: float = 1.0) -> None:
+    """Crosses the points that have a mark, with a white edge that keeps the cross visible on a black point."""
+    from matplotlib.patheffects import withStroke
+
     places = [(a, b) for a, b, mark in zip(x, y, marks, strict=True) if mark]
     if places:
-        axes.plot(*zip(*places, strict=True), label="confounded", zorder=5, **CROSS)
+        edge = [withStroke(linewidth=1.5, foreground="white")]
+        axes.plot(*zip(*places, strict=True), label="confounded", zorder=5, alpha=alpha, path_effects=edge, **CROSS)
 
 
 def crossed(marks: Iterable[str]) -> list[Artist]:

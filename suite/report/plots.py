@@ -81,7 +81,8 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
         for body, of_body in shown.groupby("body", sort=False):
             colours = [look.colour[module] for module in of_body["architecture"]]
             kind = {"marker": look.marker[body], "linewidth": 0, "zorder": 3}
-            axes.scatter(of_body[cost], of_body["top1"], s=15, c=colours, **kind)
+            room = [34 if mark else 15 for mark in of_body["mark"]]  # for a cross that does not hide the shape
+            axes.scatter(of_body[cost], of_body["top1"], s=room, c=colours, **kind)
         cross(axes, shown[cost], shown["top1"], shown["mark"])
         axes.set_xscale("log")
         axes.set_xlim(low / 1.6, high * 1.6)

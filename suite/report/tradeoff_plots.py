@@ -74,7 +74,8 @@ def pareto_plot(
         fit_y(axes, of_set)
         for run in of_set.to_dict("records"):
             axes.plot(run["cost"], run["top1"], **_point(run, look))
-        cross(axes, of_set["cost"], of_set["top1"], of_set["mark"])
+        for on_front, points in of_set.groupby("on_front"):
+            cross(axes, points["cost"], points["top1"], points["mark"], 1.0 if on_front else 2 * PALE)
         _steps(axes, of_set[of_set["on_front"]], COSTS[name].more_is_cheaper)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
