@@ -9,7 +9,8 @@ from typing import Any
 
 from suite.analysis.contribution import contribution
 from suite.analysis.evidence import gather
-from suite.analysis.findings import Finding, findings, shown
+from suite.analysis.finding import Finding, shown
+from suite.analysis.findings import findings
 from suite.analysis.references import published_rows
 from suite.report.formats import Column, Part, Table, to_html
 from suite.report.page import document, picture
