@@ -123,8 +123,8 @@ def test_seeds_are_averaged_and_their_number_is_said(rows):
     table = accuracy_table(pd.concat([rows, pd.DataFrame([run("i3d", 84.0, seed=1)])]))
     assert "82.0** ± 2.8" in lines_of(to_markdown(table), "i3d-")[0]
     assert [line["seeds"] for line in csv_of(table)] == ["1", "1", "1", "2"]
-    assert "seeds" in to_markdown(table)
-    assert "seeds" not in to_markdown(accuracy_table(rows))
+    assert "| seeds" in to_markdown(table)
+    assert "| seeds" not in to_markdown(accuracy_table(rows))
 
 
 def test_published_values_stand_beside_ours_for_the_same_model_data_set_and_frames(published):

@@ -10,6 +10,7 @@ from suite.analysis.beside import Beside, beside
 from suite.analysis.evidence import Evidence
 from suite.analysis.namesakes import canonical
 from suite.analysis.references import REFERENCES
+from suite.analysis.retraining import coverage_note
 from suite.analysis.rows import datasets, mean_over_seeds
 from suite.report.formats import Column, Estimate, Part, Table
 
@@ -86,8 +87,10 @@ def _accuracy_notes(runs: pd.DataFrame, published: Beside, evidence: Evidence) -
     several = bool((runs["seeds"] > 1).any())
     notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
     if runs["n"].notna().any():
-        what = "videos and seeds, where there are several" if several and evidence.outcomes else "videos only"
-        notes.append(f"In brackets its 95 % interval ({what}).")
+        over_seeds = runs["seeds"] > 1 if several and evidence.outcomes else runs["seeds"] < 0
+        what = "; sampling of test videos and, of several seeds, of seeds" if over_seeds.any() else ", test videos only"
+        notes.append(f"95 % confidence interval in brackets{what}.")
+        notes.append(coverage_note(runs.loc[runs["seeds"] == 1, ["top1", "n"]].itertuples(index=False)))
     if evidence.methods:
         notes.append(
             "Bold is not the best value alone but every one of the data set that the best is not shown to beat "
@@ -108,6 +111,7 @@ def _accuracy_notes(runs: pd.DataFrame, published: Beside, evidence: Evidence) -
     if published.rows:
         sources = ", ".join(sorted({row["source"] for row in published.rows.values()}))
         notes.append(f"Published: {sources}, one run each, as its authors selected it.")
+    notes = [note for note in notes if note]
     return notes + published_notes(published.notes, evidence.strict) + confound_notes(evidence)
 
 

@@ -37,6 +37,8 @@ def print_comparison(found: dict[str, Any]) -> None:
         f"95 % interval [{low:+.2f}, {high:+.2f}]" if low == low else "no interval: the number of videos is unknown"
     )
     console.print(f"Difference A - B: {found['difference']:+.2f} points, {interval} ({found['interval']}).")
+    if low == low and found.get("seeds", [1, 1]) == [1, 1]:
+        console.print("The interval is of these weights on other test videos; training again is not covered.")
     if found["p_mcnemar"] is not None:
         console.print(
             f"McNemar (exact): p = {found['p_mcnemar']:.2g}; A alone is right on {found['only_a']} videos, B alone on "

@@ -73,9 +73,11 @@ def contribution_table(
         "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
     )
     if intervals:
-        alone = "from accuracies alone, cells taken to err together"
+        alone = "from accuracies alone, assuming fully correlated errors"
         how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
-        note += f" In brackets 95 % intervals, {how}."
+        note += f" 95 % confidence intervals in brackets, {how}."
+        if finished(rows)["seed"].nunique() < 2:
+            note += " They are of these weights on other test videos and do not cover training again."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))

@@ -51,7 +51,7 @@ def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None) -> Table
     note = (
         "Clip-level top-1 of a model trained at the frames of its row and tested at those of the column, all else as "
         "in its own test; where both are the same it is the run's result. Epochs: seen along the chain of runs. In "
-        "brackets the 95 % Wilson interval over the videos evaluated."
+        "brackets the 95 % Wilson interval: these weights on other test videos, not training again."
     )
     if (tests["control"] != "").any():
         note += " Control epoch_matched: went on at its first frames for the epochs that the stages of more frames saw."

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
     "pareto": "Top-1 against the cost of all test views; the steps join the runs that no cheaper run beats.",
-    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
+    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals "
+    "(these weights on other test videos, not training again).",
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
 CROSSED = " A cross marks confounded runs: they differ from most of their column, as the accuracy table says of each."

@@ -76,7 +76,7 @@ def pareto_table(
     if runs["membership"].notna().any():
         note += (
             " % of draws: how often a run is on the front when the videos are drawn again, the same for all runs;"
-            " it does not speak of other seeds."
+            " training again with another seed is not covered."
         )
     note += f" {convention(runs, cost)}{marks_note(evidence, runs)}"
     return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
