@@ -85,7 +85,7 @@ def accuracy_table(
 def _accuracy_notes(runs: pd.DataFrame, published: Beside, evidence: Evidence) -> list[str]:
     """What the numbers of the accuracy table are, a sentence or two each."""
     several = bool((runs["seeds"] > 1).any())
-    notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
+    notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."] if len(runs) else []
     if runs["n"].notna().any():
         over_seeds = runs["seeds"] > 1 if several and evidence.outcomes else runs["seeds"] < 0
         what = "; sampling of test videos and, of several seeds, of seeds" if over_seeds.any() else ", test videos only"

@@ -74,9 +74,10 @@ def write_page(
     evidence = evidence or Evidence()
     tables = make_tables(rows, TABLES, evidence=evidence) if tables is None else tables
     crossed = bool(evidence.marks.letters) and not evidence.strict
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder, crossed), *map(to_html, tables)]
+    kept = evidence.kept(rows)
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows, kept), *_figures(folder, crossed), *map(to_html, tables)]
     if timing is not None and len(timing):
-        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(evidence.kept(rows), timing, evidence))]
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
     body += _trouble(rows)
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,14 +106,15 @@ def picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{text}" src="data:image/png;base64,{data}">\n<figcaption>{text}</figcaption></figure>'
 
 
-def _summary(rows: pd.DataFrame) -> list[str]:
+def _summary(rows: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
+    """The states of all runs, and what is true of the data sets of those that are kept."""
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
     named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
     last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
     top1 = TOP1 + (LAST_EPOCH if last else "")
     out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
-    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(rows).to_dict("records")]
+    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(kept).to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
     return out + (["<ul>", *items, "</ul>"] if items else [])
 
