@@ -438,6 +438,12 @@ def test_the_readme_quotes_what_the_findings_say():
     assert not re.search(r"\d+ of (the )?72|validation sets were padded", outside), "claims come from one place"
 
 
+def test_the_committed_findings_are_what_the_record_gives_today():
+    from suite.report.reproduce import to_text
+
+    assert (ROOT / "results/reproduced/findings.md").read_text() == to_text(findings()), "run `make reproduce`"
+
+
 def test_the_readme_quotes_the_cost_audit_as_it_was_computed():
     last = (ROOT / "results/example/cost_audit.md").read_text().strip().splitlines()[-1]
     counts = re.search(r"Of (\d+) .*? (\d+) agree .*?, (\d+) are .*? (\d+) are", last)

@@ -133,7 +133,9 @@ def report(
     predictions: Annotated[
         list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
     ] = None,
-    strict: Annotated[bool, typer.Option(help="Withhold confounded cells.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Withhold confounded runs and published numbers confounded with ours.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
