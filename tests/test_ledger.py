@@ -311,8 +311,13 @@ def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, 
     cells = [cell for part in table.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     # an effect is over all other cells, so that every one of them rests on a confounded run here
     assert name == "effects" or not all(cell.mark for cell in cells), "runs that are as their column have no letter"
-    (clean,) = make_tables(rows, [name], evidence=gather(rows.assign(factors=None), tests=frames_tests(rows)))
-    assert "<sup>" not in to_markdown(clean)
+
+
+def test_without_a_ledger_no_table_has_a_mark(rows):
+    evidence = gather(rows.assign(factors=None, predictions=""), tests=frames_tests(rows))
+    made = make_tables(rows, TABLES_WITH_ACCURACIES, evidence=evidence)
+    assert [table.name for table in made] == TABLES_WITH_ACCURACIES
+    assert not any("<sup>" in to_markdown(table) for table in made)
 
 
 def test_a_mean_is_marked_when_its_baseline_is_confounded():
