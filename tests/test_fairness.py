@@ -11,7 +11,8 @@ from suite.__main__ import main
 from suite.analysis.compare import compare
 from suite.analysis.contenders import Contender, contender
 from suite.analysis.factors import FACTORS, agree, judge, of_run
-from suite.analysis.findings import FINDINGS, findings, one_convention
+from suite.analysis.findings import FINDINGS, findings
+from suite.analysis.findings_printed import one_convention
 from suite.analysis.grim import explain, fits
 from suite.analysis.ledger import mark
 from suite.analysis.predictions import Outcome, aligned, read_predictions

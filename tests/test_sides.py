@@ -128,10 +128,10 @@ def test_runs_of_one_side_differ_in_their_seed_only(sides):
 
 def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(sides):
     a, b = sides
-    other = Contender(a[2].label, a[2].top1, N, a[2].factors | {"code": "other"}, a[2].outcome)
+    other = Contender(a[2].label, a[2].top1, N, a[2].factors | {"device": "other"}, a[2].outcome)
     found = compare_sides((*a[:2], other), b)
-    assert not found["comparable"]
-    assert [d["field"] for d in found["confounds"]] == ["code"]
+    assert (found["grade"], found["comparable"]) == ("minor_differences", True)
+    assert [d["field"] for d in found["confounds"]] == ["device"]
 
 
 # --- class by class -----------------------------------------------------------------------------------------------

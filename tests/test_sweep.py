@@ -270,6 +270,17 @@ def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds
     called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv", "--strict")
     table = (own / "small" / "tables" / "accuracy.md").read_text()
     assert "withheld" in next(line for line in table.splitlines() if "perfect" in line)
+    strict = written(own / "small")
+    called(capsys, "report", grid, "--results", own, "--strict")
+    alone = written(own / "small")
+    assert alone.keys() == strict.keys()
+    differing = {path.name for path in alone if alone[path] != strict[path]}
+    assert differing == {"accuracy.md", "accuracy.tex", "accuracy.csv"}, "a withheld model leaves no trace elsewhere"
+
+
+def written(folder):
+    """Tables and figures of a report, by path."""
+    return {path: path.read_bytes() for kind in ("tables", "figures") for path in (folder / kind).iterdir()}
 
 
 def test_a_second_sweep_of_the_same_grid_has_nothing_to_do_and_is_quick(whole, grid, calibrated):

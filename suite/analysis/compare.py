@@ -62,10 +62,15 @@ def _as_dict(difference: Difference) -> dict[str, Any]:
 def _described(verdict: Verdict) -> dict[str, Any]:
     return {
         "axis": verdict.axis,
+        "grade": verdict.grade,
         "comparable": verdict.comparable,
         "verdict": str(verdict),
         "studied": [_as_dict(d) for d in verdict.studied],
-        "confounds": [_as_dict(d) for d in verdict.confounds],
-        "unknown": [_as_dict(d) for d in verdict.unknown],
+        "confounds": [_graded(d) for d in verdict.confounds],
+        "unknown": [_graded(d) for d in verdict.unknown],
         "same": list(verdict.same),
     }
+
+
+def _graded(difference: Difference) -> dict[str, Any]:
+    return _as_dict(difference) | {"grade": difference.grade, "known": difference.known}

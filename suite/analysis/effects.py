@@ -20,7 +20,7 @@ DECIMALS = 9  # differences equal up to the rounding of a mean are ties
 COLUMNS = [
     *("source", "dataset", "axis", "a", "b", "blocks", "cells", "dropped"),
     *("mean_difference", "median_difference", "wins", "ties", "losses", "wilcoxon_p", "holm_p"),
-    *("rank_a", "rank_b", "friedman_chi2", "friedman_p", "note"),
+    *("rank_a", "rank_b", "friedman_chi2", "friedman_p", "note", "ids"),
 ]
 
 
@@ -94,7 +94,8 @@ def main_effects(
     `blocks` (tested), `cells` (runs in them at all levels), `dropped` (incomplete combinations, before frames are
     averaged), the fields of PairedEffect, `holm_p` (over the pairs of the axis), `rank_a` and `rank_b` (mean over
     blocks among all levels, 1 the most accurate), and with three levels or more Friedman's chi2 and p (asymptotic,
-    rough below ten blocks).  With fewer than FEWEST_BLOCKS blocks the p are NaN and `note` says so.
+    rough below ten blocks); `ids`, the runs in the blocks at the two levels.  With fewer than FEWEST_BLOCKS blocks the
+    p are NaN and `note` says so.
     Raises BadInput for an unknown axis or way to collapse, and as `mean_over_seeds`.
     """
     import pandas as pd
@@ -120,7 +121,10 @@ def main_effects(
         where["cells"] = blocks.size
         where["dropped"] = int(of_levels.notna().any(axis=1).sum()) - len(blocks)
         notes = [f"left out for want of common cells: {', '.join(absent)}"] if absent else []
-        found += _compare(blocks.groupby(level=kept, sort=False).mean(), where, notes)
+        ids = group.pivot(index=others, columns=AXES[axis], values="ids").loc[blocks.index]
+        of_level = {str(level): [i for of_cell in ids[level] for i in of_cell] for level in blocks.columns}
+        effects = _compare(blocks.groupby(level=kept, sort=False).mean(), where, notes)
+        found += [effect | {"ids": of_level[effect["a"]] + of_level[effect["b"]]} for effect in effects]
     return pd.DataFrame(found, columns=COLUMNS)
 
 

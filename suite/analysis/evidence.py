@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from suite.analysis.best import Measured, best_set
 from suite.analysis.contribution import cells
 from suite.analysis.factors import FACTORS, agree
+from suite.analysis.grades import CONFOUND, grade_of
 from suite.analysis.intervals import (
     DRAWS,
     accuracy_interval,
@@ -60,7 +61,8 @@ class Evidence:
 
     outcomes: dict[str, Outcomes] = field(default_factory=dict)  # by data set
     marks: Marks = field(default_factory=Marks)  # by run id
-    strict: bool = False  # confounded cells are withheld
+    strict: bool = False  # confounded runs are withheld
+    withheld: pd.DataFrame | None = None  # their rows, in a strict report
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.analysis.frames`)
     interval: str = "both"  # of INTERVALS: what tables print beside a mean
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
@@ -68,11 +70,20 @@ class Evidence:
 
     def letters(self, ids: Iterable[str]) -> str:
         """The letters of a cell made of these runs."""
-        return ",".join(sorted({self.marks.letters[i] for i in ids if i in self.marks.letters}))
+        return self.marks.of(ids)
 
     def kept(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows, in a strict report without those that are confounded."""
+        """The rows, in a strict report without those that are confounded: what all its numbers are computed from."""
         return rows[~rows["id"].isin(self.marks.letters)] if self.strict and len(rows) else rows
+
+    def everything(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The kept rows and the withheld ones: the cells that the accuracy table shows."""
+        import pandas as pd
+
+        kept = self.kept(rows)
+        if self.withheld is None or self.withheld.empty:
+            return kept
+        return pd.concat([kept, self.withheld], ignore_index=True) if len(kept) else self.withheld
 
     @property
     def left_out(self) -> list[str]:
@@ -159,30 +170,41 @@ class Evidence:
 
 
 def confounded(rows: pd.DataFrame) -> set[str]:
-    """The ids of runs that are known to differ from their TSN baseline in more than what a grid studies."""
+    """The ids of runs that are known to differ from their TSN baseline in a factor that confounds."""
     done = finished(rows)
     if "factors" not in done:
         return set()
     factors = dict(zip(done["id"], done["factors"], strict=True))
     of_all = cells(rows)
     pairs = of_all.loc[of_all["baseline"].notna(), ["id", "baseline_id"]].itertuples(index=False)
-    others = [name for name in FACTORS if name not in STUDIED]
+    others = [name for name in FACTORS if name not in STUDIED and grade_of(name) == CONFOUND]
     return {
         run
         for run, base in pairs
         if isinstance(factors[run], dict)
         and isinstance(factors[base], dict)
-        and any(agree(factors[run][f], factors[base][f]) is False for f in others)
+        and any(agree(factors[run].get(f), factors[base].get(f)) is False for f in others)
     }
 
 
 def gather(
     rows: pd.DataFrame, strict: bool = False, tests: pd.DataFrame | None = None, interval: str = "both"
 ) -> Evidence:
-    """All evidence for rows with the columns `predictions` and `factors`, as far as they have them."""
+    """All evidence for rows with the columns `predictions` and `factors`, as far as they have them.
+
+    A strict report rests on the rows that are kept and on nothing else: not on the predictions of withheld runs, nor on
+    what was not the same among them.
+    """
     done = finished(rows)
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
-    return Evidence(load_outcomes(done), marks, strict, tests, interval, _warnings(done))
+    if not strict:
+        return Evidence(load_outcomes(done), marks, tests=tests, interval=interval, warnings=_warnings(done))
+    odd = done["id"].isin(marks.letters)
+    of_kept = mark(done[~odd].set_index("id", drop=False)) if "factors" in done else Marks()
+    marks = replace(of_kept, letters=marks.letters, notes=marks.notes)
+    kept_tests = None if tests is None else tests[~tests["id"].isin(marks.letters)]
+    warnings = _warnings(done[~odd])
+    return Evidence(load_outcomes(done[~odd]), marks, True, done[odd], kept_tests, interval, warnings)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:

@@ -31,7 +31,7 @@ KINDS: dict[str, Any] = {
         "milestones": "wholes",
     },
     "chain": "stages",
-    **dict.fromkeys(("data", "decoder", "leakage"), "plain parts"),
+    **dict.fromkeys(("data", "decoder", "leakage", "code_train", "code_test"), "plain parts"),
 }
 MAIN = {"sampling": "rule", "optimiser": "kind", "schedule": "kind"}  # the part that a single word means
 WORDS: dict[str, dict[str, str]] = {  # of names: spellings (`_bare`) -> the word of the ledger

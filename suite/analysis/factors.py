@@ -14,6 +14,7 @@ from typing import Any
 
 from suite.analysis.code_parts import code_factor
 from suite.analysis.data_factors import data_of, decoder_of, leakage_of
+from suite.analysis.grades import CONFOUND, MINOR, grade_of, known_of
 from suite.analysis.rows import architecture
 from suite.identity import RunSpec
 from suite.models import canonical_name, normalisation
@@ -78,6 +79,16 @@ class Difference:
     a: Any
     b: Any
 
+    @property
+    def grade(self) -> str:
+        """ "confound" or "minor", from the table in `suite.analysis.grades`."""
+        return grade_of(self.field)
+
+    @property
+    def known(self) -> str:
+        """What is known of the effect of such a difference, in a sentence."""
+        return known_of(self.field)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -86,22 +97,47 @@ class Verdict:
     axis: str
     studied: tuple[Difference, ...]  # what was to differ
     same: tuple[str, ...]
-    confounds: tuple[Difference, ...]  # known to differ
+    confounds: tuple[Difference, ...]  # known to differ, each with its grade
     unknown: tuple[Difference, ...]  # not known of one or both
 
     @property
+    def grade(self) -> str:
+        """ "same_protocol", "minor_differences", "confounded" or "unknown".
+
+        A known difference that confounds outweighs what is not known, and that outweighs minor differences.
+        """
+        if any(d.grade == CONFOUND for d in self.confounds):
+            return "confounded"
+        if any(d.grade == CONFOUND for d in self.unknown):
+            return "unknown"
+        return "minor_differences" if self.confounds or self.unknown else "same_protocol"
+
+    @property
     def comparable(self) -> bool:
-        return not self.confounds and not self.unknown
+        return self.grade in ("same_protocol", "minor_differences")
+
+    @property
+    def minor(self) -> tuple[Difference, ...]:
+        """Differing and unknown factors of the minor grade."""
+        return tuple(d for d in (*self.confounds, *self.unknown) if d.grade == MINOR)
 
     def __str__(self) -> str:
-        if self.comparable:
-            return "comparable"
-        parts = []
-        if self.confounds:
-            parts.append(f"confounded by {', '.join(FACTORS[d.field] for d in self.confounds)}")
-        if self.unknown:
-            parts.append(f"not known: {', '.join(FACTORS[d.field] for d in self.unknown)}")
-        return "; ".join(parts)
+        if self.grade == "same_protocol":
+            return "comparable: same protocol"
+        if self.grade == "minor_differences":
+            return f"comparable but for: {titles(d.field for d in self.minor)}"
+        differs = f"differs in {titles(d.field for d in self.confounds)}"
+        not_known = f"not known: {titles(d.field for d in self.unknown)}"
+        if self.grade == "unknown":
+            return f"comparable only in what is known: the same in {titles(self.same)}; {differs}; {not_known}"
+        if any(d.grade == CONFOUND for d in self.unknown):
+            return f"confounded: the same in {titles(self.same)}; {differs}; {not_known}"
+        return f"confounded: {differs}" + (f"; {not_known}" if self.unknown else "")
+
+
+def titles(fields: Iterable[str]) -> str:
+    """The titles of factors in a row; "nothing" of none."""
+    return ", ".join(FACTORS.get(name, name) for name in fields) or "nothing"
 
 
 def axis_factors(axis: str) -> tuple[str, ...]:

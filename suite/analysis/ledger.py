@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.analysis.code_parts import CodeParts, usual_parts
 from suite.analysis.factors import FACTORS, agree, text
+from suite.analysis.grades import CONFOUND, grade_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,29 +27,38 @@ class Marks:
     notes: list[str] = field(default_factory=list)
     between: str = ""  # what differs between the columns (frames) beside their frames
     unstated: str = ""  # factors that no row states
+    minor: str = ""  # minor factors in which rows of one group differ, or that only some of them state
+
+    def of(self, ids: Iterable[Any]) -> str:
+        """The letters of a cell made of these rows, such as "a,c"."""
+        return ",".join(sorted({self.letters[i] for i in ids if i in self.letters}, key=_letter_order))
 
 
 def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studied: Iterable[str] = STUDIED) -> Marks:
     """Marks the rows that differ from most of their group in a factor that is not studied.
 
-    rows: with a column `factors` (dictionaries, None where there are none), one row a run.  Cells are compared within
-    a group: models at the same number of frames on the same data set.  A row that does not state a factor that others
-    of its group state is marked too: unknown is not equal.
+    rows: with a column `factors` (dictionaries; of a row without one nothing is known), one row per run.  Cells are
+    compared within a group: models at the same number of frames on the same data set.  A row that does not state a
+    factor that others of its group state is marked too: unknown is not equal.  Minor factors (`suite.analysis.grades`)
+    mark no row; those that are not the same throughout a group are named in `minor`.
     """
-    if "factors" not in rows or not len(rows):
+    if "factors" not in rows or not any(isinstance(f, Mapping) for f in rows["factors"]):
         return Marks()
-    known = rows[[isinstance(f, Mapping) for f in rows["factors"]]]
-    names = [f for f in FACTORS if f not in set(studied)]
+    known = rows.assign(factors=[f if isinstance(f, Mapping) else {} for f in rows["factors"]])
+    others = [f for f in FACTORS if f not in set(studied)]
+    names = [f for f in others if grade_of(f) == CONFOUND]
+    minor = [f for f in others if f not in names]
     odd: dict[Any, list[str]] = {}
     usual_of: dict[tuple, dict[str, Any]] = {}
     for key, members in known.groupby(list(group), sort=False):
-        usual = {name: _usual(f[name] for f in members["factors"]) for name in names}
+        usual = {name: _usual(f.get(name) for f in members["factors"]) for name in names}
         usual_of[key] = usual
         split = {name: _split(members, name) for name in names if usual[name] is None}
         for index, factors in members["factors"].items():
-            phrases = [split.get(name) or _phrase(name, factors[name], usual[name]) for name in names]
+            phrases = [split.get(name) or _phrase(name, factors.get(name), usual[name]) for name in names]
             odd[index] = [phrase for phrase in phrases if phrase]
-    marks = Marks(unstated=_unstated(known, names), between=_between(usual_of, names))
+    groups = [list(members["factors"]) for _, members in known.groupby(list(group), sort=False)]
+    marks = Marks(unstated=_unstated(known, others), between=_between(usual_of, names), minor=_minor(groups, minor))
     for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
         letter = _letter(len(marks.notes))
         marks.notes.append(f"{letter}: {phrase}")
@@ -104,7 +114,18 @@ def _phrase(name: str, value: Any, usual: Any) -> str:
 
 
 def _unstated(rows: pd.DataFrame, names: Iterable[str]) -> str:
-    return ", ".join(FACTORS[n] for n in names if all(f[n] is None for f in rows["factors"]))
+    return ", ".join(FACTORS[n] for n in names if all(f.get(n) is None for f in rows["factors"]))
+
+
+def _minor(groups: Iterable[list[Mapping[str, Any]]], names: Iterable[str]) -> str:
+    """The factors that are not the same in all rows of some group, and in how many rows they are not reported."""
+    groups, found = list(groups), []
+    for name in names:
+        values = [[factors.get(name) for factors in group] for group in groups]
+        if any(len({_key(value) for value in of_group}) > 1 for of_group in values):
+            absent = sum(value is None for of_group in values for value in of_group)
+            found.append(FACTORS[name] + (f" (not reported for {absent} of {sum(map(len, values))})" if absent else ""))
+    return ", ".join(found)
 
 
 def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> str:
@@ -122,3 +143,7 @@ def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> 
 def _letter(number: int) -> str:
     more, last = divmod(number, 26)
     return (_letter(more - 1) if more else "") + ascii_lowercase[last]
+
+
+def _letter_order(letter: str) -> tuple[int, str]:
+    return len(letter), letter

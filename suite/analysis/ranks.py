@@ -95,7 +95,8 @@ def stability(rows: pd.DataFrame, evidence: Evidence) -> list[dict[str, Any]]:
     """Kendall's tau-b between the rankings of two settings that share at least three models, with a 95 % interval.
 
     Settings: two data sets at the same frames, two frame counts on a data set, two seeds on a data set at the same
-    frames.  {"between", "fixed", "a", "b", "models", "decided", "pairs", "tau", "low", "high"}: as `tau_interval`.
+    frames.  {"between", "fixed", "a", "b", "models", "ids" of the runs, "decided", "pairs", "tau", "low", "high"}: as
+    `tau_interval`.
     """
     out = []
     for one, other in combinations(all_pairs(rows, evidence, intervals=False), 2):
@@ -137,7 +138,10 @@ def _agreement(one: Pairs, other: Pairs) -> list[dict[str, Any]]:
         # half of alpha to each setting
         sign = np.where(shared.matrix("adjusted") < ALPHA / 2, np.sign(shared.matrix("difference")), 0)
         signs.append(sign[np.ix_(keep, keep)])
-    return [{"models": len(common)} | tau_interval(*values, *signs)]
+    ids = [
+        i for found, at in zip((one, other), place, strict=True) for key in common for i in found.cells[at[key]]["ids"]
+    ]
+    return [{"models": len(common), "ids": ids} | tau_interval(*values, *signs)]
 
 
 def tau_interval(a: np.ndarray, b: np.ndarray, sign_a: np.ndarray, sign_b: np.ndarray) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from suite.analysis.classes import class_bootstrap, classes_of, compare_classes
 from suite.analysis.compare import _described, compare
 from suite.analysis.contenders import Contender, contender
 from suite.analysis.factors import FACTORS, Verdict, agree, judge
+from suite.analysis.grades import GRADES, MINOR
 from suite.analysis.intervals import difference_error, difference_interval
 from suite.analysis.predictions import aligned
 from suite.analysis.suspicious import suspicions
@@ -22,7 +23,7 @@ from suite.spec import BadInput
 Side = tuple[Contender, ...]
 
 # may change between the seeds of one model without making it another configuration
-ENVIRONMENT = ("code", "code_train", "code_test", "packages", "device", "decoder")
+ENVIRONMENT = tuple(factor for factor, grade in GRADES.items() if grade.grade == MINOR)
 RESULTS = ("epochs_seen",)  # follows from training where the epoch is selected
 
 

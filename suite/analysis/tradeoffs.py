@@ -195,7 +195,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
 
     `runs` are those of `with_costs`, `cost` a key of COSTS in whose unit the budgets are; of `clips_per_second` a run
     must reach at least the budget.  Default: `round_budgets`.  Of equal accuracies the cheaper run is taken.
-    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n,
+    One row per data set, budget and model that has such a run: dataset, budget, SERIES, frames, `cost`, top1, n, ids,
     and `run`, the index label of the run.
     Raises BadInput for an unknown cost and for a budget that is not a positive number.
     """
@@ -214,7 +214,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
         for budget in budgets:
             within = of_set[affordable(of_set, cost, budget)]
             found.append(within.drop_duplicates("model").sort_values("model").assign(budget=budget))
-    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n", "run"]
+    columns = ["dataset", "budget", *SERIES, "frames", cost, "top1", "n", "ids", "run"]
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 

@@ -1,4 +1,4 @@
-"""compare: two results, what differs between them, and by how much."""
+"""compare, factors: two results, what differs between them, and by how much; what is compared at all."""
 
 from __future__ import annotations
 
@@ -39,3 +39,11 @@ def compare(
 
     found = compare_sides(read_side(a, results), read_side(b, results), axis, margin, per_class, cluster)
     print_json(found) if as_json else print_comparison(found)
+
+
+@app.command()
+def factors(as_json: Json = False) -> None:
+    """The factors that a comparison checks, the grade of each, and what is known of the effect of a difference."""
+    from suite.report.comparison import factor_list, print_factors
+
+    print_json(factor_list()) if as_json else print_factors()

@@ -13,15 +13,20 @@ from suite.spec import BadInput
 
 @app.command()
 def reproduce(
-    what: Annotated[str, typer.Argument(help="all, or costs: every printed cost against the counted one.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(help="all; costs: every printed cost against the counted one; brief: the README's paragraph."),
+    ] = "all",
     results: Results = RESULTS,
     finding: Annotated[list[str] | None, typer.Option(help="Print one finding with its numbers.")] = None,
     as_json: Json = False,
 ) -> None:
     """Tables, figures and findings from the published numbers of five papers alone, or the audit of their costs."""
-    if what not in ("all", "costs"):
-        raise BadInput(f"There is nothing to reproduce called '{what}'; known: all, costs.")
-    if what == "costs":
+    if what not in ("all", "costs", "brief"):
+        raise BadInput(f"There is nothing to reproduce called '{what}'; known: all, costs, brief.")
+    if what == "brief":
+        _brief(as_json)
+    elif what == "costs":
         _costs(results, as_json)
     elif finding:
         _findings(finding, as_json)
@@ -51,6 +56,14 @@ def _findings(keys: list[str], as_json: bool) -> None:
         print_json([as_dict(f) for f in found])
     else:
         print("\n".join(to_markdown(as_table(f)) for f in found))
+
+
+def _brief(as_json: bool) -> None:
+    from suite.analysis.findings import confound_counts, findings, in_brief
+
+    found = {finding.key: finding for finding in findings()}
+    text = {"brief": in_brief(found), "confounds": confound_counts(found)}
+    print_json(text) if as_json else print("\n".join(text.values()))
 
 
 def _costs(results: Results, as_json: bool) -> None:

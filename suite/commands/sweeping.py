@@ -144,7 +144,9 @@ def report(
     predictions: Annotated[
         list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
     ] = None,
-    strict: Annotated[bool, typer.Option(help="Withhold confounded cells.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Withhold confounded runs and published numbers confounded with ours.")
+    ] = False,
     interval: Annotated[
         str, typer.Option(help="Beside a mean over seeds: ci (95 % interval), sd (standard deviation), or both.")
     ] = "both",

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from suite.analysis.beside import Beside, beside
 from suite.analysis.calibration import BINS
 from suite.analysis.evidence import Evidence, Tied, bold_note
-from suite.analysis.ledger import Marks
-from suite.analysis.namesakes import canonical, namesake
+from suite.analysis.namesakes import canonical
 from suite.analysis.references import REFERENCES
+from suite.analysis.retraining import coverage_note
 from suite.analysis.rows import datasets, mean_over_seeds
 from suite.analysis.split_use import split_use
 from suite.report.formats import Column, Estimate, Part, Table
@@ -24,6 +25,7 @@ MODEL = (
     *(Column(key, csv_only=True) for key in ("module", "backbone", "pooling")),
 )
 _CEILINGS = ("chance", "ceiling_blind", "ceiling_ordered")
+UNKNOWN_FACTS = dict.fromkeys(("n", *_CEILINGS), math.nan)  # of a data set all of whose runs are withheld
 
 
 def accuracy_table(
@@ -33,12 +35,16 @@ def accuracy_table(
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
     data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and ceilings.  Bold is every top-1
-    that is not significantly different from the best of its data set (`Evidence.tied`); letters mark confounded cells.
+    that is not significantly different from the best of its data set (`Evidence.tied`); letters mark confounded cells,
+    and numbers the published values that are confounded with ours.  In a strict report both are withheld: their cells
+    show the mark alone, and everything else is computed as if their runs were not there.
     """
     evidence = evidence or Evidence()
+    everything = mean_over_seeds(evidence.everything(rows))
+    rows = evidence.kept(rows)
     runs, facts = mean_over_seeds(rows), _facts(rows)
-    published = _published(reference, rows)
-    frames = sorted(set(runs["frames"]))
+    published = beside(reference, rows)
+    frames = sorted(set(everything["frames"]))
     several = bool((runs["seeds"] > 1).any())
     columns = [*MODEL, Column("seeds", "seeds", text=True, csv_only=not several)]
     for f in frames:
@@ -47,15 +53,21 @@ def accuracy_table(
             Column(f"top1_f{f}", "top-1 (%)", group, interval=True),
             Column(f"pair_top1_f{f}", "pair (%)", group),
             Column(f"published_top1_f{f}", "published (%)", group),
+            Column(f"published_top1_f{f}_mark", csv_only=True),
             *(Column(f"{key}_f{f}", csv_only=True) for key in ("top5", "top1_video", "best_top1", "ece")),
         ]
     columns += [Column(key, csv_only=True) for key in ("n", "chance", "ceiling_blind", "ceiling_ordered")]
     parts, bold = [], []
-    for dataset, of_set in runs.groupby("dataset", sort=True):
+    for dataset, of_all in everything.groupby("dataset", sort=True):
+        of_set = runs[runs["dataset"] == dataset]
         tied = evidence.tied(of_set)
         bold.append(tied)
         lines, sources = [], []
-        for head, of_model in models(of_set):
+        kept = {tuple(head): of_model for head, of_model in models(of_set)}
+        about = facts.get(dataset, UNKNOWN_FACTS)
+        for head, of_model in models(of_all):
+            behind = {run["frames"]: run["ids"] for run in of_model.to_dict("records")}
+            of_model = kept.get(tuple(head), of_set.iloc[:0])
             at = {
                 run["frames"]: (index, run)
                 for index, run in zip(of_model.index, of_model.to_dict("records"), strict=True)
@@ -63,29 +75,30 @@ def accuracy_table(
             line = [*head, _span(of_model["seeds"])]
             for f in frames:
                 index, run = at.get(f, (None, {}))
-                shown = _estimate(run, index in tied.labels, evidence)
-                if shown is not None and math.isnan(shown.value):
-                    run = {}  # withheld, with all that goes with it
+                shown = _estimate(run, index in tied.labels, evidence, behind.get(f, []))
                 line += [shown, run.get("pair_top1")]
-                line += [published.get((dataset, canonical(head[1]), f), {}).get("top1")]
+                line += _published_cells(published, (dataset, canonical(head[1]), f), evidence.strict)
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
                 line += [evidence.calibration_error(run) if run else None]
-            lines.append((*line, _whole(of_model["n"].min()), *(facts[dataset][k] for k in _CEILINGS)))
+            lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
-        parts.append(Part(dataset, lines, describe_dataset(facts[dataset]), sources))
-    sources = sorted({row["source"] for row in published.values()})
-    notes = _accuracy_notes(runs, sources, evidence, bold)
-    note = " ".join([*notes, *split_use(rows), *leakage_notes(rows)])
+        parts.append(Part(dataset, lines, describe_dataset(about), sources))
+    use = [*split_use(rows), *leakage_notes(rows)]
+    note = " ".join(_accuracy_notes(runs, published, evidence, bold, use))
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
-def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence, bold: Iterable[Tied]) -> list[str]:
-    """What the numbers of the accuracy table are, a sentence or two each; `published`: sources of what is beside it."""
+def _accuracy_notes(
+    runs: pd.DataFrame, published: Beside, evidence: Evidence, bold: Iterable[Tied], use: list[str]
+) -> list[str]:
+    """What the numbers of the accuracy table are, a sentence or two each; `use`: how the test split was used."""
     several = bool((runs["seeds"] > 1).any())
-    notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."]
+    notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."] if len(runs) else []
     if runs["n"].notna().any() and evidence.interval != "sd":
-        what = "videos and seeds, where there are several" if several and evidence.outcomes else "videos only"
-        notes.append(f"In brackets its 95 % interval ({what}).")
+        over_seeds = runs["seeds"] > 1 if several and evidence.outcomes else runs["seeds"] < 0
+        what = "; sampling of test videos and, of several seeds, of seeds" if over_seeds.any() else ", test videos only"
+        notes.append(f"95 % confidence interval in brackets{what}.")
+        notes.append(coverage_note(runs.loc[runs["seeds"] == 1, ["top1", "n"]].itertuples(index=False)))
     if meaning := bold_note(bold, "the best of the data set"):
         notes.append(meaning)
     if evidence.left_out:
@@ -109,9 +122,11 @@ def _accuracy_notes(runs: pd.DataFrame, published: list[str], evidence: Evidence
         )
     if runs["pair_top1"].notna().any():
         notes.append("Pair: the share of videos whose pair of classes is right, whichever of the two is named.")
-    if published:
-        notes.append(f"Published: {', '.join(published)}, one run each, as its authors selected it.")
-    return notes + confound_notes(evidence.marks, evidence.strict)
+    if published.rows:
+        sources = ", ".join(sorted({row["source"] for row in published.rows.values()}))
+        notes.append(f"Published: {sources}, one run each, as its authors selected it.")
+    notes = [note for note in (*notes, *use) if note]
+    return notes + published_notes(published.notes, evidence.strict) + confound_notes(evidence)
 
 
 def leakage_notes(rows: pd.DataFrame) -> list[str]:
@@ -144,17 +159,43 @@ def _chosen_epochs(runs: pd.DataFrame) -> list[str]:
     return kinds
 
 
-def confound_notes(marks: Marks, strict: bool = False) -> list[str]:
+def confound_notes(evidence: Evidence) -> list[str]:
     """What the letters of confounded cells mean, and what is true of the whole table."""
-    notes = []
+    marks, notes = evidence.marks, []
     if marks.between:
-        notes.append(f"Beside their frames the columns differ in: {marks.between}.")
+        notes.append(f"The columns differ not only in frames but also in: {marks.between}.")
     if marks.notes:
-        verb = "withheld" if strict else "confounded"
-        notes.append(f"Cells {verb} because they differ from most of their column. {'. '.join(marks.notes)}.")
+        verb = "withheld" if evidence.strict else "confounded"
+        notes.append(f"Runs {verb} because they differ from most of their column: {'. '.join(marks.notes)}.")
+    if marks.minor:
+        notes.append(f"Minor differences between runs: {marks.minor}.")
     if marks.unstated:
-        notes.append(f"Not stated of any: {marks.unstated}.")
+        notes.append(f"Not reported for any run: {marks.unstated}.")
     return notes
+
+
+def marks_note(evidence: Evidence, rows: pd.DataFrame) -> str:
+    """For tables and figures beside the accuracy table: what the letters mean that `rows` carry, led by a space.
+
+    rows: with the column `id` or, of `mean_over_seeds`, `ids`.
+    """
+    if evidence.strict:
+        return " Strict report: computed without runs that are confounded; the accuracy table names them."
+    ids = rows["id"] if "id" in rows else (i for of_cell in rows["ids"] for i in of_cell)
+    used = {evidence.marks.letters[i] for i in ids if i in evidence.marks.letters}
+    found = [note for note in evidence.marks.notes if note.partition(":")[0] in used]
+    if not found:
+        return ""
+    what = "Letters mark results of runs that differ from most of their column in the accuracy table"
+    return f" {what}: {'. '.join(found)}."
+
+
+def published_notes(notes: list[str], strict: bool) -> list[str]:
+    """What the numbers of published values mean."""
+    if not notes:
+        return []
+    what = "Published values withheld because they are" if strict else "Published values"
+    return [f"{what} confounded with ours, by known differences: {'. '.join(notes)}."]
 
 
 def describe_dataset(facts: dict[str, float]) -> str:
@@ -180,40 +221,26 @@ def models(runs: pd.DataFrame) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]
         yield (dataset, f"{name} [{control}]" if control else name, *rest), of_model
 
 
-def _estimate(run: dict[str, Any], bold: bool, evidence: Evidence) -> Estimate | None:
+def _estimate(run: dict[str, Any], bold: bool, evidence: Evidence, ids: list[str]) -> Estimate | None:
+    """A cell; `run` is empty where no run of it is kept, `ids` are its runs, the withheld ones included."""
+    letters = evidence.letters(ids)
     if not run:
-        return None
-    letters = evidence.letters(run["ids"])
-    if letters and evidence.strict:
-        return Estimate(math.nan, mark=letters)
+        return Estimate(math.nan, mark=letters) if letters else None
     return Estimate(run["top1"], *evidence.accuracy(run), run["top1_sd"], bold, letters)
 
 
-def _published(reference: pd.DataFrame | None, rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """(data set, `canonical` model, frames) of our cells -> the published row of the same.
-
-    Of several printed values, that of the same pretraining, sampling and views is taken; none where these leave two.
-    """
-    if reference is None:
-        return {}
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in reference.to_dict("records"):
-        if name := row.get("suite_name", row["name"]):
-            found.setdefault((row["dataset"], canonical(name), row["frames"]), []).append(row)
-    chosen = {}
-    for ours in rows.to_dict("records"):
-        key = (ours["dataset"], canonical(ours["name"]), ours["frames"])
-        if key in found and key not in chosen and (row := namesake(found[key], _known(ours))):
-            chosen[key] = row
-    return chosen
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    return row["factors"] if isinstance(row.get("factors"), dict) else {}
+def _published_cells(published: Beside, key: tuple[Any, ...], strict: bool) -> list[Estimate | str | None]:
+    """The published value of a cell with its mark, and the mark again for the CSV."""
+    if key not in published.rows:
+        return [None, None]
+    mark = published.marks.get(key, "")
+    return [Estimate(math.nan if mark and strict else published.rows[key]["top1"], mark=mark), mark]
 
 
 def _span(seeds: pd.Series) -> str:
     """How many seeds stand behind a row's means."""
+    if seeds.empty:
+        return ""
     low, high = int(seeds.min()), int(seeds.max())
     return str(low) if low == high else f"{low}–{high}"
 

@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from suite.analysis import contribution as contributions
+from suite.analysis.beside import Pair, known_factors, number
 from suite.analysis.evidence import Evidence, confounded
 from suite.analysis.rows import finished
+from suite.report.accuracy import marks_note, published_notes
 from suite.report.formats import Column, Estimate, Part, Table
 
 if TYPE_CHECKING:
@@ -20,41 +22,50 @@ def contribution_table(
     """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
 
     Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
-    nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in more than what
-    is studied; a strict table leaves them out.
+    nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in a factor that
+    confounds; letters name what the runs behind a mean differ in, numbers what the published runs differ in from ours.
+    A strict table is computed without confounded runs and withholds published means of confounded ones.
     """
     evidence = evidence or Evidence()
     keys = ("phi", "psi_ta", "psi_ta_tp")
     heads = ("Φ", "Ψ ta", "Ψ ta+tp")
+    rows = evidence.kept(rows)
     odd = confounded(rows)
-    if evidence.strict and odd:
-        rows = rows[~rows["id"].isin(odd)]
     found, intervals = contributions.contribution(rows), evidence.contribution(rows)
-    theirs = {} if reference is None else _by_module(contributions.contribution(_counterparts(rows, reference)))
+    counterparts = None if reference is None else _counterparts(rows, reference)
+    theirs = {} if counterparts is None else _by_module(contributions.contribution(counterparts))
+    numbers, differences = ({}, []) if counterparts is None else number(_pairs(rows, counterparts))
     columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
     columns.append(Column("source", "source", text=True, csv_only=found["source"].nunique() < 2))
     for key, head in zip(keys, heads, strict=True):
         columns += [Column(key, "mean", head, digits=3, interval=True), Column(f"n_{key}", "cells", head)]
         columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
-    counts = _confounded_cells(rows, odd)
+    columns += [Column(f"published_{key}_mark", csv_only=True) for key in keys]
+    counts, behind = _confounded_cells(rows, odd), _runs_behind(rows)
     runs_of = contributions.cells(rows).groupby(["source", "dataset", "label"])["id"].agg(" ".join)
     lines, sources = [], []
     for row in found.to_dict("records"):
         dataset, module = row["dataset"], row["module"]
         line: list[Any] = [dataset, module, row["source"]]
+        marks = []
         for key in keys:
             pooled = "pooled" if key == "psi_ta_tp" else "none"
-            known = intervals.get((row["source"], dataset, module, pooled), {})
+            cell = (row["source"], dataset, module, pooled)
+            known = intervals.get(cell, {})
             low, high = known.get(key.partition("_")[0], (math.nan, math.nan))
             count = int(row[f"n_{key}"])
             line += [
-                Estimate(row[key], low, high),
+                Estimate(row[key], low, high, mark=evidence.letters(behind.get(cell, ())) if count else ""),
                 count or None,
-                counts.get((row["source"], dataset, module, pooled)) if count else None,
+                counts.get(cell) if count else None,
             ]
-            line += [theirs.get((dataset, module), {}).get(key)]
-        lines.append(tuple(line))
+            value = theirs.get((dataset, module), {}).get(key)
+            marks.append(numbers.get(cell, "") if value is not None and not math.isnan(value) else "")
+            if marks[-1]:
+                value = Estimate(math.nan if evidence.strict else value, mark=marks[-1])
+            line.append(value)
+        lines.append((*line, *marks))
         sources.append(runs_of[row["source"], dataset, module])
     note = (
         "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
@@ -62,17 +73,42 @@ def contribution_table(
         "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
     )
     if intervals:
-        alone = "from accuracies alone, cells taken to err together"
+        alone = "from accuracies alone, assuming fully correlated errors"
         how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
-        note += f" In brackets 95 % intervals, {how}."
+        note += f" 95 % confidence intervals in brackets, {how}."
+        if finished(rows)["seed"].nunique() < 2:
+            note += " They are of these weights on other test videos and do not cover training again."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
-    if evidence.strict and odd:
-        note += " Confounded cells are left out."
+    note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
+    note += marks_note(evidence, rows)
     seeds = finished(rows)["seed"].nunique()
     note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
+
+
+def _runs_behind(rows: pd.DataFrame) -> dict[tuple[str, str, str, str], list[str]]:
+    """The runs behind each mean, baselines included, by source, data set, label and "none" or "pooled"."""
+    found = contributions.cells(rows)
+    found = found[found["baseline"].notna()]
+    of_mean = found.groupby(["source", "dataset", "label", "pooled"])
+    return {cell: [*group["id"], *group["baseline_id"]] for cell, group in of_mean}
+
+
+def _pairs(rows: pd.DataFrame, counterparts: pd.DataFrame) -> dict[tuple[str, str, str, str], list[Pair]]:
+    """The factors of our runs and of the published ones behind each mean, by the keys of `_runs_behind`."""
+    printed = {
+        (row["dataset"], row["name"], row["frames"]): known_factors(row) for row in counterparts.to_dict("records")
+    }
+    ours = {row["id"]: row for row in finished(rows).to_dict("records")}
+    found: dict[tuple[str, str, str, str], list[Pair]] = {}
+    for cell, ids in _runs_behind(rows).items():
+        for row in (ours[i] for i in ids):
+            theirs = printed.get((row["dataset"], row["name"], row["frames"]))
+            if theirs is not None:
+                found.setdefault(cell, []).append((known_factors(row), theirs))
+    return found
 
 
 def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:

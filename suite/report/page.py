@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suite.analysis.evidence import Evidence
 from suite.analysis.rows import datasets, tidy
 from suite.report.accuracy import describe_dataset
 from suite.report.formats import Column, Part, Table, to_html
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
     "pareto": "Top-1 against the cost of all test views; the steps join the runs that no cheaper run beats.",
-    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals.",
+    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals "
+    "(these weights on other test videos, not training again).",
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
 PAIRWISE = "Differences of all pairs of models, with those that are significant after Holm's correction marked."
+CROSSED = " A cross marks confounded runs: they differ from most of their column, as the accuracy table says of each."
 TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
 LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
 PHI_PSI = (
@@ -72,10 +75,14 @@ def write_page(
     """
     folder = Path(folder)
     rows = tidy(rows)
-    tables = make_tables(rows, TABLES) if tables is None else tables
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows), *_figures(folder), *map(to_html, _shown(tables))]
+    evidence = evidence or Evidence()
+    tables = make_tables(rows, TABLES, evidence=evidence) if tables is None else tables
+    crossed = bool(evidence.marks.letters) and not evidence.strict
+    kept = evidence.kept(rows)
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows, kept), *_figures(folder, crossed)]
+    body += map(to_html, _shown(tables))
     if timing is not None and len(timing):
-        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(rows, timing, evidence))]
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
     body += _trouble(rows)
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,24 +118,25 @@ def picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{text}" src="data:image/png;base64,{data}">\n<figcaption>{text}</figcaption></figure>'
 
 
-def _summary(rows: pd.DataFrame) -> list[str]:
+def _summary(rows: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
+    """The states of all runs, and what is true of the data sets of those that are kept."""
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
     named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
     last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
     top1 = TOP1 + (LAST_EPOCH if last else "")
     out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
-    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(rows).to_dict("records")]
+    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(kept).to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
     return out + (["<ul>", *items, "</ul>"] if items else [])
 
 
-def _figures(folder: Path) -> list[str]:
+def _figures(folder: Path, crossed: bool) -> list[str]:
     out = []
     for name in CAPTIONS:
         path = folder / "figures" / f"{name}.png"
         if path.is_file():
-            out.append(picture(path, CAPTIONS[name]))
+            out.append(picture(path, CAPTIONS[name] + CROSSED * crossed))
     out += [picture(path, PAIRWISE) for path in sorted((folder / "figures").glob("pairwise_*_f*.png"))]
     return ["<h2>Figures</h2>", *out] if out else []
 
@@ -143,7 +151,7 @@ def _timing(timing: pd.DataFrame) -> Table:
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence | None) -> list[Table]:
+def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:

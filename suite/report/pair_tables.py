@@ -146,7 +146,11 @@ def stability_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Tab
     lines = [
         (
             *(row[key] for key in ("between", "fixed", "a", "b", "models")),
-            *(Estimate(row["tau"], row["low"], row["high"]), row["decided"], row["pairs"]),
+            *(
+                Estimate(row["tau"], row["low"], row["high"], mark=evidence.letters(row["ids"])),
+                row["decided"],
+                row["pairs"],
+            ),
             f"{100 * row['decided'] / row['pairs']:.0f} %",
         )
         for row in found
@@ -157,6 +161,7 @@ def stability_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Tab
         "of both, alpha = 0.05) count as they are, all others as anything from -1 to 1. Decided: share of the former. "
         "It covers other test videos; other seeds only where models have several."
     )
+    note += _meaning([i for row in found for i in row["ids"]], evidence)
     return Table("rank_stability", "Stability of rankings", note, columns, [Part("", lines)] if lines else [])
 
 
@@ -175,7 +180,10 @@ def _tests(groups: list[Pairs]) -> str:
 
 def _marks(groups: list[Pairs], evidence: Evidence) -> str:
     """The meaning of the letters that the models of these groups carry."""
-    ids = [run for found in groups for cell in found.cells for run in cell["ids"]]
+    return _meaning([run for found in groups for cell in found.cells for run in cell["ids"]], evidence)
+
+
+def _meaning(ids: list[str], evidence: Evidence) -> str:
     letters = set(evidence.letters(ids).split(",")) - {""}
     notes = [note for note in evidence.marks.notes if note.partition(":")[0] in letters]
     return f" Confounded: {'. '.join(notes)}." if notes else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from suite.report.look import (
     shade,
     styled,
 )
+from suite.report.marks import cross, crossed, with_marks
 from suite.report.panels import fit_y, label_axes, panels, reference_lines, round_sizes, save
 
 if TYPE_CHECKING:
@@ -32,13 +34,13 @@ CROWD = 16  # more points of a data set than this get a panel for each kind of p
 LARGEST = 420.0  # area in square points of the circle of the model with most parameters
 
 
-def write_figures(rows: pd.DataFrame, folder: Path) -> list[Path]:
+def write_figures(rows: pd.DataFrame, folder: Path, letters: Mapping[str, str] | None = None) -> list[Path]:
     """Writes `folder`/figures/<name>.{png,pdf} (PNG: 200 dpi) and gives their paths; the same rows give the same bytes.
 
     A figure that would show nothing, such as the gain by temporal pooling where nothing was pooled, is not written,
-    and an older one of its name goes.
+    and an older one of its name goes.  `letters` of confounded runs, by id: these get a cross in every figure.
     """
-    runs = mean_over_seeds(rows)
+    runs = with_marks(mean_over_seeds(rows), letters)
     written = []
     for name, draw in zip(FIGURES, (accuracy_vs_gflops, accuracy_vs_frames, gain_by_temporal_pooling), strict=True):
         written += save(draw(runs) if len(runs) else None, Path(folder) / "figures" / name)
@@ -54,6 +56,7 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+    runs = with_marks(runs)
     cost = "gmacs" if runs["gmacs"].notna().all() else "conv_gmacs"
     runs = runs[runs[cost].gt(0)]
     if runs.empty:
@@ -78,7 +81,9 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
         for body, of_body in shown.groupby("body", sort=False):
             colours = [look.colour[module] for module in of_body["architecture"]]
             kind = {"marker": look.marker[body], "linewidth": 0, "zorder": 3}
-            axes.scatter(of_body[cost], of_body["top1"], s=15, c=colours, **kind)
+            room = [34 if mark else 15 for mark in of_body["mark"]]  # for a cross that does not hide the shape
+            axes.scatter(of_body[cost], of_body["top1"], s=room, c=colours, **kind)
+        cross(axes, shown[cost], shown["top1"], shown["mark"])
         axes.set_xscale("log")
         axes.set_xlim(low / 1.6, high * 1.6)
         fit_y(axes, of_set)
@@ -92,9 +97,10 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
     what = "multiply-adds" if cost == "gmacs" else "multiply-adds of convolutions"
     label_axes(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
     sizes = [dot(s * per_million, f"{s:g} M") for s in round_sizes(runs["params"] / 1e6)]
-    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    markers = look.markers() + crossed(runs["mark"])
+    groups = [("module (colour)", look.colours()), ("backbone (marker)", markers)]
     if not crowded and poolings != ["none"]:
-        groups[1] = ("backbone (marker), pooling (outline)", look.markers() + _outlines(poolings))
+        groups[1] = ("backbone (marker), pooling (outline)", markers + _outlines(poolings))
     legends(figure, *groups, *([("parameters (area)", sizes)] if sizes else []))
     return figure
 
@@ -109,6 +115,7 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
     series = ["dataset", "architecture", "body", "pooling", "source"]
     if runs.groupby(series)["frames"].nunique().max() < 2:
         return None
+    runs = with_marks(runs)
     look = Look(runs)
     frames, sources = sorted(set(runs["frames"])), set(runs["source"])
     crowded = runs.groupby("dataset")[series[1:]].apply(lambda d: len(d.drop_duplicates())).max() > 12
@@ -124,12 +131,14 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
             x, y = of_line["frames"].astype(float), of_line["top1"]
             if crowded or of_line["n"].isna().any():
                 axes.plot(x, y, **kind)
+                cross(axes, x, y, of_line["mark"])
                 continue
             x = x * 2 ** (0.04 * (i - (len(lines) - 1) / 2))  # side by side, so that no bar hides another
             bounds = [wilson(*pair) for pair in zip(y, of_line["n"], strict=True)]
             bars = [[v - low for v, (low, _) in zip(y, bounds, strict=True)]]
             bars += [[high - v for v, (_, high) in zip(y, bounds, strict=True)]]
             axes.errorbar(x, y, yerr=bars, elinewidth=0.7, capsize=1.5, **kind)
+            cross(axes, x, y, of_line["mark"])
         axes.set_xscale("log", base=2)
         axes.set_xticks(frames, [str(f) for f in frames])
         axes.set_xticks([], minor=True)
@@ -138,7 +147,7 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
         fit_y(axes, of_set)
         reference_lines(axes, of_set)
     label_axes(grid, "frames of a clip", "top-1 (%)")
-    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers() + crossed(runs["mark"]))]
     poolings = ordered(runs, "pooling", POOLING_ORDER)
     if poolings != ["none"]:
         groups.append(("temporal pooling (line)", _outlines(poolings)))
@@ -157,13 +166,14 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
     A bar needs both models at the same data set, module, backbone and frames.
     """
     key = ["source", "dataset", "architecture", "body", "frames"]
-    plain = runs.loc[runs["pooling"] == "none", [*key, "top1"]]
+    runs = with_marks(runs)
+    plain = runs.loc[runs["pooling"] == "none", [*key, "top1", "mark"]]
     gains = runs[runs["pooling"] != "none"].merge(plain, on=key, suffixes=("", "_none"))
     if (gains["source"] == "suite").any():  # bars of ours and of print would stand on one spot
         gains = gains[gains["source"] == "suite"]
     if gains.empty:
         return None
-    gains = gains.assign(gain=gains["top1"] - gains["top1_none"])
+    gains = gains.assign(gain=gains["top1"] - gains["top1_none"], mark=gains["mark"] + gains["mark_none"])
     look, frames = Look(gains), sorted(set(gains["frames"]))
     groups = sorted(
         {(r["architecture"], r["body"], r["pooling"]) for r in gains.to_dict("records")},
@@ -178,6 +188,7 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
             hatch = "////" if run["pooling"] == "tp=max" else None
             colour = shade(look.colour[run["architecture"]], step, len(frames))
             axes.bar(x, run["gain"], width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+            cross(axes, [x], [run["gain"]], [run["mark"]])
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(dataset)
         axes.set_xticks(range(len(groups)), [body for _, body, _ in groups], rotation=35, ha="right")
@@ -194,5 +205,5 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
     shades = [patch(shade("black", i, len(frames)), str(f)) for i, f in enumerate(frames)]
     kinds = [patch("#888888", "as published"), patch("#888888", "max-pooling", hatch="////")]
     some = [("temporal pooling", kinds)] if "tp=max" in set(gains["pooling"]) else []
-    legends(figure, ("module (colour)", look.colours()), *some, ("frames (shade)", shades))
+    legends(figure, ("module (colour)", look.colours()), *some, ("frames (shade)", shades + crossed(gains["mark"])))
     return figure

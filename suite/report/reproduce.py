@@ -9,7 +9,8 @@ from typing import Any
 
 from suite.analysis.contribution import contribution
 from suite.analysis.evidence import gather
-from suite.analysis.findings import Finding, findings, shown
+from suite.analysis.finding import Finding, shown
+from suite.analysis.findings import findings
 from suite.analysis.references import published_rows
 from suite.report.formats import Column, Part, Table, to_html
 from suite.report.page import document, picture
@@ -35,7 +36,8 @@ def reproduce(folder: Path) -> dict[str, Any]:
     files = [path for table in tables for path in write_table(table, folder)]
     evidence = gather(rows)
     files += write_tables(rows, folder, evidence=evidence)
-    files += write_figures(rows, folder) + write_pareto(rows, folder, evidence.draws(rows))
+    letters = evidence.marks.letters
+    files += write_figures(rows, folder, letters) + write_pareto(rows, folder, evidence.draws(rows), letters)
     figures = write_published_figures(folder)
     files += figures
     for finding in found:

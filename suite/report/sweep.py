@@ -180,8 +180,9 @@ def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None
     tables = make_tables(full, grid.tables, reference, evidence)
     files += write_made(tables, folder, grid.tables)
     shown = stages(evidence.kept(full))
-    files += write_figures(shown, folder) + write_pareto(shown, folder, evidence.draws(shown))
-    files += write_pairwise(full, folder, evidence) if "pairwise_matrix" in grid.tables else []
+    letters = {} if company.strict else evidence.marks.letters
+    files += write_figures(shown, folder, letters) + write_pareto(shown, folder, evidence.draws(shown), letters)
+    files += write_pairwise(evidence.kept(full), folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
     page_rows = full.assign(error=full["id"].map(errors))
     title = grid.title or grid.name

@@ -57,7 +57,7 @@ RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 
 
 def _with_draws(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame, dict[str, Any]]:
-    shown = stages(evidence.kept(rows))
+    shown = stages(rows)
     return shown, evidence.draws(shown)
 
 
@@ -65,11 +65,11 @@ _BUILDERS: dict[str, Callable[..., Table | None]] = {
     "accuracy": accuracy_table,
     "contribution": contribution_table,
     "cost": lambda rows, reference, evidence: cost_table(rows),
-    "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence)),
-    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(evidence.kept(rows)), evidence),
-    "effects": lambda rows, reference, evidence: effects_table(evidence.kept(rows)),
+    "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence), evidence),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(rows), evidence),
+    "effects": lambda rows, reference, evidence: effects_table(rows, evidence),
     "frames": lambda rows, reference, evidence: (
-        None if evidence.tests is None else frames_table(evidence.tests, evidence.interval)
+        None if evidence.tests is None else frames_table(evidence.tests, evidence)
     ),
     "ranks": lambda rows, reference, evidence: ranks_table(rows, evidence),
     "rank_stability": lambda rows, reference, evidence: stability_table(rows, evidence),
@@ -84,11 +84,16 @@ def make_tables(
     reference: pd.DataFrame | None = None,
     evidence: Evidence | None = None,
 ) -> list[Table]:
-    """The tables of these names that have a row.  Raises BadInput for an unknown name."""
+    """The tables of these names that have a row.  Raises BadInput for an unknown name.
+
+    In a strict report the rows are those that `evidence` keeps, for every table; the accuracy table alone asks the
+    evidence which cells were withheld.
+    """
     for name in which:
         if name not in _BUILDERS:
             raise unknown("table", name, _BUILDERS)
     evidence = evidence or Evidence()
+    rows = evidence.kept(rows)
     made = (_BUILDERS[name](rows, reference=reference, evidence=evidence) for name in which)
     # only a mean over seeds has either; other estimates keep their interval
     return [

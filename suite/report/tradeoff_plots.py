@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis.rows import POOLING_ORDER
 from suite.analysis.tradeoffs import COSTS, fronts
 from suite.report.look import POOLING, Look, dot, legends, ordered, styled
+from suite.report.marks import cross, crossed, with_marks
 from suite.report.panels import fit_y, label_axes, panels, reference_lines, save
 
 if TYPE_CHECKING:
@@ -32,25 +33,32 @@ DISTANCES = (4, 6, 9, 12, 16, 20)  # points
 
 
 def write_pareto(
-    rows: pd.DataFrame, folder: Path, draws_by_dataset: Mapping[str, np.ndarray] | None = None
+    rows: pd.DataFrame,
+    folder: Path,
+    draws_by_dataset: Mapping[str, np.ndarray] | None = None,
+    letters: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Writes `folder`/figures/pareto.{png,pdf}, or removes an older one where there is no front to draw."""
-    return save(pareto_plot(rows, draws_by_dataset), Path(folder) / "figures" / "pareto")
+    return save(pareto_plot(rows, draws_by_dataset, letters=letters), Path(folder) / "figures" / "pareto")
 
 
 @styled
 def pareto_plot(
-    rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] | None = None, cost: str | None = None
+    rows: pd.DataFrame,
+    draws_by_dataset: Mapping[str, np.ndarray] | None = None,
+    cost: str | None = None,
+    letters: Mapping[str, str] | None = None,
 ) -> Figure | None:
     """Top-1 (percent) against cost (log), a panel per data set: the front as steps, runs off it pale.
 
     `rows`, `draws_by_dataset` and `cost` as in `suite.analysis.tradeoffs.fronts`.  The runs on the front are
     numbered and named at the right.  With draws the opacity of a run is the share of them in which it is on the front,
-    which stands behind its name.  Runs without a positive cost are left out; None when no data set has two runs.
+    which stands behind its name.  `letters` of confounded runs, by id: these are crossed, and on the front their name
+    has the letter.  Runs without a positive cost are left out; None when no data set has two runs.
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    runs = fronts(rows, draws_by_dataset, cost)
+    runs = with_marks(fronts(rows, draws_by_dataset, cost), letters)
     runs = runs[runs["cost"].gt(0)]
     if runs.empty or runs.groupby("dataset").size().max() < 2:
         return None
@@ -66,6 +74,8 @@ def pareto_plot(
         fit_y(axes, of_set)
         for run in of_set.to_dict("records"):
             axes.plot(run["cost"], run["top1"], **_point(run, look))
+        for on_front, points in of_set.groupby("on_front"):
+            cross(axes, points["cost"], points["top1"], points["mark"], 1.0 if on_front else 2 * PALE)
         _steps(axes, of_set[of_set["on_front"]], COSTS[name].more_is_cheaper)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -73,7 +83,7 @@ def pareto_plot(
         axes.set_title(dataset)
         reference_lines(axes, of_set)
     label_axes(grid, _axis_name(name), "top-1 (%)")
-    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers())]
+    groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers() + crossed(runs["mark"]))]
     if poolings != ["none"]:
         groups.append(("temporal pooling (filling)", [_filling(pooling) for pooling in poolings]))
     legends(figure, *groups)
@@ -137,7 +147,7 @@ def _list_front(axes: Axes, runs: pd.DataFrame) -> None:
 
 def _name(run: dict[str, Any], runs: pd.DataFrame) -> str:
     """What tells a run from the others of its panel, and how sure its place is."""
-    text = run["name"]
+    text = run["name"] + (f" [{run['mark']}]" if run["mark"] else "")
     text += f", {run['frames']} frames" if runs["frames"].nunique() > 1 else ""
     text += f", {run['source']}" if runs["source"].nunique() > 1 else ""
     return text if math.isnan(run["membership"]) else f"{text} ({100 * run['membership']:.0f} %)"

@@ -20,6 +20,7 @@ from suite.analysis.tradeoffs import (
     round_budgets,
     with_costs,
 )
+from suite.report.accuracy import marks_note
 from suite.report.formats import Cell, Column, Estimate, Part, Table
 
 if TYPE_CHECKING:
@@ -30,12 +31,18 @@ NEAR_POINTS = 1.0  # percentage points below the front at which a run is still l
 NEAR_SHARE = 0.05  # share of the draws on the front from which it is
 
 
-def pareto_table(rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] | None = None) -> Table:
+def pareto_table(
+    rows: pd.DataFrame,
+    draws_by_dataset: Mapping[str, np.ndarray] | None = None,
+    evidence: Evidence | None = None,
+) -> Table:
     """The runs on or near the Pareto front of top-1 (percent) and multiply-adds: a part per data set, cheapest first.
 
     `draws_by_dataset` as in `suite.analysis.tradeoffs.fronts`; with it a run is near from NEAR_SHARE of the draws on
-    the front, without it up to NEAR_POINTS below the front.  Raises BadInput as `fronts`.
+    the front, without it up to NEAR_POINTS below the front.  Letters mark confounded runs.
+    Raises BadInput as `fronts`.
     """
+    evidence = evidence or Evidence()
     runs = fronts(rows, draws_by_dataset)
     cost = computed_cost(runs) if len(runs) else "gmacs_views"
     several_sources, several_views = runs["source"].nunique() > 1, bool((runs["views"] > 1).any())
@@ -46,6 +53,7 @@ def pareto_table(rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] 
         *(Column(cost, COSTS[cost].head, digits=2), Column("mparams", "parameters (M)")),
         *(Column("top1", "top-1 (%)"), Column("below_front", "below the front (points)")),
         *(Column("membership", "on the front (% of draws)", digits=0), Column("on_front", csv_only=True)),
+        Column("mark", csv_only=True),
     )
     parts = []
     for dataset, of_set in runs.groupby("dataset", sort=True):
@@ -54,9 +62,10 @@ def pareto_table(rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] 
         lines: list[tuple[Cell, ...]] = []
         for run in of_set[of_set["on_front"] | near].sort_values("cost", kind="stable").to_dict("records"):
             line = [dataset, run["name"], run["source"], int(run["frames"]), run["views"], run["cost"]]
-            line += [run["params"] / 1e6, Estimate(run["top1"], bold=run["on_front"])]
+            letters = evidence.letters(run["ids"])
+            line += [run["params"] / 1e6, Estimate(run["top1"], bold=run["on_front"], mark=letters)]
             line += [None if run["on_front"] else run["below_front"], 100 * run["membership"], int(run["on_front"])]
-            lines.append(tuple(line))
+            lines.append((*line, letters))
         if lines:
             kind = f"at least {100 * NEAR_SHARE:g} % of the draws" if drawn else f"within {NEAR_POINTS:g} point"
             note = f"{int(of_set['on_front'].sum())} of {int(of_set['cost'].notna().sum())} runs are on the front"
@@ -68,9 +77,9 @@ def pareto_table(rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] 
     if runs["membership"].notna().any():
         note += (
             " % of draws: how often a run is on the front when the videos are drawn again, the same for all runs;"
-            " it does not speak of other seeds."
+            " training again with another seed is not covered."
         )
-    note += f" {convention(runs, cost)}"
+    note += f" {convention(runs, cost)}{marks_note(evidence, runs)}"
     return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
 
 
@@ -81,7 +90,7 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
     family is all runs within the budget, at all frame counts, since the printed ones were chosen among them.
 
     The costs are multiply-adds and, where the rows have them, device-hours of training and throughput; the budgets are
-    those of `round_budgets`.  Raises BadInput as `with_costs`.
+    those of `round_budgets`.  Letters mark confounded runs.  Raises BadInput as `with_costs`.
     """
     evidence, runs = evidence or Evidence(), with_costs(rows)
     costs = [computed_cost(runs), *(cost for cost in MEASURED if runs[cost].notna().any())]
@@ -95,7 +104,7 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
             group = f"{'from' if about.more_is_cheaper else 'up to'} {budget:g} {about.unit}"
             key = f"{cost}_{budget:g}"
             columns += [Column(f"top1_{key}", "top-1 (%)", group), Column(f"frames_{key}", "frames", group)]
-            columns += [Column(f"cost_{key}", csv_only=True)]
+            columns += [Column(f"cost_{key}", csv_only=True), Column(f"top1_{key}_mark", csv_only=True)]
     keys = [(cost, budget) for cost in costs for budget in budgets[cost]]
     parts, bold = [], []
     for cost in costs:
@@ -112,9 +121,10 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
                 at = {(cost, row["budget"]): row for row in found[model].to_dict("records")}
                 line: list[Any] = [dataset, *model]
                 for key in keys:
-                    row = at.get(key)
-                    shown = row and Estimate(row["top1"], bold=row["run"] in tied[key].labels)
-                    line += [shown, row and row["frames"], row and row[cost]]
+                    row = at.get(key, {})
+                    letters = evidence.letters(row.get("ids", ()))
+                    top1 = Estimate(row["top1"], bold=row["run"] in tied[key].labels, mark=letters) if row else None
+                    line += [top1, row.get("frames"), row.get(cost), letters]
                 lines.append(tuple(line))
             leaders = [_best(of_set, budget, tied[cost, budget]) for budget in budgets[cost]]
             note = f"Most accurate: {'; '.join(filter(None, leaders))}." if len(lines) > 1 else ""
@@ -127,6 +137,7 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
     if meaning := bold_note(bold, "the most accurate run within the budget"):
         note += f"{meaning} Each budget is a family of its own, of all runs within it. "
     note += " ".join(convention(runs, cost) for cost in costs) if len(runs) else ""
+    note += marks_note(evidence, runs)
     order = {dataset: i for i, dataset in enumerate(sorted(set(runs["dataset"])))}
     parts.sort(key=lambda part: order[part.rows[0][0]])  # a data set's costs one below the other
     return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts)
@@ -145,13 +156,15 @@ def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
     return f"{budget:g}: {' and '.join(named)}{more}"
 
 
-def effects_table(rows: pd.DataFrame) -> Table:
+def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
     """Main effects on top-1 (percentage points) of module, backbone, pooling and frames: a part per data set.
 
     As `suite.analysis.effects.main_effects` by data set, frames averaged first except on their own axis.  A single
-    block is no effect over others and is not printed.
+    block is no effect over others and is not printed.  Letters mark differences in which confounded runs take part.
     """
     import pandas as pd
+
+    evidence = evidence or Evidence()
 
     several_sources = mean_over_seeds(rows)["source"].nunique() > 1
     found = pd.concat([main_effects(rows, axis) for axis in AXES], ignore_index=True)
@@ -167,12 +180,15 @@ def effects_table(rows: pd.DataFrame) -> Table:
         *(Column("wilcoxon_p", csv_only=True), Column("holm_p", csv_only=True)),
         *(Column("p", "p", "Wilcoxon"), Column("p_holm", "p, Holm", "Wilcoxon")),
         *(Column(key, csv_only=True) for key in ("rank_a", "rank_b", "friedman_chi2", "friedman_p", "note")),
+        Column("mark", csv_only=True),
     )
     parts = []
     for (source, dataset), of_set in found.groupby(["source", "dataset"], sort=True):
         lines = []
         for row in of_set.to_dict("records"):
+            letters = evidence.letters(row["ids"])
             shown = {
+                **{"mark": letters, "mean_difference": Estimate(row["mean_difference"], mark=letters)},
                 "record": f"{row['wins']}-{row['ties']}-{row['losses']}",
                 **{"p": _p(row["wilcoxon_p"]), "p_holm": _p(row["holm_p"])},
             }
@@ -186,6 +202,7 @@ def effects_table(rows: pd.DataFrame) -> Table:
         "Wilcoxon signed-rank test, two-sided; Holm over the pairs of an axis and data set. "
         "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
     )
+    note += marks_note(evidence, mean_over_seeds(rows))
     return Table("effects", "Main effects", note, columns, parts)
 
 

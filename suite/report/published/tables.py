@@ -205,7 +205,7 @@ class Runs:
 
 def _add_costs(values: dict[str, Value], lines: list[Line], numbers: list[Number]) -> dict[str, str]:
     """Adds the multiply-adds of one view in 1e9 to the lines; gives the printed FLOPs' column of each new one."""
-    from suite.analysis.findings import one_convention
+    from suite.analysis.findings_printed import one_convention
 
     costs = {}
     for printed, value in values.items():
