@@ -4,12 +4,14 @@ import hashlib
 import json
 import math
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from suite.__main__ import main
 from suite.analysis.contenders import contender
 from suite.analysis.factors import read_run
 from suite.identity import EvaluationSpec, RunSpec
@@ -300,3 +302,39 @@ def test_what_scheme_1_did_not_record_is_unknown(earlier):
     assert factors["weights"] == "none"  # from scratch: known
     found = contender(run.id, results)
     assert math.isclose(found.top1, run.result()["top1"])
+
+
+# --- weights on this machine --------------------------------------------------------------------------------------
+
+
+def test_other_imagenet_weights_make_finished_runs_stale(tmp_path, monkeypatch):
+    from suite.report.sweep import refuse_other_weights
+
+    monkeypatch.setenv("SUITE_WEIGHTS", str(tmp_path))
+    grid = tmp_path / "one.yaml"
+    grid.write_text(
+        "protocol: smoke\ndata: calib_order\nmodels: [tsn-resnet18]\nchain: {frames: [4]}\nset: {init: imagenet}\n"
+    )
+    plan = make_plan(str(grid), Selection(), tmp_path / "results", costs=False)
+    file, (run,) = tmp_path / "resnet18-f37072fd.pth", plan.runs
+    file.write_bytes(b"first")
+    run.folder.create(run.spec)
+    result = {"id": run.id, "spec_sha256": run.folder.spec_sha256(), "top1": 50.0, "n": 2}
+    run.folder.result_file.write_text(json.dumps(result))
+    run.folder.provenance.write_text(json.dumps({"weights": {"sha256": hashlib.sha256(b"first").hexdigest()}}))
+    refuse_other_weights(plan)
+    file.write_bytes(b"second")
+    with pytest.raises(BadInput, match="other ImageNet weights"):
+        refuse_other_weights(plan)
+    file.unlink()  # nothing to compare with
+    refuse_other_weights(plan)
+
+
+def test_a_missing_weights_file_is_one_sentence(tmp_path, capsys, monkeypatch):
+    for command in ("plan", "sweep"):
+        args = ["suite", command, "demo", "--set", f"init={tmp_path / 'none.pt'}", "--results", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", args)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 2
+        assert "which does not exist" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         prepare_data(plan, data, console)
-        _refuse_other_weights(plan)
+        refuse_other_weights(plan)
         remember(plan)
         if not share:
             store_plan(plan)
@@ -115,7 +115,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
             )
 
 
-def _refuse_other_weights(plan: Plan) -> None:
+def refuse_other_weights(plan: Plan) -> None:
     """Raises BadInput when finished runs started from other ImageNet weights than those on this machine now."""
     from suite.models.weights import local_imagenet_file
 
