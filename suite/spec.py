@@ -251,20 +251,24 @@ class Protocol(Strict):
         """Clips that pass through the network at once; batch normalisation sees as many."""
         return self.step_batch or self.batch
 
-    def stage(self, chained: bool, overrides: dict[str, Any], where: str = "--set") -> Protocol:
-        """The protocol of one stage: the file, then its `chained` part, then what the command line sets.
+    def stage(
+        self, chained: bool, overrides: dict[str, Any], grid: dict[str, Any] | None = None, where: str = "--set"
+    ) -> Protocol:
+        """The protocol of one stage: the file, its `chained` part, what the grid sets, then what the command line sets.
 
-        Where `overrides` change the epochs alone, milestones move in proportion, so that the schedule keeps its shape.
+        Where the grid or the command line changes the epochs alone, milestones move in proportion, so that the schedule
+        keeps its shape.
         """
         data = self.model_dump(exclude={"chained"})
         for source, changes in (
             (f"chained of protocol {self.name}", self.chained if chained else {}),
+            ("set of the grid", grid or {}),
             (where, overrides),
         ):
             planned = data["epochs"]
             for key, value in changes.items():
                 _assign(data, key, value, source)
-            if changes is overrides and "milestones" not in overrides:
+            if not source.startswith("chained") and "milestones" not in changes:
                 data["milestones"] = _scaled(data["milestones"], planned, data["epochs"])
         return checked(Protocol, data, f"protocol {self.name}")
 

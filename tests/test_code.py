@@ -11,8 +11,9 @@ import pytest
 
 import suite
 from suite.analysis.code_parts import CodeParts, code_factor, differing
-from suite.analysis.factors import FACTORS, agree, judge, of_run
+from suite.analysis.factors import FACTORS, agree, judge
 from suite.analysis.ledger import mark
+from suite.analysis.run_factors import of_run
 from suite.models.user_code import user_sources
 from suite.store.code import NOT_FOLLOWED, canonical, code_digests, reached, sources
 from tests.test_fairness import RESULT, factors, spec
@@ -285,16 +286,18 @@ def test_a_run_of_two_sessions_was_trained_by_both_and_tested_by_the_last():
     assert states(of("tsn-resnet18", first), of("tsn-resnet18", first, tsn)) == [False, False]
 
 
-def test_the_odd_one_of_a_table_is_marked_and_not_the_first():
+def test_one_run_of_other_code_is_a_minor_difference_and_models_of_their_own_are_none():
     import pandas as pd
 
     models = ["tsn-resnet18", "tam-resnet18", "slowfast-resnet50"]
-    odd = {kind: BEFORE[models[0]][kind] | {"data": "x"} for kind in KINDS}
-    given = [of(models[0], odd), of(models[1], BEFORE[models[1]]), of(models[2], BEFORE[models[2]])]
-    same = factors()
-    rows = pd.DataFrame({"dataset": "d", "frames": 8, "factors": [same | {k: g[k] for k in KINDS} for g in given]})
-    marks = mark(rows)
-    assert set(marks.letters) == {0}
-    digest = BEFORE[models[1]]["code_train"]["data"]
-    assert f"{FACTORS['code_train']}: data x instead of {digest}" in marks.notes[0]
-    assert isinstance(given[0]["code_train"], CodeParts)
+    as_now = [of(model, BEFORE[model]) for model in models]
+    odd = of(models[0], {kind: BEFORE[models[0]][kind] | {"data": "x"} for kind in KINDS})
+
+    def marks(given):
+        stated = [factors() | {kind: found[kind] for kind in KINDS} for found in given]
+        return mark(pd.DataFrame({"dataset": "d", "frames": 8, "factors": stated}))
+
+    assert marks(as_now).minor == ""  # their network files differ, the parts that they share do not
+    assert marks([odd, *as_now[1:]]).minor == f"{FACTORS['code_train']}, {FACTORS['code_test']}"
+    assert marks([odd, *as_now[1:]]).letters == {}
+    assert isinstance(as_now[0]["code_train"], CodeParts)

@@ -24,6 +24,7 @@ from suite.models.cost import cost
 from suite.report.formats import to_csv, to_markdown
 from suite.report.frames_table import frames_table
 from suite.spec import BadInput, load_protocol
+from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Selection, make_plan
@@ -467,6 +468,7 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
     shutil.copy(first.checkpoint, foreign.checkpoint)
     twice = tmp_path / "other" / "runs" / tied.id
     shutil.copytree(tied.path, twice)
+    (twice / "predictions.parquet").write_bytes(b"others")  # else it would be one run in two grids
     others = tmp_path / "data"
     synthesize("calib_order", others, videos={"train": 32, "val": 8})
     (tmp_path / "nothing").mkdir()
@@ -515,7 +517,7 @@ def test_other_views_of_a_run_go_to_a_folder_of_their_own(data, trained, tmp_pat
 
 def test_a_test_that_was_cut_short_is_made_again(data, trained):
     _, first, _ = trained
-    place = first.test_folder(replace(first.spec().evaluation(), frames=3).id)
+    place = place_of(first, replace(first.spec().evaluation(), frames=3))
     place.mkdir(parents=True)
     (place / "predictions.parquet").write_bytes(b"half")
     found = evaluate_run(first, [3], root=data)[0]

@@ -10,13 +10,14 @@ import yaml
 from suite.__main__ import main
 from suite.analysis.compare import compare
 from suite.analysis.contenders import Contender, contender
-from suite.analysis.factors import FACTORS, agree, judge, of_run
+from suite.analysis.factors import FACTORS, agree, judge
 from suite.analysis.findings import FINDINGS, findings
 from suite.analysis.findings_printed import one_convention
 from suite.analysis.grim import explain, fits
 from suite.analysis.ledger import mark
 from suite.analysis.predictions import Outcome, aligned, read_predictions
 from suite.analysis.references import published_rows, run_table
+from suite.analysis.run_factors import of_run
 from suite.identity import RunSpec
 from suite.spec import BadInput, Protocol
 from suite.training.evaluation import parquet_bytes

@@ -13,7 +13,7 @@ import yaml
 
 from suite.__main__ import main
 from suite.analysis.contenders import contender
-from suite.analysis.factors import read_run
+from suite.analysis.run_factors import read_run
 from suite.identity import EvaluationSpec, RunSpec
 from suite.models import build, canonical_name, spelled_out
 from suite.models.registry import find_extra_block
@@ -22,6 +22,7 @@ from suite.report.sweep import write_report
 from suite.spec import BadInput, load_protocol
 from suite.store.cells import find_runs
 from suite.store.earlier import run_folder
+from suite.store.evaluations import result_of
 from suite.store.find import need_run
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Selection, make_plan
@@ -226,10 +227,10 @@ def test_an_edited_test_setting_of_a_finished_run_is_refused(tmp_path):
     folder.result_file.write_text(
         json.dumps({"id": folder.id, "spec_sha256": folder.spec_sha256(), "top1": 50.0, "n": 2})
     )
-    assert folder.result_of(folder.spec())["top1"] == 50.0
+    assert result_of(folder, folder.spec())["top1"] == 50.0
     changed_spec(folder, lambda data: data["protocol"]["evaluation"].update(clips=10))
     with pytest.raises(BadInput, match="was changed after the run was tested"):
-        folder.result_of(folder.spec())
+        result_of(folder, folder.spec())
 
 
 def test_a_spec_of_a_later_version_is_said(tmp_path):

@@ -19,6 +19,7 @@ from suite.models.backbones.resnet import ResNet
 from suite.models.registry import find_extra_block
 from suite.models.weights import save_dict
 from suite.spec import load_protocol
+from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder
 from suite.training.control import Control
 from suite.training.run import execute
@@ -143,8 +144,8 @@ def test_other_test_views_are_another_test_of_the_same_run(plain, data, tmp_path
     result = execute(first, data, Control(), spec)
     assert first.checkpoint.read_bytes() == weights  # nothing was trained
     assert first.predictions.read_bytes() == plain.predictions.read_bytes()  # the first test stays
-    assert result["top1"] == json.loads((first.test_folder(spec.evaluation().id) / "eval.json").read_text())["top1"]
-    found = compare(from_run(first), contender(str(first.test_folder(spec.evaluation().id)), tmp_path))
+    assert result["top1"] == json.loads((place_of(first, spec.evaluation()) / "eval.json").read_text())["top1"]
+    found = compare(from_run(first), contender(str(place_of(first, spec.evaluation())), tmp_path))
     assert {d["field"] for d in found["confounds"]} == {"views", "fusion"}
 
 

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.analysis.code_parts import code_factor
-from suite.analysis.data_factors import data_of_split, retested_decoder
 from suite.analysis.factor_values import meaning
-from suite.analysis.factors import FACTORS, read_run, read_views
+from suite.analysis.factors import FACTORS
 from suite.analysis.predictions import FORMATS, Outcome, check_stored, read_own, read_predictions
 from suite.analysis.references import REFERENCES, published_rows
-from suite.analysis.rows import architecture
+from suite.analysis.run_factors import of_evaluation, read_run
 from suite.data.datasets import info
-from suite.spec import BadInput, parse_model, read_yaml, unknown
+from suite.spec import BadInput, read_yaml, unknown
 from suite.store.find import find_run
-from suite.store.folder import RunFolder
 
 COSTS = ("params", "conv_gmacs", "gmacs")
 SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
@@ -79,26 +76,7 @@ def from_evaluation(folder: Path) -> Contender:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
     check_stored(found, outcome, str(folder))
-    return Contender(str(folder), found["top1"], found["n"], evaluated_factors(found, folder), outcome)
-
-
-def evaluated_factors(found: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The factors that an eval.json tells; of a test of a run of ours, that lies in its folder, the run's too."""
-    name, run = parse_model(found["model"]), RunFolder(folder.resolve().parents[1])
-    trained = read_run(run.spec(), run) if found.get("run") == run.id else {}
-    known = {key: found.get(key) for key in ("dataset", "split", "precision")}
-    known |= {"module": architecture(found["model"], name.module)[0], "backbone": name.backbone}
-    known |= {"pooling": name.pooling, "views": read_views(found["views"]), "test_frames": found.get("frames")}
-    known |= {"test_crop": found.get("size"), "fusion": found["fusion"] if found["views"] != "1x1" else "one view"}
-    known["code_test"] = code_factor([found.get("environment", {})], "code_test")
-    known["decoder"] = retested_decoder(trained.get("decoder"), found.get("decoding"))
-    known["data"] = {**(trained.get("data") or {}), **data_of_split(found.get("split", "val"), _manifest_parts(found))}
-    return dict.fromkeys(FACTORS) | trained | known
-
-
-def _manifest_parts(found: dict[str, Any]) -> dict[str, str]:
-    """Of the split that was tested; tests of manifest scheme 1 have the hash of its list alone."""
-    return found.get("manifest_parts") or {"list": found.get("manifest_sha256")}
+    return Contender(str(folder), found["top1"], found["n"], of_evaluation(found, folder), outcome)
 
 
 def from_record(text: str) -> Contender:

@@ -20,7 +20,8 @@ KINDS: dict[str, Any] = {
     "sync_bn": "yes/no",
     "chain_frames": "wholes",
     "views": "views",
-    "sampling": {"rule": "word", "variant": "word", "stride": "whole", "test clip": "word"},
+    "sampling": {"rule": "word", "variant": "word", "stride": "whole"},
+    "test_sampling": {"rule": "word", "stride": "whole", "dense_clip": "word"},
     "augmentation": {"crop": "word", "flip": "word"},
     "optimiser": {
         **{"kind": "word", "momentum": "number", "weight_decay": "number", "nesterov": "yes/no"},
@@ -33,7 +34,12 @@ KINDS: dict[str, Any] = {
     "chain": "stages",
     **dict.fromkeys(("data", "decoder", "leakage", "code_train", "code_test"), "plain parts"),
 }
-MAIN = {"sampling": "rule", "optimiser": "kind", "schedule": "kind"}  # the part that a single word means
+MAIN = {
+    "sampling": "rule",
+    "test_sampling": "rule",
+    "optimiser": "kind",
+    "schedule": "kind",
+}  # the part that a single word means
 WORDS: dict[str, dict[str, str]] = {  # of names: spellings (`_bare`) -> the word of the ledger
     "split": {"val": "val", "validation": "val", "train": "train", "test": "test"},
     "backbone": {re.sub("[^a-z0-9]", "", name): name for name in BACKBONES},

@@ -6,20 +6,12 @@ included: two papers that both say nothing of their weight decay have not been s
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from suite.analysis.code_parts import code_factor
-from suite.analysis.data_factors import data_of, decoder_of, leakage_of
 from suite.analysis.grades import CONFOUND, MINOR, grade_of, known_of
-from suite.analysis.rows import architecture
-from suite.identity import RunSpec
-from suite.models import canonical_name, normalisation
-from suite.spec import parse_model, unknown, weights_file
-from suite.store.earlier import run_folder
+from suite.spec import unknown
 
 FACTORS = {
     "dataset": "data set",
@@ -36,7 +28,8 @@ FACTORS = {
     "weights": "initial weights (SHA-256)",
     "inflation": "inflation rule",
     "normalisation": "input normalisation",
-    "sampling": "frame sampling",
+    "sampling": "frame sampling in training",
+    "test_sampling": "frame sampling in the test",
     "held_out": "training videos held out",
     "resolution": "training resolution",
     "augmentation": "augmentation",
@@ -68,7 +61,6 @@ AXES = {  # axes that cover more than the factor of their name; every other fact
     "frames": ("frames", "test_frames", "chain_frames"),
     "model": ("module", "backbone", "normalisation", "pooling"),
 }
-PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
 
 @dataclass(frozen=True)
@@ -190,92 +182,6 @@ def text(value: Any) -> str:
     return str(value)
 
 
-# --- the factors of our own runs ----------------------------------------------------------------------------------
-
-
-def of_run(
-    spec: RunSpec,
-    chain: Iterable[RunSpec] = (),
-    result: Mapping[str, Any] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    before: Iterable[Mapping[str, Any]] = (),
-    first: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The factors of a run; `chain` are the runs before it, first stage first, `before` their results.
-
-    first: the provenance of the first stage, whose starting weights all stages rest on.  Without a result the data and
-    what was found missing are unknown, without a provenance the software is.
-    """
-    p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
-    result, sessions = result or {}, (provenance or {}).get("sessions", [])
-    root = chain[0].protocol if chain else p
-    before = [*before, *[{}] * len(chain)][: len(chain)]
-    views = views_of(p.evaluation.clips, p.evaluation.crops)
-    return {
-        "dataset": spec.dataset,
-        "split": "val",
-        "data": data_of(result),
-        "missing": result.get("missing"),
-        "leakage": leakage_of(result),
-        "module": architecture(canonical_name(spec.network), name.module)[0],
-        "backbone": name.backbone,
-        "pooling": name.pooling,
-        "frames": spec.frames,
-        "test_frames": spec.frames,
-        "pretraining": _pretraining(root.init),
-        "weights": _weights(chain[0] if chain else spec, (provenance if not chain else first) or {}),
-        "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
-        "normalisation": spec.normalisation or normalisation(spec.model),  # scheme 1 used this same rule
-        "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
-        if p.sampling.rule == "uniform"
-        else {"rule": "dense", "stride": p.sampling.stride, "test clip": p.sampling.dense_clip},
-        "held_out": p.dev,
-        "resolution": p.size,
-        "augmentation": {"crop": f"scales {text(p.augmentation.scales)}", "flip": p.augmentation.flip},
-        "optimiser": {
-            "momentum": p.momentum,
-            "weight_decay": p.weight_decay,
-            "nesterov": p.nesterov,
-            "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
-        },
-        "schedule": schedule_of(p),
-        "chain": chain_of([(schedule_of(s.protocol), recipe_of(s.protocol)) for s in chain]),
-        "chain_frames": [s.frames for s in chain],
-        "epochs_seen": sum(_seen(s, r) for s, r in zip((*chain, spec), (*before, result), strict=True)),
-        "batch": p.batch,
-        "batch_norm": p.per_step,
-        "step_batch": p.per_step,
-        "sync_bn": False,
-        "dropout": p.dropout,
-        "precision": p.precision,
-        "selection": _selection(p),
-        "tuning": p.tuning,
-        "seed": spec.seed,
-        "views": views,
-        "test_crop": p.size,
-        "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
-        "code_train": code_factor(sessions, "code_train"),
-        # a run is tested at the end of its last session, and along the way where tests choose the epoch
-        "code_test": code_factor(sessions if p.selection == "best" else sessions[-1:], "code_test"),
-        "packages": _one(_packages(s) for s in sessions),
-        "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
-        "device": _one("cpu" if str(s.get("device")) == "cpu" else s.get("name") for s in sessions),
-    }
-
-
-def _pretraining(init: str) -> str:
-    """What kind of weights `init` names; which ones, the factor "weights" says."""
-    kind, path = weights_file(init)
-    return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
-
-
-def _weights(spec: RunSpec, provenance: Mapping[str, Any]) -> str | None:
-    """The SHA-256 of the file that a first stage started from; None where it was not recorded."""
-    if spec.protocol.init == "scratch":
-        return "none"
-    return spec.weights_sha256 or (provenance.get("weights") or {}).get("sha256")
-
-
 def schedule_of(p: Any) -> dict[str, Any]:
     """Kind, peak learning rate, epochs and what else shapes it, of one stage."""
     steps = {"milestones": list(p.milestones), "gamma": p.gamma} if p.schedule == "multistep" else {}
@@ -299,47 +205,3 @@ def chain_of(stages: Iterable[tuple[Mapping[str, Any], str | None]]) -> Any:
     for i, (schedule, recipe) in enumerate(stages, start=1):
         found[f"stage {i}"] = dict(schedule) | ({"recipe": recipe} if recipe else {})
     return found or "none"
-
-
-def recipe_of(p: Any) -> str:
-    """A digest of a protocol: two stages with the same were trained alike."""
-    content = p.model_dump(mode="json", exclude={"name", "source", "chained"})
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
-    """Epochs behind the weights that a stage kept."""
-    selected = result.get("selected_epoch")
-    return spec.protocol.epochs if selected is None else selected + 1
-
-
-def _selection(p: Any) -> str:
-    return "last epoch" if p.selection == "last" else "best epoch on training videos held out"
-
-
-def _packages(session: Mapping[str, Any]) -> str | None:
-    versions = session.get("packages")
-    if not versions:
-        return None
-    found = [f"{name} {versions.get(name)}" for name in PACKAGES]
-    found += [f"{name} {session[name]}" for name in ("cuda", "cudnn") if name in session]
-    return ", ".join(found)
-
-
-def _one(values: Iterable[Any]) -> str | None:
-    """The value of all sessions; several are named together, so that they equal no single one."""
-    found = list(dict.fromkeys(values))
-    if not found or None in found:
-        return None
-    return str(found[0]) if len(found) == 1 else " then ".join(map(str, found))
-
-
-def read_run(spec: RunSpec, folder: Any) -> dict[str, Any]:
-    """The factors of the run in a `RunFolder`, whose parents' folders lie beside it."""
-    chain, results, at, stage = [], [], spec, folder
-    while at.parent:
-        stage = run_folder(folder.path.parent, at.parent)
-        at = stage.spec()
-        chain.insert(0, at)
-        results.insert(0, stage.result() or {})
-    return of_run(spec, chain, folder.result(), folder.read_provenance(), results, stage.read_provenance())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suite.analysis.rows import MODULE_ORDER, rank
 from suite.identity import EvaluationSpec, RunSpec
 from suite.spec import BadInput, parse_model
+from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 COLUMNS = ["dataset", "model", "train_frames", "test_frames", "top1", "n", "control", "epochs_seen", "seed", "id"]
 
 
-def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder, RunSpec]]) -> pd.DataFrame:
+def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder, RunSpec, str]]) -> pd.DataFrame:
     """One row per finished run and frame count it was tested at; runs that are not finished are passed over.
 
-    folders: run folders, each alone or with the spec by which it is tested now.  A run's own frame count has its
-    result; the others come from the tests in its eval/ that differ from that one in the frames alone.  top1 in percent
-    of n videos; control: "epoch_matched" for control runs, which have the frames of the run they start from and are
-    told apart by `epochs_seen` along their chain.
+    folders: run folders, each alone, or with the spec by which it is tested now and the id that it has in tables.  A
+    run's own frame count has its result; the others come from the tests in its eval/ that differ from that one in the
+    frames alone.  top1 in percent of n videos; control: "epoch_matched" for control runs, which have the frames of the
+    run they start from and are told apart by `epochs_seen` along their chain.
     Raises BadInput for a damaged test, one of another run or of other videos, and for two runs that differ in nothing
     but what of their protocol is no column.
     """
@@ -33,9 +34,10 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder,
 
     found = []
     for folder in folders:
-        run, spec = folder if isinstance(folder, tuple) else (folder, None)
-        run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
-        found += _of_run(run, spec or run.spec())
+        if not isinstance(folder, tuple):
+            run = folder if isinstance(folder, RunFolder) else RunFolder(Path(folder))
+            folder = (run, run.spec(), run.id)
+        found += _of_run(*folder)
     found.sort(key=_place)
     table = pd.DataFrame(found, columns=COLUMNS)
     twice = table[table.duplicated([c for c in COLUMNS if c not in ("top1", "n", "id")])]
@@ -48,8 +50,8 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder,
     return table
 
 
-def _of_run(folder: RunFolder, spec: RunSpec) -> list[dict[str, Any]]:
-    result = folder.result_of(spec)
+def _of_run(folder: RunFolder, spec: RunSpec, name: str) -> list[dict[str, Any]]:
+    result = result_of(folder, spec)
     if result is None:
         return []
     own = spec.evaluation()
@@ -69,7 +71,7 @@ def _of_run(folder: RunFolder, spec: RunSpec) -> list[dict[str, Any]]:
             raise BadInput(f"{file} is of another run or of other videos than {folder.id}; remove its folder.")
         tests.setdefault(frames, accuracy)
     about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}
-    about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": folder.id}
+    about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": name}
     return [about | {"test_frames": frames, "top1": top1, "n": n} for frames, (top1, n) in tests.items()]
 
 

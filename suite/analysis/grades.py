@@ -44,6 +44,7 @@ GRADES: dict[str, Grade] = {
     "inflation": _confound("The rule sets the first temporal filters, and so where training starts."),
     "normalisation": _confound("It belongs to the pretrained weights; another one shifts the inputs they expect."),
     "sampling": _confound("Uniform and dense sampling show different parts of a video."),
+    "test_sampling": _confound("Uniform and dense test clips show different parts of a video."),
     "held_out": _confound("Held-out videos are not trained on."),
     "resolution": _confound("Accuracy and cost grow with the resolution."),
     "augmentation": _confound("A random flip, for one, makes classes such as left and right the same."),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STUDIED = ("dataset", "module", "backbone", "normalisation", "pooling", "frames", "test_frames", "seed")  # of a grid
+NOT_REPORTED, LISTED = " not reported", 3
 
 
 @dataclass
@@ -48,6 +49,7 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
     others = [f for f in FACTORS if f not in set(studied)]
     names = [f for f in others if grade_of(f) == CONFOUND]
     minor = [f for f in others if f not in names]
+    group = [*group, *(["control"] if "control" in known else [])]  # control arms are compared with each other
     odd: dict[Any, list[str]] = {}
     usual_of: dict[tuple, dict[str, Any]] = {}
     for key, members in known.groupby(list(group), sort=False):
@@ -56,7 +58,7 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
         split = {name: _split(members, name) for name in names if usual[name] is None}
         for index, factors in members["factors"].items():
             phrases = [split.get(name) or _phrase(name, factors.get(name), usual[name]) for name in names]
-            odd[index] = [phrase for phrase in phrases if phrase]
+            odd[index] = _short([phrase for phrase in phrases if phrase])
     groups = [list(members["factors"]) for _, members in known.groupby(list(group), sort=False)]
     marks = Marks(unstated=_unstated(known, others), between=_between(usual_of, names), minor=_minor(groups, minor))
     for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
@@ -103,7 +105,7 @@ def _phrase(name: str, value: Any, usual: Any) -> str:
     if usual is None or agree(value, usual) or _key(value) == _key(usual):
         return ""
     if value is None:
-        return f"{FACTORS[name]} not stated"
+        return FACTORS[name] + NOT_REPORTED
     if isinstance(value, Mapping) and isinstance(usual, Mapping):
         parts = [k for k in {**usual, **value} if agree(value.get(k), usual.get(k)) is not True]
         shown = ", ".join(f"{k} {text(value.get(k))} instead of {text(usual.get(k))}" for k in parts)
@@ -111,6 +113,15 @@ def _phrase(name: str, value: Any, usual: Any) -> str:
     if name == "chain":
         return "other schedules before this stage"
     return f"{FACTORS[name]} {text(value)} instead of {text(usual)}"
+
+
+def _short(phrases: list[str]) -> list[str]:
+    """The phrases, with a long list of what is not reported as one."""
+    lacking = [phrase.removesuffix(NOT_REPORTED) for phrase in phrases if phrase.endswith(NOT_REPORTED)]
+    if len(lacking) <= LISTED:
+        return phrases
+    some = f"{len(lacking)} factors{NOT_REPORTED} ({', '.join(lacking[:LISTED])}, …)"
+    return [*(phrase for phrase in phrases if not phrase.endswith(NOT_REPORTED)), some]
 
 
 def _unstated(rows: pd.DataFrame, names: Iterable[str]) -> str:
@@ -122,10 +133,21 @@ def _minor(groups: Iterable[list[Mapping[str, Any]]], names: Iterable[str]) -> s
     groups, found = list(groups), []
     for name in names:
         values = [[factors.get(name) for factors in group] for group in groups]
-        if any(len({_key(value) for value in of_group}) > 1 for of_group in values):
+        if any(not _alike(of_group) for of_group in values):
             absent = sum(value is None for of_group in values for value in of_group)
             found.append(FACTORS[name] + (f" (not reported for {absent} of {sum(map(len, values))})" if absent else ""))
     return ", ".join(found)
+
+
+def _alike(values: list[Any]) -> bool:
+    """Whether no two values are known to differ, and all or none are reported."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return True
+    # models have code of their own: they are alike where the parts that they share are
+    usual = usual_parts(known) if all(isinstance(value, CodeParts) for value in known) else known[0]
+    same = [_key(value) == _key(usual) or agree(value, usual) is True for value in known]
+    return len(known) == len(values) and all(same)
 
 
 def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> str:

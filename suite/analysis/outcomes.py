@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 
 from suite.analysis.calibration import expected_calibration_error
 from suite.analysis.predictions import Outcome, check_stored, read_own
+from suite.data.datasets import info
+from suite.spec import BadInput
 from suite.store.folder import stored_beside
 
 if TYPE_CHECKING:
@@ -68,9 +71,20 @@ def _read(row: dict[str, Any]) -> Outcome:
         return source
     result = stored_beside(Path(source))
     outcome = read_own(Path(source), result.get("class_names"))
-    for stored in ({key: row.get(key) for key in ("n", "top1", "top5")}, result):
-        check_stored(stored, outcome, str(row["id"]))
+    name, pairs = str(row["id"]), _pairs(row["dataset"])
+    for stored in ({key: row.get(key) for key in ("n", "top1", "top5", "pair_top1")}, result):
+        check_stored(stored, outcome, name, pairs)
+    if video := row.get("video_predictions"):
+        at_video = read_own(Path(video), result.get("class_names"))
+        check_stored({"top1": row.get("top1_video")}, at_video, f"{name}, video level")
     return outcome
+
+
+def _pairs(dataset: str) -> Sequence[tuple[str, str]]:
+    try:
+        return info(dataset).pairs
+    except BadInput:  # a data set of another codebase
+        return ()
 
 
 def _fingerprint(outcome: Outcome) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,16 +247,21 @@ def _top5(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, path: P
     return 100 * float((before < 5).mean())
 
 
-def check_stored(stored: Mapping[str, Any], outcome: Outcome, where: str) -> None:
+def check_stored(
+    stored: Mapping[str, Any], outcome: Outcome, where: str, class_pairs: Sequence[tuple[str, str]] = ()
+) -> None:
     """Raises BadInput when accuracies that are stored beside predictions do not follow from them.
 
-    stored: `n`, `top1`, `top5` (percent) and `per_class` (class name -> percent), as far as they are there.
+    stored: `n`, `top1`, `top5`, `pair_top1` (percent) and `per_class` (class name -> percent), as far as they are
+    there; class_pairs: what `pair_top1` is of.
     """
     if outcome.labels is None:
         return
     right = outcome.predicted == outcome.labels
     pairs = [("n", stored.get("n"), len(right)), ("top-1", stored.get("top1"), 100 * float(right.mean()))]
     pairs += [("top-5", stored.get("top5"), outcome.top5)]
+    if class_pairs and outcome.classes and set(outcome.classes) >= {name for pair in class_pairs for name in pair}:
+        pairs += [("pair accuracy", stored.get("pair_top1"), _pair_accuracy(outcome, class_pairs))]
     per_class = stored.get("per_class")
     if outcome.classes and isinstance(per_class, Mapping):
         counts = np.bincount(outcome.labels, minlength=len(outcome.classes))
@@ -272,6 +277,14 @@ def check_stored(stored: Mapping[str, Any], outcome: Outcome, where: str) -> Non
                 f"{where}: result says {name} {said if not isinstance(said, float) else f'{said:.10g}'}, its "
                 f"predictions give {shown}; the run's folder was changed by hand, or is damaged."
             )
+
+
+def _pair_accuracy(outcome: Outcome, class_pairs: Sequence[tuple[str, str]]) -> float:
+    """Percent of videos whose predicted class is in the pair of the true one."""
+    pair_of = np.arange(len(outcome.classes))
+    for first, second in class_pairs:
+        pair_of[outcome.classes.index(second)] = outcome.classes.index(first)
+    return 100 * float((pair_of[outcome.predicted] == pair_of[outcome.labels]).mean())
 
 
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:

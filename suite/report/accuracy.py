@@ -114,14 +114,14 @@ def _accuracy_notes(
     more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
     more = [text for key, text in more.items() if runs[key].notna().any()]
     if more:
-        notes.append(f"In the CSV besides: {', '.join(more)}.")
+        notes.append(f"The CSV also contains {', '.join(more)}.")
     if any(outcomes.ece for outcomes in evidence.outcomes.values()):
         notes.append(
             f"The CSV also contains the expected calibration error (ece) of single-view tests: {BINS} bins of equal "
             "width, softmax of the logits, percentage points."
         )
     if runs["pair_top1"].notna().any():
-        notes.append("Pair: the share of videos whose pair of classes is right, whichever of the two is named.")
+        notes.append("Pair: share of videos assigned to the right pair of classes.")
     if published.rows:
         sources = ", ".join(sorted({row["source"] for row in published.rows.values()}))
         notes.append(f"Published: {sources}, one run each, as its authors selected it.")
@@ -165,8 +165,9 @@ def confound_notes(evidence: Evidence) -> list[str]:
     if marks.between:
         notes.append(f"The columns differ not only in frames but also in: {marks.between}.")
     if marks.notes:
-        verb = "withheld" if evidence.strict else "confounded"
-        notes.append(f"Runs {verb} because they differ from most of their column: {'. '.join(marks.notes)}.")
+        what = "Runs withheld" if evidence.strict else "Letters mark runs"
+        reason = "that differ within their column, or do not report what others do"
+        notes.append(f"{what} {reason}: {'. '.join(marks.notes)}.")
     if marks.minor:
         notes.append(f"Minor differences between runs: {marks.minor}.")
     if marks.unstated:
@@ -186,7 +187,7 @@ def marks_note(evidence: Evidence, rows: pd.DataFrame) -> str:
     found = [note for note in evidence.marks.notes if note.partition(":")[0] in used]
     if not found:
         return ""
-    what = "Letters mark results of runs that differ from most of their column in the accuracy table"
+    what = "Letters mark results of runs that differ within their column of the accuracy table"
     return f" {what}: {'. '.join(found)}."
 
 
@@ -203,8 +204,8 @@ def describe_dataset(facts: dict[str, float]) -> str:
     parts = [
         ("{:.0f} videos evaluated", facts["n"]),
         ("chance {:.1f} %", facts["chance"]),
-        ("ceiling without the order of frames {:.1f} %", facts["ceiling_blind"]),
-        ("ceiling with it {:.1f} %", facts["ceiling_ordered"]),
+        ("upper bound without temporal order {:.1f} %", facts["ceiling_blind"]),
+        ("with temporal order {:.1f} %", facts["ceiling_ordered"]),
     ]
     known = [text.format(value) for text, value in parts if not math.isnan(value)]
     return "; ".join(known).capitalize() + "." if known else ""

@@ -10,8 +10,10 @@ import yaml
 
 from suite.analysis.data_factors import leakage_of
 from suite.analysis.factors import text as text_of
+from suite.analysis.predictions import check_stored, read_own
 from suite.store.cells import find_runs
 from suite.store.earlier import id_today, run_folder
+from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
 
 LISTED = 5  # file names shown of a longer list
@@ -31,7 +33,9 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
     What is not known, of a run that has not begun or whose parents are elsewhere, is None or empty.
     """
     spec = folder.spec()
-    result, provenance = folder.result_of(spec), folder.read_provenance()
+    result, provenance = result_of(folder, spec), folder.read_provenance()
+    if result and folder.predictions.is_file():
+        check_stored(result, read_own(folder.predictions, result.get("class_names")), folder.id)
     sessions, history = provenance.get("sessions", []), folder.read_history()
     last = sessions[-1] if sessions else {}
     data = provenance.get("data", {})

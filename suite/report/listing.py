@@ -70,8 +70,7 @@ def notes(plan: Plan) -> list[str]:
     said = []
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
         said.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
-    changed = plan.grid.set | plan.selection.set
-    if "epochs" in changed and "milestones" not in changed:
+    if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):
         stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
             shown = ", ".join(f"{m:g}" for m in milestones)

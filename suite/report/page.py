@@ -30,7 +30,7 @@ CAPTIONS = {
     "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
 }
 PAIRWISE = "Differences of all pairs of models, with those that are significant after Holm's correction marked."
-CROSSED = " A cross marks confounded runs: they differ from most of their column, as the accuracy table says of each."
+CROSSED = " A cross marks confounded runs: they differ within their column; the accuracy table says how."
 TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
 LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
 PHI_PSI = (

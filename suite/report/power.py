@@ -8,6 +8,7 @@ from suite.analysis.evidence import Evidence
 from suite.analysis.outcomes import load_outcomes
 from suite.analysis.power import DISCORDANCE, SEED_SD, Setting, measured, resolution
 from suite.data.datasets import info
+from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.rows import row
 
@@ -46,7 +47,7 @@ def _measured(plan: Plan) -> tuple[dict[str, float], int]:
     done = sorted(done, key=lambda run: (run.spec.dataset, run.spec.frames, run.spec.model, run.spec.seed))[:MOST_READ]
     if len(done) < 2:
         return {}, 0
-    rows = pd.DataFrame([row(run) | {"predictions": str(run.folder.predictions_of(run.spec))} for run in done])
+    rows = pd.DataFrame([row(run) | {"predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done])
     return measured(rows, Evidence(load_outcomes(rows))), len(done)
 
 

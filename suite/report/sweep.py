@@ -17,6 +17,7 @@ from suite.data.manifest import same_videos
 from suite.report.listing import notes
 from suite.report.tracking import Tracker, TrackingError
 from suite.spec import BadInput, file_sha256
+from suite.store.evaluations import predictions_of
 from suite.store.folder import lock, stored_beside, write_atomic
 from suite.sweep.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
@@ -170,11 +171,11 @@ def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None
     table = pd.DataFrame(rows(plan), columns=list(SUMMARY))
     clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
     reference = published_rows(grid.reference) if grid.reference else None
+    full = in_company(with_sources(table, plan), company)
+    evidence = gather(full, company.strict, retested(plan), company.interval)  # refuses results that were edited
     write_atomic(folder / "summary.csv", table.to_csv(index=False))
     write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
     files = [folder / "summary.csv", folder / "timing.csv"]
-    full = in_company(with_sources(table, plan), company)
-    evidence = gather(full, company.strict, retested(plan), company.interval)
     for warning in evidence.warnings:
         say(f"warning: {warning}")
     tables = make_tables(full, grid.tables, reference, evidence)
@@ -192,13 +193,16 @@ def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None
 
 def with_sources(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """The rows of a plan with where their evidence comes from: factors, predictions, test views."""
-    from suite.analysis.factors import read_run
+    from suite.analysis.run_factors import read_run
 
     done = [run.state() == "done" for run in plan.runs]
     factors = [read_run(run.spec, run.folder) if ok else None for run, ok in zip(plan.runs, done, strict=True)]
-    files = [str(run.folder.predictions_of(run.spec)) if ok else "" for run, ok in zip(plan.runs, done, strict=True)]
+    files = [
+        predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
+    ]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
-    return table.assign(factors=factors, predictions=files, views=views)
+    clip, video = ([str(file or "") for file in of_kind] for of_kind in zip(*files, strict=True))
+    return table.assign(factors=factors, predictions=clip, video_predictions=video, views=views)
 
 
 def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
@@ -256,7 +260,7 @@ def retested(plan: Plan) -> pd.DataFrame | None:
     runs = [run for run in plan.runs if run.state() == "done"]
     if not any((run.folder.path / "eval").is_dir() for run in runs):
         return None
-    return frames_by_frames([(run.folder, run.spec) for run in runs])
+    return frames_by_frames([(run.folder, run.spec, run.id) for run in runs])
 
 
 class Tracking:
@@ -281,7 +285,8 @@ class Tracking:
             if self.broken is None:
                 try:
                     folder = run.folder
-                    files = [folder.spec_file, folder.result_file, folder.provenance, folder.predictions_of(run.spec)]
+                    predictions, _ = predictions_of(folder, run.spec)
+                    files = [folder.spec_file, folder.result_file, folder.provenance, predictions]
                     self.tracker.log_finished(row(run), run.spec.resolved(), folder.read_history(), files)
                 except TrackingError as error:
                     self.broken = error

@@ -38,6 +38,7 @@ _ALWAYS = {
     "suite.models.network:network_class": "names every backbone; a model has one, added by the model's name",
     "suite.spec:parse_model": "reads a model name; what it means is in the run's identity",
     "suite.spec:unknown": "words an error",
+    "suite.training.retest": "makes further tests of finished runs, by suite.training.released",
     "suite.training.control:Control": "hooks of the process around a run",
 }
 NOT_FOLLOWED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from suite.spec import BadInput, unknown
+from suite.spec import BadInput, file_sha256, unknown
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import find_earlier
 from suite.store.folder import RunFolder
@@ -31,6 +31,8 @@ def find_run(text: str, results: Path) -> RunFolder | None:
     found = [path for path in places if path.name == text] or [path for path in places if path.name.startswith(text)]
     if not found:
         found = [run.path for runs in sorted(results.glob("*/runs")) if (run := find_earlier(runs, text))]
+    if len({path.name for path in found}) == 1 and len({_predictions(path) for path in found}) == 1:
+        found = found[:1]  # one run in several grids, with the same predictions
     if len(found) > 1:
         shown = ", ".join(str(path) for path in found[:3]) + (", …" if len(found) > 3 else "")
         raise BadInput(f"'{text}' fits {len(found)} runs ({shown}); name the folder of one.")
@@ -43,3 +45,9 @@ def need_run(text: str, results: Path) -> RunFolder:
     if found is None:
         raise unknown("run", text, [path.parent.name for path in results.glob("*/runs/*/spec.yaml")])
     return found
+
+
+def _predictions(run: Path) -> str:
+    """What a run predicted, by content; its own path where it is not finished."""
+    file = run / "predictions.parquet"
+    return file_sha256(file) if file.is_file() else str(run)

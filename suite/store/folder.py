@@ -13,11 +13,10 @@ from typing import Any
 
 import yaml
 
-from suite.identity import EvaluationSpec, RunSpec, digest
+from suite.identity import RunSpec, digest
 from suite.spec import BadInput, read_yaml
 
 STATES = ("done", "failed", "blocked", "running", "todo")
-ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -34,6 +33,17 @@ def dump_json(data: Any) -> str:
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
+def sealed(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with a checksum of itself, so that an edit by hand is noticed."""
+    return result | {"checksum": digest(result, 64)}
+
+
+def intact(result: dict[str, Any]) -> bool:
+    """Whether a result is as `sealed` wrote it; one without a checksum, of an earlier version, counts as intact."""
+    content = {key: value for key, value in result.items() if key != "checksum"}
+    return "checksum" not in result or result["checksum"] == digest(content, 64)
+
+
 class RunFolder:
     """`results/<grid>/runs/<run_id>/`.  `result.json` is written last: where it is, the run is done."""
 
@@ -45,15 +55,16 @@ class RunFolder:
         self.history = self.path / "history.jsonl"
         self.log = self.path / "log.txt"
         self.predictions = self.path / "predictions.parquet"
+        self.video_predictions = self.path / "predictions_video.parquet"
         self.provenance = self.path / "provenance.json"
         self.result_file = self.path / "result.json"
         self.error_file = self.path / "error.json"
         self._spec: tuple[Any, Any] | None = None
 
-    def create(self, spec: RunSpec) -> None:
-        """Writes spec.yaml; of a run that is not finished anew, since its test may have been planned otherwise."""
+    def create(self, spec: RunSpec, anew: bool = False) -> None:
+        """Makes the folder with its spec.yaml; one that is there stays, unless it is to be written anew."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if not self.spec_file.exists() or not self.result_file.exists():
+        if anew or not self.spec_file.exists():
             write_atomic(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
 
     def spec(self) -> RunSpec:
@@ -83,56 +94,14 @@ class RunFolder:
         """Of what spec.yaml holds, its tests included: a finished run's result keeps it."""
         return digest(self._spec_content(), 64)
 
-    def test_folder(self, test: str) -> Path:
-        """Where a test of the finished run lies that is not its first one."""
-        return self.path / "eval" / test
-
-    def result_of(self, spec: RunSpec) -> dict[str, Any] | None:
-        """What training gave, with the accuracies of the tests that `spec` plans; None while one of them is missing.
-
-        The first test of a run is in its result.json, any other in eval/<test id>/eval.json.
-        """
-        result = self.result()
-        if result is None:
-            return None
-        own = self.spec()
-        if result.get("spec_sha256") not in (None, self.spec_sha256()):
-            raise BadInput(f"{self.spec_file} was changed after the run was tested; restore it, or move the run away.")
-        first, video = own.evaluation(), own.video_evaluation()
-        if _ids(spec) == _ids(own):
-            return result
-        found = {key: value for key, value in result.items() if key not in ACCURACIES}
-        tests = [(found, spec.evaluation(), first, result)]
-        if wanted := spec.video_evaluation():
-            found["video"] = {}
-            tests.append((found["video"], wanted, video, result.get("video")))
-        for into, evaluation, known, there in tests:
-            made = there if known is not None and evaluation.id == known.id else self.tested(evaluation)
-            if made is None:
-                return None
-            into |= {key: made[key] for key in ACCURACIES if key in made and key != "video"}
-        return found
-
-    def predictions_of(self, spec: RunSpec) -> Path:
-        """The predictions of the clip-level test that `spec` plans."""
-        if spec.evaluation().id == self.spec().evaluation().id:
-            return self.predictions
-        return self.test_folder(spec.evaluation().id) / "predictions.parquet"
-
-    def tested(self, evaluation: EvaluationSpec) -> dict[str, Any] | None:
-        """What eval.json of a further test says; None where there is none.  Raises BadInput when it is damaged."""
-        file = self.test_folder(evaluation.id) / "eval.json"
-        found = _read_json(file)
-        if found is not None and not (isinstance(found, dict) and found.get("run") == self.id and "top1" in found):
-            raise BadInput(f"{file} is not a test of this run; remove its folder.")
-        return found
-
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
         if result is not None and (not isinstance(result, dict) or result.get("id") != self.id):
             raise BadInput(
                 f"{self.result_file} is not the result of this run; move its folder away and it starts again."
             )
+        if result is not None and not intact(result):
+            raise BadInput(f"{self.result_file} was changed after it was written; restore it, or move the run away.")
         return result
 
     def read_provenance(self) -> dict[str, Any]:
@@ -215,12 +184,6 @@ def stored_beside(predictions: Path) -> dict[str, Any]:
         if isinstance(found := _read_json(predictions.with_name(name)), dict):
             return found
     return {}
-
-
-def _ids(spec: RunSpec) -> tuple[str, str]:
-    """The tests of a run: clip level, and video level where there is one."""
-    video = spec.video_evaluation()
-    return spec.evaluation().id, video.id if video else ""
 
 
 def _epoch(line: str) -> int:

@@ -17,6 +17,7 @@ from suite.identity import RunSpec
 from suite.models import canonical_name
 from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
 from suite.store.earlier import run_folder
+from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
@@ -70,7 +71,7 @@ class PlannedRun:
 
     def result(self) -> dict[str, Any] | None:
         """What its training and the tests that are planned for it gave; None while something is missing."""
-        return self.folder.result_of(self.spec)
+        return result_of(self.folder, self.spec)
 
     @property
     def control(self) -> str:
@@ -129,13 +130,15 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     # the stages before a chosen one come along: it starts from them
     last = max((grid.chain.frames.index(f) for f in selection.frames), default=len(grid.chain.frames) - 1)
     frames = list(grid.chain.frames[: last + 1])
-    overrides = grid.set | selection.set
     chains = [
-        _chain(model, data, seed, frames, protocol, overrides, grid.controls, results / grid.name)
+        _chain(model, data, seed, frames, protocol, selection.set, grid, results / grid.name)
         for data in grid.data
         for model in names
         for seed in grid.axes.seed
     ]
+    odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
+    if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
+        raise BadInput(f"init names the file {min(odd)}, which is neither here nor in the folder of SUITE_WEIGHTS.")
     if selection.shard:
         index, count = selection.shard
         chains = chains[index - 1 :: count]
@@ -170,7 +173,7 @@ def _chain(
     frames: list[int],
     protocol: Protocol,
     overrides: dict[str, Any],
-    controls: Sequence[str],
+    grid: Grid,
     folder: Path,
 ) -> list[PlannedRun]:
     """The stages of a chain, then its control arm.
@@ -181,7 +184,7 @@ def _chain(
     data = info(data).name  # one spelling of several
 
     def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
-        stage = protocol.stage(before is not None, overrides)
+        stage = protocol.stage(before is not None, overrides, grid.set)
         spec = RunSpec(model, data, count, seed, stage, before.spec.id if before else None, control)
         run = PlannedRun(spec, run_folder(folder / "runs", spec.id), before, matches)
         if before:
@@ -192,7 +195,7 @@ def _chain(
     for count in frames[1:]:
         stages.append(after(stages[-1], count))
     arm = stages[:1]
-    for count in frames[1:] if "epoch_matched" in controls else ():
+    for count in frames[1:] if "epoch_matched" in grid.controls else ():
         arm.append(after(arm[-1], frames[0], "epoch_matched", count))
     return stages + arm[1:]
 
@@ -206,6 +209,7 @@ def _add_cost(run: PlannedRun) -> None:
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
     trained = train * (1 - p.dev)
+    trained = 0 if run.folder.result_file.exists() else trained  # what is left is a test
     run.cost_macs = found.macs * (3 * trained * p.epochs + val * views)  # backward costs twice the forward pass
     bytes_each = 2 if p.precision == "bf16" else 4
     run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30

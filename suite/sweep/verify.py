@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.spec import BadInput
+from suite.store.evaluations import StoredTest, stored_test
 from suite.sweep.plan import Plan, PlannedRun
 
 if TYPE_CHECKING:
     import numpy as np
 
     from suite.data.datasets import Dataset
+    from suite.identity import EvaluationSpec
 
 AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
 SAME = "the same CPU, packages, threads and code that tests"
@@ -95,20 +97,22 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
 
 
 def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers: int) -> dict[str, Any]:
-    result, how = run.folder.result() or {}, run.spec.protocol.evaluation
-    kinds = [(run.folder.predictions, result, {})]
-    if how.video_clips:
-        views = {"clips": how.video_clips, "crops": how.video_crops}
-        kinds.append((run.folder.path / "predictions_video.parquet", result.get("video", {}), views))
-    files, problems, relaxed = [], [], []
-    for path, accuracies, views in kinds:
+    planned = [test for test in (run.spec.evaluation(), run.spec.video_evaluation()) if test]
+    result, files, problems, relaxed = run.result() or {}, [], [], []
+    machine = {"root": root, "device": device, "workers": workers}
+    for evaluation in planned:
+        stored = stored_test(run.folder, evaluation)
+        if stored is None:
+            problems.append(f"The test {evaluation.id} is missing.")
+            continue
+        name = stored.predictions.name if stored.facts is None else f"eval/{evaluation.id}/{stored.predictions.name}"
         try:
-            stored = _read(path, len(dataset.classes))
-            problems += _against_data(stored, dataset, path.name)
-            problems += _against_result(stored, accuracies, dataset, path.name)
+            before = _read(stored.predictions, len(dataset.classes))
+            problems += _against_data(before, dataset, name)
+            problems += _against_result(before, stored.accuracies, dataset, name)
             with tempfile.TemporaryDirectory() as place:
-                again, differ = _again(run, Path(place), root, device, workers, views, len(dataset.classes))
-            files.append({"file": path.name, **_compared(stored, again)})
+                again, differ = _again(run, evaluation, stored, Path(place), machine, len(dataset.classes))
+            files.append({"file": name, **_compared(before, again)})
             relaxed = list(dict.fromkeys([*relaxed, *differ]))
         except BadInput as error:
             problems.append(str(error))
@@ -124,7 +128,7 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
             )
     return {
         "id": run.id,
-        "identical": bool(files) and len(files) == len(kinds) and all(file["identical"] for file in files),
+        "identical": bool(files) and len(files) == len(planned) and all(file["identical"] for file in files),
         "agreement": min((file["agreement"] for file in files), default=None),
         "max_difference": max((file["max_difference"] for file in files), default=None),
         "n": result.get("n"),
@@ -137,19 +141,28 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
 
 
 def _again(
-    run: PlannedRun, place: Path, root: Path, device: str, workers: int, views: dict[str, Any], classes: int
+    run: PlannedRun,
+    evaluation: EvaluationSpec,
+    stored: StoredTest,
+    place: Path,
+    machine: dict[str, Any],
+    classes: int,
 ) -> tuple[Stored, list[str]]:
     """What the run's checkpoint predicts now, and why bits may differ from what they were; [] where they must not."""
-    from suite.training.retest import evaluate_run
+    from suite.training.retest import test_by
 
-    test = evaluate_run(run.folder, root=root, device=device, workers=workers, out=place, **views)[0]
-    return _read(Path(test["folder"]) / "predictions.parquet", classes), _why_bits_may_differ(run, test)
+    batch = (stored.facts or {}).get("batch", run.folder.spec().protocol.evaluation.batch)
+    test = test_by(run.folder, evaluation, place, batch, **machine)
+    return _read(place / "predictions.parquet", classes), _why_bits_may_differ(run, stored, test)
 
 
-def _why_bits_may_differ(run: PlannedRun, test: dict[str, Any]) -> list[str]:
+def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, Any]) -> list[str]:
     """What of the machine, the packages and the code that tests is not as when the run was tested; [] for nothing."""
     try:
-        before = run.folder.read_provenance()["sessions"][-1]
+        if stored.facts is None:
+            before = run.folder.read_provenance()["sessions"][-1]
+        else:
+            before = {**stored.facts["device"], **stored.facts["environment"]}
         packages, code = dict(before.get("packages") or {}), dict(before.get("code_test") or {})
     except (BadInput, LookupError, TypeError, ValueError):
         return ["the run's provenance is missing or damaged"]

@@ -216,7 +216,7 @@ class Trainer:
             labels = labels.to(device, non_blocking=True)
             model.set_dropout_key(int(generator(self.spec.seed, self.at.step, part, "dropout").integers(2**62)))
             with autocast(p.precision, device):
-                logits = model(to_network(clips, self.spec.model, device))
+                logits = model(to_network(clips, self.spec.network, device))
             loss = F.cross_entropy(logits.float(), labels)
             (loss / parts).backward()
             self.loss_sum += loss.detach().double() * len(labels)  # on the device: no step waits for a number

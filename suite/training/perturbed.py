@@ -17,7 +17,7 @@ from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.training.control import Control, set_determinism, usable_device
 from suite.training.evaluation import accuracies, predict
-from suite.training.retest import threads_of
+from suite.training.retest import check_normalisation, threads_of
 
 PERTURBATIONS = ("none", "reverse", "shuffle", "freeze")
 
@@ -65,7 +65,8 @@ def probe_run(
         raise BadInput(f"The videos of {spec.dataset} in {data.root} are not those that {folder.id} was tested on.")
     control = Control(workers=workers, device=usable_device(device))
     set_determinism(control.device)
-    model = build(spec.model, len(data.classes), spec.frames, p.size)
+    check_normalisation(spec)
+    model = build(spec.network, len(data.classes), spec.frames, p.size)
     weights.load(model, str(folder.checkpoint), classes=data.classes)
     found, before = [], None
     with threads_of(folder, control.device):

@@ -15,7 +15,7 @@ from suite.data.manifest import SCHEME
 from suite.identity import EvaluationSpec
 from suite.models import build, canonical_name, weights
 from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
-from suite.store.folder import dump_json, write_atomic
+from suite.store.folder import dump_json, sealed, write_atomic
 from suite.store.provenance import device_facts, environment
 from suite.training.control import Control, set_determinism, usable_device
 from suite.training.evaluation import accuracies, parquet_bytes, predict
@@ -72,6 +72,7 @@ class Setting:
             "size": self.size,
             "sampling": self.sampling.model_dump(),
             "precision": self.precision,
+            "batch": self.how.batch,
         }
 
     def __post_init__(self) -> None:
@@ -172,7 +173,7 @@ def evaluate(
     write_atomic(out / "predictions.parquet", parquet_bytes(found.table(how.fusion)))
     if unlabelled:
         write_atomic(out / "submission.csv", _submission(found.ids, fused, data.classes))
-    write_atomic(out / "eval.json", dump_json(result))
+    write_atomic(out / "eval.json", dump_json(sealed(result)))
     return result
 
 

@@ -13,8 +13,9 @@ import torch
 
 from suite.data.datasets import open_dataset
 from suite.identity import TEST_SPLIT, EvaluationSpec, RunSpec
-from suite.models import build, weights
+from suite.models import build, normalisation, weights
 from suite.spec import BadInput, Evaluation, Sampling, checked
+from suite.store.evaluations import stored_test, test_folder
 from suite.store.folder import RunFolder
 from suite.training.control import Control, usable_device
 from suite.training.released import Setting, evaluate
@@ -49,7 +50,7 @@ def evaluate_run(
     base = _setting(folder, spec, {key: value for key, value in changes.items() if value is not None})
     counts = list(dict.fromkeys(frames or (spec.frames,)))
     settings = [replace(base, frames=count) for count in counts]
-    places = [out / f"f{s.frames}" if out else folder.test_folder(s.evaluation.id) for s in settings]
+    places = [out / f"f{s.frames}" if out else test_folder(folder, s.evaluation) for s in settings]
     control = Control(workers=workers, device=usable_device(device))
     allowed = spec.protocol.allow_missing if allow_missing is None else allow_missing
     return _test(folder, list(zip(places, settings, strict=True)), root, control, unlabelled, allowed)
@@ -57,12 +58,11 @@ def evaluate_run(
 
 def test_again(folder: RunFolder, planned: RunSpec, *, root: Path, control: Control) -> list[dict[str, Any]]:
     """Makes the tests that `planned` asks of a finished run and that are not there yet, each in eval/<test id>."""
-    own = folder.spec()
-    there = {test.id for test in (own.evaluation(), own.video_evaluation()) if test}
-    wanted = [test for test in (planned.evaluation(), planned.video_evaluation()) if test and test.id not in there]
+    tests = [test for test in (planned.evaluation(), planned.video_evaluation()) if test]
+    wanted = [test for test in tests if stored_test(folder, test) is None]
     how, source = planned.protocol.evaluation, str(folder.checkpoint)
     tests = [
-        (folder.test_folder(test.id), Setting.of(test, planned.network, source, how.batch))
+        (test_folder(folder, test), Setting.of(test, planned.network, source, how.batch))
         for test in dict.fromkeys(wanted)
     ]
     return _test(folder, tests, root, control, False, planned.protocol.allow_missing)
@@ -116,8 +116,26 @@ def _setting(folder: RunFolder, spec: RunSpec, changes: dict[str, Any]) -> Setti
     return Setting(model=spec.network, source=str(folder.checkpoint), frames=spec.frames, **(fields | changes))
 
 
+def check_normalisation(spec: RunSpec) -> None:
+    """Raises BadInput when this version gives the network another input normalisation than the run has."""
+    now = normalisation(spec.network)
+    if spec.normalisation not in ("", now):
+        raise BadInput(f"{spec.id} has the input normalisation '{spec.normalisation}', and this version gives '{now}'.")
+
+
+def test_by(
+    folder: RunFolder, evaluation: EvaluationSpec, place: Path, batch: int, *, root: Path, device: str, workers: int
+) -> dict[str, Any]:
+    """Makes one test of a finished run in `place`, whether it was made before or not; what its eval.json holds."""
+    spec = folder.spec()
+    setting = Setting.of(evaluation, spec.network, str(folder.checkpoint), batch)
+    control = Control(workers=workers, device=usable_device(device))
+    return _test(folder, [(place, setting)], root, control, False, spec.protocol.allow_missing)[0]
+
+
 def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], classes: int) -> None:
     """Raises BadInput unless the checkpoint is the run's and fits its model at every count of frames."""
+    check_normalisation(spec)
     saved = weights.read_checkpoint(folder.checkpoint)
     if not isinstance(saved, dict) or saved.get("run") != folder.id:
         raise BadInput(f"{folder.checkpoint} does not hold the weights of this run.")

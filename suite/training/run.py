@@ -15,17 +15,18 @@ from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
 from suite.data.manifest import SCHEME, Manifest, hold_out
 from suite.data.rng import generator
-from suite.identity import RunSpec
+from suite.identity import RunSpec, digest
 from suite.models import build, weights
 from suite.models.cost import cost
-from suite.spec import BadInput
+from suite.spec import BadInput, weights_file
 from suite.store.earlier import run_folder
-from suite.store.folder import RunFolder, dump_json, lock, write_atomic
+from suite.store.evaluations import result_of
+from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
 from suite.store.provenance import device_facts, environment
 from suite.training.control import Control, set_determinism
 from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
-from suite.training.retest import test_again
+from suite.training.retest import check_normalisation, test_again
 
 
 def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSpec | None = None) -> dict[str, Any]:
@@ -37,13 +38,15 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
     """
     with lock(folder.path / ".lock", wait=30, busy=f"{folder.id} is in use by another process."):
         folder.error_file.unlink(missing_ok=True)
+        if planned and planned.id == folder.id and folder.result() is None:
+            folder.create(planned, anew=True)  # its test may have been planned otherwise when it was begun
         spec = folder.spec()
         if folder.result() is None:
             _execute(folder, spec, data_root, control)
         planned = planned or spec
-        if folder.result_of(planned) is None:
+        if result_of(folder, planned) is None:
             test_again(folder, planned, root=data_root, control=control)
-        return folder.result_of(planned) or {}
+        return result_of(folder, planned) or {}
 
 
 def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:
@@ -58,6 +61,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     if spec.protocol.dev:
         train, dev = hold_out(train, spec.protocol.dev)
         splits["dev"] = dev
+    check_normalisation(spec)
     model = build(
         spec.network,
         len(dataset.classes),
@@ -98,7 +102,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(provenance))
-    write_atomic(folder.result_file, dump_json(result))  # last: the run is done
+    write_atomic(folder.result_file, dump_json(sealed(result)))  # last: the run is done
     folder.say(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
 
@@ -124,7 +128,8 @@ def initial_weights(
     else:
         source = spec.protocol.init
     report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
-    if spec.weights_sha256 and report.sha256 != spec.weights_sha256:
+    named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
+    if named and report.sha256 != spec.weights_sha256:
         raise BadInput(f"{source} is not the file that {spec.id} was planned with (another SHA-256); plan it again.")
     return report
 
@@ -191,7 +196,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     result = dict(tested.accuracies)
     if p.evaluation.video_clips:
         tested = test.video_level()
-        file = folder.path / "predictions_video.parquet"
+        file = folder.video_predictions
         write_atomic(file, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
         result["video"] = tested.accuracies
     if curve := [line["val_top1"] for line in folder.read_history() if "val_top1" in line]:
@@ -201,7 +206,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     splits = {split: dataset.split(split) for split in ("train", "val")}
     return result | {
         "id": folder.id,
-        "spec_sha256": folder.spec_sha256(),
+        "spec_sha256": digest(spec.resolved(), 64),
         "params": found.params,
         "conv_macs": found.conv_macs,
         "macs": found.macs,

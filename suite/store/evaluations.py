@@ -1,0 +1,89 @@
+"""The tests of a finished run, by test id: those it was made with, and further ones that were made later.
+
+result.json holds the first clip-level test and, where the protocol has one, the first video-level test; any other lies
+in eval/<test id>/ of the run's folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.identity import SCHEME, EvaluationSpec, RunSpec
+from suite.spec import BadInput
+from suite.store.folder import RunFolder, intact
+
+ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives
+
+
+@dataclass(frozen=True)
+class StoredTest:
+    """One test: its accuracies, its predictions, and eval.json of a further test (None of a first one)."""
+
+    accuracies: dict[str, Any]
+    predictions: Path
+    facts: dict[str, Any] | None = None
+
+
+def test_folder(folder: RunFolder, evaluation: EvaluationSpec) -> Path:
+    """Where a test lies that is none of the first ones."""
+    return folder.path / "eval" / evaluation.id
+
+
+def stored_test(folder: RunFolder, evaluation: EvaluationSpec) -> StoredTest | None:
+    """A test of a finished run; None where it was not made.  Raises BadInput where its files are damaged."""
+    result, own = folder.result(), folder.spec()
+    if result is None:
+        return None
+    if evaluation.id == own.evaluation().id:
+        return StoredTest(_accuracies(result), folder.predictions)
+    video = own.video_evaluation()
+    if video and evaluation.id == video.id and isinstance(result.get("video"), dict):
+        return StoredTest(_accuracies(result["video"]), folder.video_predictions)
+    place = test_folder(folder, evaluation)
+    try:
+        found = json.loads((place / "eval.json").read_text())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and not intact(found):
+        raise BadInput(f"{place / 'eval.json'} was changed after it was written; restore it, or remove its folder.")
+    try:
+        if found["run"] == folder.id and EvaluationSpec.from_facts(found).id == evaluation.id and "top1" in found:
+            return StoredTest(_accuracies(found), place / "predictions.parquet", found)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise BadInput(f"{place / 'eval.json'} is not this test of {folder.id}; remove its folder.")
+
+
+def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:
+    """What training gave, with the accuracies of the tests that `spec` plans; None while one of them is missing."""
+    result = folder.result()
+    if result is None:
+        return None
+    own = folder.spec()
+    if own.scheme == SCHEME and result.get("spec_sha256") not in (None, folder.spec_sha256()):
+        raise BadInput(f"{folder.spec_file} was changed after the run was tested; restore it, or move the run away.")
+    clip, video = spec.evaluation(), spec.video_evaluation()
+    if (clip, video) == (own.evaluation(), own.video_evaluation()):
+        return result
+    tests = [stored_test(folder, evaluation) for evaluation in (clip, video) if evaluation]
+    if None in tests:
+        return None
+    found = {key: value for key, value in result.items() if key not in ACCURACIES} | tests[0].accuracies
+    return found | ({"video": tests[1].accuracies} if video else {})
+
+
+def predictions_of(folder: RunFolder, spec: RunSpec) -> tuple[Path, Path | None]:
+    """The predictions of the clip-level test that `spec` plans, and of the video-level one.  Both were made."""
+    clip, video = spec.evaluation(), spec.video_evaluation()
+    tests = [stored_test(folder, evaluation) for evaluation in (clip, video) if evaluation]
+    files = [test.predictions for test in tests if test]
+    return files[0], files[1] if len(files) > 1 else None
+
+
+def _accuracies(stored: dict[str, Any]) -> dict[str, Any]:
+    return {key: stored[key] for key in ACCURACIES if key in stored and key != "video"}
