@@ -193,6 +193,7 @@ def to_scheme_1(plan, home):
     for key in ("manifest_scheme", "manifest_parts", "leakage"):
         del result[key]
     result["manifests"] = {split: dataset.split(split).list_sha256 for split in ("train", "val")}
+    result.pop("checksum", None)
     folder.result_file.write_text(dump_json(result))
     provenance = json.loads(folder.provenance.read_text())
     del provenance["decoding"]["splits"]

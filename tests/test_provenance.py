@@ -201,7 +201,8 @@ def one_label_else(table):
 
 
 def spoil_result(folder, **changes):
-    folder.result_file.write_text(json.dumps(folder.result() | changes))
+    result = {key: value for key, value in folder.result().items() if key != "checksum"}  # who edits may know of it
+    folder.result_file.write_text(json.dumps(result | changes))
 
 
 def stand_in(monkeypatch, folder, shift=0, why=("another CPU",)):
@@ -210,9 +211,9 @@ def stand_in(monkeypatch, folder, shift=0, why=("another CPU",)):
 
     kept = {name: module._read(folder.path / name, 8) for name in PREDICTIONS}
 
-    def again(run, place, root, device, workers, views, classes):
-        stored = kept[PREDICTIONS[bool(views)]]
-        return replace(stored, logits=stored.logits + shift), list(why)
+    def again(run, evaluation, stored, place, machine, classes):
+        before = kept[stored.predictions.name]
+        return replace(before, logits=before.logits + shift), list(why)
 
     monkeypatch.setattr(module, "_again", again)
 
@@ -307,6 +308,7 @@ OLD = {"code": "abc", "code_sha256": "1"}
     ],
 )
 def test_bits_must_be_the_same_on_the_same_cpu_packages_threads_and_code_that_tests(small, tmp_path, before, now, why):
+    from suite.store.evaluations import StoredTest
     from suite.sweep.verify import _why_bits_may_differ
 
     run = one_run(small, tmp_path).runs[0]
@@ -314,7 +316,8 @@ def test_bits_must_be_the_same_on_the_same_cpu_packages_threads_and_code_that_te
     run.folder.provenance.write_text(json.dumps({"sessions": [{}, machine | before]}))
     found = machine | now
     device = {key: found[key] for key in ("device", "name", "threads")}
-    assert _why_bits_may_differ(run, {"device": device, "environment": found}) == why
+    test = {"device": device, "environment": found}
+    assert _why_bits_may_differ(run, StoredTest({}, run.folder.predictions), test) == why
 
 
 def test_a_sample_depends_on_its_seed_alone_and_has_one_run_at_least(small):
@@ -490,7 +493,9 @@ def test_an_archive_with_an_accuracy_that_nobody_measured_is_refused(archive, tm
     opened = open_archive(archive, tmp_path / "opened").parent
     shutil.copytree(opened, tmp_path / "forged", symlinks=False)
     file = next((tmp_path / "forged").rglob("result.json"))
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"top1": 99.9}))
+    forged = json.loads(file.read_text()) | {"top1": 99.9}
+    del forged["checksum"]  # with it, the edit is noticed as soon as the file is read
+    file.write_text(json.dumps(forged))
     manifest = read_manifest(opened)
     files = {name: tmp_path / "forged" / name for name in manifest["files"]}
     about = {key: value for key, value in manifest.items() if key not in ("format", "files")}
