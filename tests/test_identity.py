@@ -339,3 +339,22 @@ def test_a_missing_weights_file_is_one_sentence(tmp_path, capsys, monkeypatch):
             main()
         assert stopped.value.code == 2
         assert "which does not exist" in capsys.readouterr().err
+
+
+def test_earlier_runs_that_fit_no_run_of_today_are_named(earlier):
+    from suite.report.listing import notes
+
+    results, plan = earlier
+    assert notes(plan) == []
+    shutil.rmtree(plan.runs[0].folder.path)  # the first stage of plan.runs[1]
+    lost = plan.runs[1].folder.id
+    again = make_plan(plan.name, Selection(), results, costs=False)
+    assert again.runs[1].state() == "todo"
+    assert any(lost in note for note in notes(again))
+
+
+def test_models_are_selected_by_the_name_that_is_printed_and_by_the_one_that_is_typed(earlier):
+    results, plan = earlier
+    for name in ("tsm-resnet18+rcca", "tsm-resnet18+rcca@r=3", "tsm-*"):
+        chosen = make_plan(plan.name, Selection(only=(name,)), results, costs=False)
+        assert {run.spec.model for run in chosen.runs} == {"tsm-resnet18+rcca"}

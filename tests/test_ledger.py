@@ -140,7 +140,7 @@ def test_a_truthful_foreign_model_is_comparable_but_for_its_software(theirs):
     assert (found["grade"], found["comparable"]) == ("minor_differences", True)
     assert {d["field"] for d in found["unknown"]} == set(SOFTWARE)
     assert {d["grade"] for d in found["unknown"]} == {"minor"}
-    assert found["verdict"] == f"comparable but for: {', '.join(FACTORS[f] for f in SOFTWARE)}"
+    assert found["verdict"] == f"comparable but for: {', '.join(f'{FACTORS[f]} (not reported)' for f in SOFTWARE)}"
 
 
 def test_a_foreign_model_that_hides_a_factor_is_unknown_and_one_that_differs_is_confounded(theirs):

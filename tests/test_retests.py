@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from suite.analysis.compare import compare
 from suite.analysis.contenders import contender, from_run
@@ -185,3 +187,64 @@ def test_tests_of_frames_have_the_ids_of_the_table(data, results):
     assert set(retested(plan)["id"]) == {run.id for run in plan.runs}
     named = frames_by_frames([(run.folder, run.spec, f"today-{run.id}") for run in plan.runs])
     assert all(name.startswith("today-") for name in named["id"])
+
+
+def test_a_test_in_the_folder_of_another_is_refused(data, results):
+    plan = run_all(planned(results, ("tsn-*",), **{"evaluation.clips": 2}), data)
+    folder, spec = plan.runs[0].folder, plan.runs[0].spec
+    wanted = planned(results, ("tsn-*",), **{"evaluation.clips": 5}).runs[0].spec
+    place_of(folder, spec.evaluation()).rename(place_of(folder, wanted.evaluation()))
+    with pytest.raises(BadInput, match="is not this test"):
+        result_of(folder, wanted)
+    with pytest.raises(BadInput, match="was changed"):
+        contender(str(place_of(folder, wanted.evaluation())), results)
+
+
+def test_another_checkpoint_under_the_name_of_a_run_is_refused(data, results):
+    first, second = planned(results).runs[:2]
+    saved = torch.load(first.folder.checkpoint, weights_only=True)
+    saved["state"] = {key: value + 1 if value.is_floating_point() else value for key, value in saved["state"].items()}
+    torch.save(saved, first.folder.checkpoint)
+    with pytest.raises(BadInput, match="another SHA-256"):
+        evaluate_run(first.folder, root=data, clips=2)
+    shutil.rmtree(second.folder.path)
+    second.folder.create(second.spec)
+    with pytest.raises(BadInput, match="another SHA-256"):
+        execute(second.folder, data, Control(), second.spec)
+
+
+ODD = [
+    {"views": "axb"},
+    {"views": 2},
+    {"model": 3},
+    {"environment": 3},
+    {"class_names": 3},
+    {"top1": None},
+    {"n": "16"},
+]
+
+
+@pytest.mark.parametrize("edit", ODD)
+def test_a_test_of_another_shape_is_one_sentence(data, results, edit):
+    run = planned(results).runs[0]
+    place = Path(evaluate_run(run.folder, root=data, clips=2)[0]["folder"])
+    change(place / "eval.json", lambda test: (test.pop("checksum"), test.update(edit)))
+    with pytest.raises(BadInput, match="damaged") as caught:
+        contender(str(place), results)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("edit", [{"video": 7}, {"videos": 3}, {"top5": None}, {"top1": "18.75"}, {"macs": "many"}])
+def test_a_result_of_another_shape_is_one_sentence(results, edit):
+    run = planned(results).runs[0]
+    change(run.folder.result_file, lambda result: (result.pop("checksum"), result.update(edit)))
+    with pytest.raises(BadInput, match="damaged"):
+        run.result()
+
+
+@pytest.mark.parametrize("edit", [{"weights": "x"}, {"data": 3}, {"decoding": 4}, {"sessions": [{"packages": ["x"]}]}])
+def test_a_provenance_of_another_shape_is_one_sentence(results, edit):
+    run = planned(results).runs[0]
+    change(run.folder.provenance, lambda found: found.update(edit))
+    with pytest.raises(BadInput, match="damaged"):
+        read_run(run.spec, run.folder)

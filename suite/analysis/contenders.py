@@ -16,7 +16,9 @@ from suite.analysis.references import REFERENCES, published_rows
 from suite.analysis.run_factors import of_evaluation, read_run
 from suite.data.datasets import info
 from suite.spec import BadInput, read_yaml, unknown
+from suite.store.evaluations import result_of, tested_as
 from suite.store.find import find_run
+from suite.store.folder import intact
 
 COSTS = ("params", "conv_gmacs", "gmacs")
 SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
@@ -56,10 +58,13 @@ def contender(text: str, results: Path) -> Contender:
 
 def from_run(folder: Any) -> Contender:
     """A finished run."""
-    spec, result = folder.spec(), folder.result()
+    spec = folder.spec()
+    result = result_of(folder, spec)
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
     outcome = read_own(folder.predictions, result.get("class_names"))
+    if outcome.labels is None:
+        raise BadInput(f"The predictions of {folder.id} come without labels, so that its accuracy cannot be checked.")
     check_stored(result, outcome, folder.id)
     return Contender(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
@@ -68,10 +73,14 @@ def from_evaluation(folder: Path) -> Contender:
     """What `suite eval` wrote of a checkpoint: how it was trained is known only as far as eval.json says."""
     try:
         found = json.loads((folder / "eval.json").read_text())
-        if not {"model", "dataset", "views", "fusion"} <= set(found):
-            raise ValueError
-    except (OSError, ValueError, TypeError):
-        raise BadInput(f"{folder / 'eval.json'} is damaged; test again into an empty folder.") from None
+    except (OSError, ValueError, RecursionError):
+        found = None
+    test = tested_as(found)
+    if test is None:
+        raise BadInput(f"{folder / 'eval.json'} is damaged; test again into an empty folder.")
+    # in the folder of a run, a test has the folder of its id
+    if not intact(found) or (folder.resolve().parent.name == "eval" and found.get("run") and folder.name != test):
+        raise BadInput(f"{folder / 'eval.json'} was changed after it was written; restore it, or test again.")
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))

@@ -117,7 +117,9 @@ class Verdict:
         if self.grade == "same_protocol":
             return "comparable: same protocol"
         if self.grade == "minor_differences":
-            return f"comparable but for: {titles(d.field for d in self.minor)}"
+            parts = [FACTORS[d.field] for d in self.confounds]
+            parts += [f"{FACTORS[d.field]} (not reported)" for d in self.unknown]
+            return f"comparable but for: {', '.join(parts)}"
         differs = f"differs in {titles(d.field for d in self.confounds)}"
         not_known = f"not known: {titles(d.field for d in self.unknown)}"
         if self.grade == "unknown":

@@ -118,7 +118,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """How far a grid is."""
-    from suite.report.listing import print_status
+    from suite.report.listing import notes, print_status
     from suite.sweep.rows import status as statuses
     from suite.sweep.rows import troubles
 
@@ -126,6 +126,8 @@ def status(
     found = statuses(made)
     for trouble in troubles(made):
         say(f"warning: {trouble}")
+    for note in notes(made):
+        say(note)
     print_json(found) if as_json else print_status(grid, found)
 
 
@@ -155,6 +157,7 @@ def report(
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
     from suite.analysis.evidence import INTERVALS
     from suite.report.export import report_archive
+    from suite.report.listing import notes
     from suite.report.sweep import Company, write_report
     from suite.store.archive import is_archive
     from suite.sweep.plan import reckon
@@ -173,5 +176,7 @@ def report(
     else:
         made = planned(grid, results, chosen, costs=False)
         reckon(made, finished=False)
+        for note in notes(made):
+            say(note)
         found = {"files": [str(file) for file in write_report(made, company, say)]}
     print_json(found) if as_json else print("\n".join(found["files"]))

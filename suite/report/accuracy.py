@@ -94,6 +94,9 @@ def _accuracy_notes(
     """What the numbers of the accuracy table are, a sentence or two each; `use`: how the test split was used."""
     several = bool((runs["seeds"] > 1).any())
     notes = [f"Top-1 is {'; '.join(_chosen_epochs(runs))}."] if len(runs) else []
+    views = sorted({int(count) for count in runs.loc[runs["source"] == "suite", "views"].dropna()})
+    if views and views != [1]:
+        notes.append(f"Test views per video: {' or '.join(map(str, views))}.")
     if runs["n"].notna().any() and evidence.interval != "sd":
         over_seeds = runs["seeds"] > 1 if several and evidence.outcomes else runs["seeds"] < 0
         what = "; sampling of test videos and, of several seeds, of seeds" if over_seeds.any() else ", test videos only"

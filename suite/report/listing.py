@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from suite.store.earlier import unplaced
 from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, totals
 from suite.sweep.progress import duration
 
@@ -68,6 +69,11 @@ def print_plan(plan: Plan) -> None:
 def notes(plan: Plan) -> list[str]:
     """What a person should know of a plan before it is run."""
     said = []
+    if lost := unplaced(plan.folder / "runs"):
+        said.append(
+            f"note: {len(lost)} run folders of an earlier version cannot be matched (first {lost[0]}): their parent is "
+            "missing, they were changed, or their starting weights are known by path alone."
+        )
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
         said.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
     if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):

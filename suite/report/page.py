@@ -31,7 +31,7 @@ CAPTIONS = {
 }
 PAIRWISE = "Differences of all pairs of models, with those that are significant after Holm's correction marked."
 CROSSED = " A cross marks confounded runs: they differ within their column; the accuracy table says how."
-TOP1 = "Top-1 is the share of test videos whose label has the highest score, from one clip of a video"
+TOP1 = "Top-1 is the share of test videos whose label has the highest score, from the test views of the protocol"
 LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
 PHI_PSI = (
     "Φ is the share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed reaches too, "

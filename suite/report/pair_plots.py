@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NUMBERS = 12  # models up to which the differences fit into the cells at 8 points
-FEWEST = 3  # models from which a matrix says more than a sentence
+FEWEST, MOST = 3, 40  # models from which a matrix says more than a sentence, and up to which it can be read
 
 
 def write_pairwise(rows: pd.DataFrame, folder: Path, evidence: Evidence | None = None) -> list[Path]:
-    """Writes `folder`/figures/pairwise_<data set>_f<frames>.{png,pdf} of groups of at least three models.
+    """Writes `folder`/figures/pairwise_<data set>_f<frames>.{png,pdf} of groups of 3 to 40 models.
 
     Older ones that the rows no longer give are removed.
     """
     evidence, place, written = evidence or Evidence(), Path(folder) / "figures", []
     for found in all_pairs(stages(evidence.kept(rows)), evidence, intervals=False):
-        if len(found.cells) >= FEWEST:
+        if FEWEST <= len(found.cells) <= MOST:
             name = re.sub(r"[^A-Za-z0-9_+=-]", "_", f"pairwise_{found.dataset}_f{found.frames}")
             written += save(pairwise_plot(found, evidence), place / name)
     for old in sorted(place.glob("pairwise_*_f*.p*")):

@@ -26,6 +26,26 @@ def run_folder(runs: Path, run: str) -> RunFolder:
     return RunFolder(runs / (_by_hash(names, run) or earlier_ids(str(runs), names).get(run, run)))
 
 
+def unplaced(runs: Path) -> list[str]:
+    """Folders of identity scheme 1 below `runs` that have no id today.
+
+    Their parent is missing, their spec.yaml was changed, they started from a file known by its path alone, or their
+    model is not in this version.
+    """
+    if not runs.is_dir():
+        return []
+    names = tuple(sorted(entry.name for entry in os.scandir(runs)))
+    placed = set(earlier_ids(str(runs), names).values())
+    return [name for name in names if _is_earlier(runs / name) and name not in placed]
+
+
+def _is_earlier(folder: Path) -> bool:
+    try:
+        return (folder / "spec.yaml").read_bytes()[:7] != b"scheme:"
+    except OSError:
+        return False
+
+
 def find_earlier(runs: Path, run: str) -> RunFolder | None:
     """The folder of a run that has the id `run` today and another name; None where there is none."""
     found = run_folder(runs, run)
@@ -51,11 +71,11 @@ def earlier_ids(runs: str, names: tuple[str, ...]) -> dict[str, str]:
     """Today's id -> folder name, of the runs of identity scheme 1 among the folders `names` of `runs`."""
     specs: dict[str, RunSpec] = {}
     for name in names:
-        file = Path(runs) / name / "spec.yaml"
+        if not _is_earlier(Path(runs) / name):
+            continue
         try:
-            if file.read_bytes()[:7] != b"scheme:":
-                specs[name] = RunFolder(file.parent).spec()
-        except (OSError, BadInput):
+            specs[name] = RunFolder(Path(runs) / name).spec()
+        except BadInput:
             continue  # whoever asks for that run itself is told
     translated: dict[str, str | None] = {}
 

@@ -14,6 +14,7 @@ from typing import Any
 from suite.identity import SCHEME, EvaluationSpec, RunSpec
 from suite.spec import BadInput
 from suite.store.folder import RunFolder, intact
+from suite.store.shapes import is_result
 
 ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives
 
@@ -51,12 +52,19 @@ def stored_test(folder: RunFolder, evaluation: EvaluationSpec) -> StoredTest | N
         found = None
     if isinstance(found, dict) and not intact(found):
         raise BadInput(f"{place / 'eval.json'} was changed after it was written; restore it, or remove its folder.")
+    if tested_as(found) == evaluation.id and found.get("run") == folder.id and "top1" in found:
+        return StoredTest(_accuracies(found), place / "predictions.parquet", found)
+    raise BadInput(f"{place / 'eval.json'} is not this test of {folder.id}; remove its folder.")
+
+
+def tested_as(facts: Any) -> str | None:
+    """The test id of what an eval.json holds; None where it has not the shape of one."""
     try:
-        if found["run"] == folder.id and EvaluationSpec.from_facts(found).id == evaluation.id and "top1" in found:
-            return StoredTest(_accuracies(found), place / "predictions.parquet", found)
+        if is_result(facts) and isinstance(facts["model"], str):
+            return EvaluationSpec.from_facts(facts).id
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise BadInput(f"{place / 'eval.json'} is not this test of {folder.id}; remove its folder.")
+    return None
 
 
 def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:

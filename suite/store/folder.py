@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 from suite.identity import RunSpec, digest
 from suite.spec import BadInput, read_yaml
+from suite.store.shapes import is_provenance, is_result
 
 STATES = ("done", "failed", "blocked", "running", "todo")
 
@@ -59,7 +61,6 @@ class RunFolder:
         self.provenance = self.path / "provenance.json"
         self.result_file = self.path / "result.json"
         self.error_file = self.path / "error.json"
-        self._spec: tuple[Any, Any] | None = None
 
     def create(self, spec: RunSpec, anew: bool = False) -> None:
         """Makes the folder with its spec.yaml; one that is there stays, unless it is to be written anew."""
@@ -72,7 +73,7 @@ class RunFolder:
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
         spec = spec_of(self._spec_content(), str(self._damaged(self.spec_file)))
-        if spec.id.rpartition("-")[2] != self.id.rpartition("-")[2]:
+        if spec.id != self.id:
             raise BadInput(
                 f"{self.spec_file} was changed: its configuration has the id {spec.id}; restore the file, or move the "
                 "run's folder away."
@@ -82,13 +83,7 @@ class RunFolder:
     def _spec_content(self) -> Any:
         """What spec.yaml holds, parsed once for as long as the file stays as it is; None when it is no YAML."""
         found = self.spec_file.stat()
-        state = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if self._spec is None or self._spec[0] != state:
-            try:
-                self._spec = (state, read_yaml(self.spec_file, "Spec"))
-            except BadInput:
-                self._spec = (state, None)
-        return self._spec[1]
+        return _parsed(self.spec_file, found.st_mtime_ns, found.st_size, found.st_ino)
 
     def spec_sha256(self) -> str:
         """Of what spec.yaml holds, its tests included: a finished run's result keeps it."""
@@ -100,6 +95,8 @@ class RunFolder:
             raise BadInput(
                 f"{self.result_file} is not the result of this run; move its folder away and it starts again."
             )
+        if result is not None and not is_result(result):
+            raise self._damaged(self.result_file)
         if result is not None and not intact(result):
             raise BadInput(f"{self.result_file} was changed after it was written; restore it, or move the run away.")
         return result
@@ -108,12 +105,11 @@ class RunFolder:
         """What provenance.json holds; {} where there is none.  Raises BadInput when it is damaged."""
         try:
             found = json.loads(self.provenance.read_text())
-            sessions = found.get("sessions", [])
-            if isinstance(sessions, list) and all(isinstance(s.get("cudnn") or 0, int) for s in sessions):
+            if is_provenance(found):
                 return found
         except FileNotFoundError:
             return {}
-        except (ValueError, AttributeError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
             pass
         raise BadInput(f"{self.provenance} is damaged; remove it, or move the run's folder away.")
 
@@ -184,6 +180,15 @@ def stored_beside(predictions: Path) -> dict[str, Any]:
         if isinstance(found := _read_json(predictions.with_name(name)), dict):
             return found
     return {}
+
+
+@lru_cache(maxsize=4096)
+def _parsed(file: Path, *state: int) -> Any:
+    """What a spec.yaml holds, parsed once per `state`: a report asks several times.  None when it is no YAML."""
+    try:
+        return read_yaml(file, "Spec")
+    except BadInput:
+        return None
 
 
 def _epoch(line: str) -> int:

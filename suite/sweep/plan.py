@@ -160,10 +160,11 @@ def reckon(plan: Plan, finished: bool = True) -> None:
 
 def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
     globs = list(globs)
+    spelled = {name: {name, canonical_name(name)} for name in names}  # as the grid writes it, and as tables do
     for glob in globs:
-        if not fnmatch.filter(names, glob):
-            raise unknown("model of this grid", glob, names)
-    return [name for name in names if not globs or any(fnmatch.fnmatch(name, glob) for glob in globs)]
+        if not any(fnmatch.filter(spellings, glob) for spellings in spelled.values()):
+            raise unknown("model of this grid", glob, {text for spellings in spelled.values() for text in spellings})
+    return [n for n in names if not globs or any(fnmatch.filter(spelled[n], glob) for glob in globs)]
 
 
 def _chain(

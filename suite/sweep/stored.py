@@ -82,7 +82,7 @@ def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRu
 def _state(source: str) -> Any:
     path = weights_file(source)[1]
     found = path.stat() if path and path.is_file() else None
-    return [found.st_size, found.st_mtime_ns] if found else None
+    return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns] if found else None
 
 
 def _naming_code() -> str:

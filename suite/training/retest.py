@@ -14,7 +14,7 @@ import torch
 from suite.data.datasets import open_dataset
 from suite.identity import TEST_SPLIT, EvaluationSpec, RunSpec
 from suite.models import build, normalisation, weights
-from suite.spec import BadInput, Evaluation, Sampling, checked
+from suite.spec import BadInput, Evaluation, Sampling, checked, file_sha256
 from suite.store.evaluations import stored_test, test_folder
 from suite.store.folder import RunFolder
 from suite.training.control import Control, usable_device
@@ -123,6 +123,13 @@ def check_normalisation(spec: RunSpec) -> None:
         raise BadInput(f"{spec.id} has the input normalisation '{spec.normalisation}', and this version gives '{now}'.")
 
 
+def check_checkpoint(folder: RunFolder) -> None:
+    """Raises BadInput when a finished run's checkpoint is not the file that it was tested with."""
+    known = (folder.result() or {}).get("checkpoint_sha256")
+    if known and folder.checkpoint.is_file() and file_sha256(folder.checkpoint) != known:
+        raise BadInput(f"{folder.checkpoint} was changed after the run was tested (another SHA-256).")
+
+
 def test_by(
     folder: RunFolder, evaluation: EvaluationSpec, place: Path, batch: int, *, root: Path, device: str, workers: int
 ) -> dict[str, Any]:
@@ -139,6 +146,7 @@ def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], clas
     saved = weights.read_checkpoint(folder.checkpoint)
     if not isinstance(saved, dict) or saved.get("run") != folder.id:
         raise BadInput(f"{folder.checkpoint} does not hold the weights of this run.")
+    check_checkpoint(folder)
 
     def shapes(count: int) -> dict[str, tuple[int, ...]]:
         with torch.device("meta"):

@@ -18,7 +18,7 @@ from suite.data.rng import generator
 from suite.identity import RunSpec, digest
 from suite.models import build, weights
 from suite.models.cost import cost
-from suite.spec import BadInput, weights_file
+from suite.spec import BadInput, file_sha256, weights_file
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
@@ -26,7 +26,7 @@ from suite.store.provenance import device_facts, environment
 from suite.training.control import Control, set_determinism
 from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
-from suite.training.retest import check_normalisation, test_again
+from suite.training.retest import check_checkpoint, check_normalisation, test_again
 
 
 def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSpec | None = None) -> dict[str, Any]:
@@ -122,7 +122,9 @@ def initial_weights(
 ) -> weights.Report | None:
     """The parent's final weights, else what the protocol's `init` names; None from scratch."""
     if spec.parent:
-        source = str(run_folder(folder.path.parent, spec.parent).checkpoint)
+        parent = run_folder(folder.path.parent, spec.parent)
+        check_checkpoint(parent)
+        source = str(parent.checkpoint)
     elif spec.protocol.init == "scratch":
         return None
     else:
@@ -207,6 +209,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     return result | {
         "id": folder.id,
         "spec_sha256": digest(spec.resolved(), 64),
+        "checkpoint_sha256": file_sha256(folder.checkpoint),
         "params": found.params,
         "conv_macs": found.conv_macs,
         "macs": found.macs,
