@@ -55,14 +55,13 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
     axes = figure.add_subplot()
     largest = float(np.nanmax(np.abs(difference))) or 1.0
     image = axes.imshow(difference, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
-    for i, j in zip(*np.nonzero(~np.isnan(difference)), strict=True):
-        significant, value = different[i, j], difference[i, j]
-        colour = "white" if abs(value) > 0.65 * largest else "black"
-        if k <= MOST_NUMBERS:
-            weight = "bold" if significant else "normal"
-            axes.text(j, i, f"{value:+.1f}".replace("-", "−"), ha="center", va="center", color=colour, weight=weight)
-        elif significant:
-            axes.plot(j, i, ".", color=colour, markersize=4)
+    dark = np.abs(difference) > 0.65 * largest  # where black could not be read
+    for i, j in zip(*np.nonzero(~np.isnan(difference) & (k <= MOST_NUMBERS)), strict=True):
+        shown, weight = f"{difference[i, j]:+.1f}".replace("-", "−"), "bold" if different[i, j] else "normal"
+        axes.text(j, i, shown, ha="center", va="center", color="white" if dark[i, j] else "black", weight=weight)
+    for colour, cells in (("white", different & dark), ("black", different & ~dark)) if k > MOST_NUMBERS else ():
+        rows, columns = np.nonzero(cells)
+        axes.scatter(columns, rows, s=4, color=colour, linewidths=0)
     names = model_names(found)
     labels = []
     for i, cell in enumerate(found.cells):
