@@ -11,6 +11,7 @@ from suite.analysis.evidence import Evidence, Tied, bold_note
 from suite.analysis.rows import mean_over_seeds
 from suite.analysis.tradeoffs import (
     COSTS,
+    DECIMALS,
     MEASURED,
     affordable,
     at_equal_cost,
@@ -146,7 +147,8 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
 def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
     """What a budget buys the highest top-1, and from how many models that is not significantly different."""
     within = of_set[of_set["budget"] == budget]
-    best = within[within["top1"] == within["top1"].max()]
+    rounded = within["top1"].round(DECIMALS)
+    best = within[rounded == rounded.max()]
     named = [f"{name} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)]
     if not named:
         return ""
