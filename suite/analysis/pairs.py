@@ -88,9 +88,15 @@ def all_pairs(rows: pd.DataFrame, evidence: Evidence, intervals: bool = True) ->
         cells = group.sort_values("top1", ascending=False, kind="stable").to_dict("records")
         outcomes = evidence.outcomes.get(dataset)
         correct = [None if outcomes is None else outcomes.of(cell["ids"]) for cell in cells]
-        pairs = [_pair(i, j, cells, correct, intervals) for i, j in combinations(range(len(cells)), 2)]
-        out.append(Pairs(dataset, int(frames), cells, adjusted(pairs)))
+        out.append(Pairs(dataset, int(frames), cells, pairs_of(cells, correct, intervals)))
     return out
+
+
+def pairs_of(
+    cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool = True
+) -> list[Pair]:
+    """All pairs of cells with "top1", "n", "ids" and "top1_sd" and of outcomes (S, N) bool or None, adjusted."""
+    return adjusted([_pair(i, j, cells, correct, intervals) for i, j in combinations(range(len(cells)), 2)])
 
 
 def adjusted(pairs: Sequence[Pair]) -> list[Pair]:
