@@ -123,7 +123,8 @@ def seeded(rng, k, seeds, sd, n, sets=("one",)):
     top1 = 100 * rng.binomial(n, expected / 100) / n
     return pd.DataFrame(
         [
-            run("tsn", top1[d, m, s], seed=s, n=n) | {"id": f"{d}.{m}.{s}", "name": f"tsn-resnet18+m{m}", "dataset": name}
+            run("tsn", top1[d, m, s], seed=s, n=n)
+            | {"id": f"{d}.{m}.{s}", "name": f"tsn-resnet18+m{m}", "dataset": name}
             for d, name in enumerate(sets)
             for m in range(k)
             for s in range(seeds)

@@ -92,9 +92,7 @@ def all_pairs(rows: pd.DataFrame, evidence: Evidence, intervals: bool = True) ->
     return out
 
 
-def pairs_of(
-    cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool = True
-) -> list[Pair]:
+def pairs_of(cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool = True) -> list[Pair]:
     """All pairs of cells with "top1", "n", "ids" and "top1_sd" and of outcomes (S, N) bool or None, adjusted."""
     return adjusted([_pair(i, j, cells, correct, intervals) for i, j in combinations(range(len(cells)), 2)])
 
@@ -224,7 +222,12 @@ def _error(a: dict[str, Any], b: dict[str, Any], evidence: Evidence) -> tuple[fl
     if correct[0] is None or correct[1] is None:
         half = [np.subtract(*reversed(wilson(cell["top1"], cell["n"]))) / 2 for cell in (a, b)]
         of_seeds, degrees = _error_of_seeds(a, b)
-        return difference, math.hypot(*half, Z95 * of_seeds) / Z95, degrees, "unpaired_seeds" if of_seeds else "unpaired"
+        return (
+            difference,
+            math.hypot(*half, Z95 * of_seeds) / Z95,
+            degrees,
+            "unpaired_seeds" if of_seeds else "unpaired",
+        )
     if len(correct[0]) == len(correct[1]) == 1:
         x, y = correct[0][0], correct[1][0]
         n, only_a, only_b = len(x) + 2, (x & ~y).sum() + 0.5, (y & ~x).sum() + 0.5

@@ -21,14 +21,18 @@ SHARE = 0.2  # sweeps of the study of intervals: pairs of several seeds take lon
 def ranks_and_pairs(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case | Rate]:
     """Rank intervals of 8 models, all true ranks inside; differences of pairs over seeds; tau of two rankings."""
     sweeps, out = max(1, round(SHARE * sweeps)), []
-    tau = Case("Kendall's tau", f"{K} models, 1 seed", float(kendall_tau(np.array(SPREAD), np.array(OTHER))[0]), AT_LEAST)
+    tau = Case(
+        "Kendall's tau", f"{K} models, 1 seed", float(kendall_tau(np.array(SPREAD), np.array(OTHER))[0]), AT_LEAST
+    )
     for seeds, sd in ((1, 0.0), (3, 1.2)):
         for name, top1 in (("equally good", [60.0] * K), ("1 point apart", SPREAD)):
             what = f"{name}, {_seeds(seeds, sd)}"
             shared, alone = (
                 Rate(RANKS, f"{what}, {kind}", K, (0, 5)) for kind in ("predictions", "accuracies alone, own videos")
             )
-            pair = Case("difference", f"{_seeds(seeds, sd)}, accuracies alone, own videos", top1[0] - top1[-1], AT_LEAST)
+            pair = Case(
+                "difference", f"{_seeds(seeds, sd)}, accuracies alone, own videos", top1[0] - top1[-1], AT_LEAST
+            )
             first = _groups(rng, top1, seeds, sweeps, videos, sd)
             second = _groups(rng, OTHER, seeds, sweeps, videos, sd)
             for found, other, lone in zip(first, second, _alone(rng, top1, seeds, sweeps, videos, sd), strict=True):

@@ -230,7 +230,9 @@ def round_budgets(runs: pd.DataFrame, cost: str) -> list[float]:
     import pandas as pd
 
     price = _price(runs, cost)
-    known = pd.DataFrame({"price": price, "cost": runs[cost], "top1": runs["top1"].round(DECIMALS)}).join(runs[["dataset", *SERIES]])
+    known = pd.DataFrame({"price": price, "cost": runs[cost], "top1": runs["top1"].round(DECIMALS)}).join(
+        runs[["dataset", *SERIES]]
+    )
     known = known[known["cost"].gt(0) & known["top1"].notna()]
     known = known.sort_values(["price", "top1"], ascending=[True, False], kind="stable")
     series = [known[column] for column in ("dataset", *SERIES)]
