@@ -8,9 +8,9 @@ are equally good, any of them is out with a probability of at most 5 %; when the
 
 With several seeds a difference must be significant twice: with the variance between the seeds of its two models, since
 seeds may differ more for some models than for others, and with that pooled over all models, since that of two models
-with few seeds may be small by chance.  In simulations of eight models with three seeds, pooling alone errs in 14 to 19 %
-of tables in which two models differ ten times as much between seeds as the others, and the variance of the two models
-alone in 10 % of tables in which seeds matter more than videos; both together in less than 5 %.
+with few seeds may be small by chance.  In simulations of eight models with three seeds, pooling alone errs in 14 to
+19 % of tables in which two models differ ten times as much between seeds as the others, and the variance of the two
+models alone in 10 % of tables in which seeds matter more than videos; both together in at most 5 %.
 
 Sources: Hsu 1984, Annals of Statistics 12:1136 (comparisons with the best); Romano and Wolf 2005, JASA 100:94 (max-T in
 steps).  `suite.analysis.best_study` simulates error rates and power.

@@ -24,10 +24,11 @@ ALPHA = 0.05
 TESTS = {  # which evidence a pair has -> the test, and what its interval covers
     "paired": "exact McNemar test (test videos only, not retraining)",
     "seeds": "t test on variance components (test videos and seeds)",
-    "unpaired": "score test for independent samples (accuracies alone: test videos only, not retraining; too wide where "
-    "the test videos are shared)",
-    "unpaired_seeds": "score test for independent samples, widened by the variance between seeds (accuracies alone: test "
-    "videos and seeds; too wide where the test videos are shared; a model with one seed is taken to vary like the other)",
+    "unpaired": "score test for independent samples (accuracies alone: test videos only, not retraining; too wide "
+    "where the test videos are shared)",
+    "unpaired_seeds": "score test for independent samples, widened by the variance between seeds (accuracies alone: "
+    "test videos and seeds; too wide where the test videos are shared; a model with one seed is assumed to vary "
+    "between seeds as much as the other)",
 }
 
 

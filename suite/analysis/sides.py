@@ -11,7 +11,7 @@ import numpy as np
 
 from suite.analysis.calibration import describe_calibration
 from suite.analysis.classes import classes_of, compare_classes
-from suite.analysis.compare import described, compare
+from suite.analysis.compare import compare, described
 from suite.analysis.contenders import Contender, contender
 from suite.analysis.factors import FACTORS, Verdict, agree, judge
 from suite.analysis.grades import GRADES, MINOR

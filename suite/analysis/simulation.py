@@ -54,7 +54,7 @@ def outcomes(
     """Blocks (B, R, S, N) of bool, `sweeps` in all: whether run r with seed s has video n right.
 
     Runs are the model and the TSN of each cell in turn, each cell on a backbone of its own; top-1 in percent, `sd` the
-    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %), of all runs or of each.
+    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %), of all or of each run.
     """
     from scipy.special import ndtri
 

@@ -74,8 +74,8 @@ def describe_power(found: dict[str, Any]) -> list[str]:
     if first["possible"]:
         needs = f"{target}: {_videos(weights)} for these weights; over training, {', '.join(needed)}."
     else:
-        share = f"{first['target']:g} %"
-        needs = f"{target}: not possible: a difference of {first['target']:g} point needs at least {share} discordant videos."
+        least = f"a difference of {first['target']:g} point needs at least {first['target']:g} % discordant videos"
+        needs = f"{target}: not possible: {least}."
     deviation = f"{first['seed_sd']:.3g} points ({sources['seed_sd']})"
     lines += [
         needs,

@@ -201,7 +201,8 @@ def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table
         "axes that was run at every level. On all axes but frames a block is averaged over its frame counts first, "
         "since a model at more frames may have been trained on from the one at fewer; where it was, the axis frames is "
         "one of epochs seen as well. "
-        "Wilcoxon signed-rank test, two-sided; Holm over the pairs of an axis and data set. "
+        "Wilcoxon signed-rank test, exact, two-sided; Holm over the pairs of an axis and data set. "
+        "Friedman's p is the chi-squared approximation, rough below ten blocks. "
         "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
     )
     note += marks_note(evidence, mean_over_seeds(rows))
