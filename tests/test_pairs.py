@@ -313,6 +313,17 @@ def test_ranks_need_three_models_and_show_the_mean_over_data_sets(rows, evidence
     assert "Kendall" in stability_table(rows, evidence).note
 
 
+def test_the_notes_name_the_tests_that_are_used(rows, evidence):
+    assert "z test for models with one seed, with half a video added" in ranks_table(rows, evidence).note
+    assert "; t test" not in ranks_table(rows, evidence).note
+    assert "alpha = 0.025 each" in stability_table(rows, evidence).note
+    seeds = fabricate(MODELS, sets=("one", "two"), seeds=(0, 1))
+    of_seeds = gather(seeds)
+    assert "t test over seeds and test videos" in ranks_table(seeds, of_seeds).note
+    assert "z test" not in ranks_table(seeds, of_seeds).note
+    assert "between two seeds, other test videos only" in stability_table(seeds, of_seeds).note
+
+
 def test_published_accuracies_alone_have_pairs_and_ranks():
     rows = published_rows()
     rows = rows[(rows["dataset"] == "mini_ssv2") & (rows["frames"] == 8)]
