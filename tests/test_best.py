@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from suite.analysis import best, best_study, coverage
+from suite.analysis import best, best_study, coverage, seed_spread
 from suite.analysis.best import Measured, best_set
-from suite.analysis.evidence import Evidence
+from suite.analysis.evidence import Evidence, bold_note
 from suite.analysis.intervals import bootstrap_accuracies
 from suite.analysis.outcomes import Outcomes
 from suite.analysis.rows import mean_over_seeds
 from suite.analysis.statistics import holm, mcnemar, newcombe
+from suite.report.accuracy import accuracy_table
+from suite.report.contribution import contribution_table
 from suite.report.formats import Estimate, to_markdown
 from suite.report.tradeoff_tables import equal_cost_table
 from tests.test_report import run
@@ -43,12 +45,31 @@ def pair(only_a, only_b, videos):
 
 @pytest.mark.parametrize("k", [3, 10, 40])
 def test_the_critical_value_of_independent_models_is_that_of_the_studentised_range(k):
-    pairs = best._Pairs([Measured(60.0, 1_000)] * k)
-    for degrees in (math.inf, 8.0):
-        pairs.degrees = degrees
-        drawn = pairs.largest_differences(np.arange(k), 40_000, 0).max(axis=1)
-        theirs = stats.studentized_range.ppf(0.95, k, 1e5 if degrees == math.inf else degrees) / math.sqrt(2)
+    seeds = [Measured(60.0, 1_000, 3, 0.1 * (i + 1)) for i in range(k)]
+    for models in ([Measured(60.0, 1_000)] * k, seeds):
+        drawn = best._Pairs(models).largest_differences(np.arange(k), 40_000, 0).max(axis=1)
+        theirs = stats.studentized_range.ppf(0.95, k, 1e5) / math.sqrt(2)
         assert np.quantile(drawn, 0.95) == pytest.approx(theirs, rel=0.015)
+
+
+def test_critical_values_over_seeds_have_the_p_of_the_normal_ones():
+    degrees = np.array([1, 1.5, 2, 3.7, 10, 400, np.inf])
+    for z in (1.96, 3.0, 4.5):
+        assert stats.t.sf(seed_spread.normal_to_t(z, degrees), degrees) == pytest.approx(stats.norm.sf(z), rel=0.01)
+
+
+def test_the_variance_of_a_pair_over_seeds_is_welchs_and_pooled_it_is_students():
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(0, 1, 4), rng.normal(0, 3, 7)
+    none, g = np.zeros((2, 2)), 1 + 1 / 9
+    for pooled, equal in ((False, False), (True, True)):
+        if pooled:  # estimates that differ leave fewer degrees of freedom than the 9 of the t test
+            b *= a.std(ddof=1) / b.std(ddof=1)
+        spread = seed_spread.SeedSpread([a.var(ddof=1), b.var(ddof=1)], [0, 0], [4, 7])
+        variance, degrees = spread.of_pairs(none, pooled)
+        theirs = stats.ttest_ind(a, b, equal_var=equal)
+        assert variance[0, 1] ** 0.5 == pytest.approx(abs((a.mean() - b.mean()) / theirs.statistic))
+        assert degrees[0, 1] == pytest.approx(max(theirs.df / g, 3))
 
 
 def test_the_critical_value_of_models_on_the_same_videos_is_that_of_the_paired_bootstrap():
@@ -98,6 +119,10 @@ def test_equally_good_models_all_stay_bold_in_95_percent_of_tables():
         by_holm.append((holm([mcnemar(*counts) for counts in only]) < 0.05).any())
     for table in tables(rng, [60.0] * 16, 250, seeds=3, sd=1.2):
         found["3 seeds"].append(not best_set(known(table), 199).members.all())
+    found["2 of 8 models with seeds 10 times as far apart"] = [
+        not best_set(known(table), 199).members.all()
+        for table in tables(rng, [60.0] * 8, 300, seeds=3, sd=[0.3] * 6 + [3.0] * 2)
+    ]
     for kind, hits in found.items():
         share, error = rate(hits)
         assert share <= 0.05 + error, kind
@@ -126,14 +151,22 @@ def test_more_discordant_seeds_widen_the_set():
 
 def test_the_quick_study_of_bold_holds_and_has_a_row_per_kind_of_evidence(monkeypatch):
     monkeypatch.setattr(best_study, "SHARE", {4: 1, 16: 0.3})
-    found = coverage.study(sweeps=60, parts=["bold", "few discordant", "classes"])
-    assert {row["models"] for row in found["bold"]} == {4, 16}
-    assert {row["quantity"] for row in found["bold"]} == {"family-wise error", "power"}
-    assert all(row["rate"] <= 5 + 3 * max(row["error"], 2.2) for row in found["bold"] if row["quantity"] != "power")
+    parts = ["bold, 4 models", "bold, 16 models", "bold, other tables", "ranks and pairs", "few discordant", "classes"]
+    found = coverage.study(sweeps=60, parts=parts)
+    assert {row["models"] for row in found["bold"]} == {4, 8, 16}
+    assert {row["quantity"] for row in found["bold"]} == {"family-wise error", "power", "rank intervals, error"}
+    for row in found["bold"]:
+        most = 5 + 3 * 100 * math.sqrt(0.05 * 0.95 / row["tables"])
+        assert row["quantity"] == "power" or row["rate"] <= most, row
     for row in found["rows"]:
         assert row["least"] - 3 * row["error"] <= row["coverage"] <= row["most"] + 3 * row["error"], row
     over = {row["setting"]: row["coverage"] for row in found["rows"] if row["quantity"] == "accuracy"}
     assert over["1 seed, 60 %, over 60 classes"] > over["1 seed, 60 %, 60 classes drawn, interval over videos"]
+
+
+def test_the_study_is_the_same_in_any_number_of_processes():
+    one, two = (coverage.study(20, parts=["few discordant", "own videos"], processes=n) for n in (1, 2))
+    assert one["rows"] == two["rows"]
 
 
 def test_a_rate_of_errors_above_5_percent_does_not_hold():
@@ -178,10 +211,14 @@ def test_equal_predictions_share_their_fate_and_certainty_needs_no_variance():
 
 def test_seeds_of_other_models_count_for_a_model_with_one():
     (table,) = tables(np.random.default_rng(6), [60.0, 60, 60, 60], 1, seeds=3, sd=5.0)
-    pairs = best._Pairs([Measured(0, 0, correct=c) for c in (*table[:2], table[2][:1], table[3][:1])])
-    assert pairs.seed_variance[2, 3] == pytest.approx(3 * pairs.seed_variance[0, 1])
-    assert pairs.degrees >= 4
-    assert best._Pairs(known(table[:, :1])).degrees == math.inf
+    models = [Measured(0, 0, correct=c) for c in (*table[:2], table[2][:1], table[3][:1])]
+    pairs = best._Pairs(models)
+    for variance, degrees in pairs.spreads:
+        assert variance[2, 3] == pytest.approx(3 * variance[0, 1])
+        assert np.isfinite(degrees).all()
+    assert best_set(models).borrowed
+    assert not best_set(known(table)).borrowed
+    assert all(np.isinf(degrees).all() for _, degrees in best._Pairs(known(table[:, :1])).spreads)
 
 
 def test_a_table_of_96_models_on_12000_videos_takes_seconds():
@@ -205,6 +242,30 @@ def test_tied_says_which_tests_it_used_and_nothing_where_the_best_cannot_be_test
     assert Evidence().tied(mean_over_seeds(rows)).labels == {2}, "a model without n cannot be tested"
     seeds = pd.DataFrame([run(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in (0, 1, 2)])
     assert Evidence().tied(mean_over_seeds(seeds)).tests == (best.UNPAIRED_T,)
+
+
+def test_bold_says_what_it_is_about():
+    def note(*results):
+        rows = pd.DataFrame([run(m, t + s, seed=s) for m, t, seeds in results for s in range(seeds)])
+        return bold_note([Evidence().tied(mean_over_seeds(rows))])
+
+    assert "about these weights on other test videos" in note(("tsn", 50.0, 1), ("tam", 70.0, 1))
+    assert "these weights" not in note(("tsn", 50.0, 3), ("tam", 70.0, 3))
+    assert "Models with one seed are assumed to vary between seeds" in note(("tsn", 50.0, 3), ("tam", 70.0, 1))
+
+
+def test_the_accuracy_note_claims_seeds_for_cells_with_predictions_only():
+    rows = pd.DataFrame([run(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in range(3)])
+    assert "interval in brackets, test videos only." in accuracy_table(rows).note
+    correct = np.random.default_rng(0).random((6, 240)) < 0.6
+    some = Evidence({"moving_shapes": Outcomes({i: n for n, i in enumerate(rows["id"][:3])}, correct[:3])})
+    assert (
+        "with several seeds and stored predictions of all of them, of seeds." in accuracy_table(rows, None, some).note
+    )
+    known = Evidence({"moving_shapes": Outcomes({i: n for n, i in enumerate(rows["id"])}, correct)})
+    assert "for models with several seeds, of seeds." in accuracy_table(rows, None, known).note
+    assert "of test videos only, not of seeds" in contribution_table(rows).note
+    assert "of test videos and of seeds where predictions" in contribution_table(rows, None, known).note
 
 
 def test_at_equal_cost_bold_is_the_family_of_all_runs_within_the_budget():

@@ -493,6 +493,14 @@ def test_the_coverage_of_one_seed_is_that_of_simulated_seeds(top1, n, sd):
     assert one_seed_coverage(top1, n, sd) == pytest.approx(covered, abs=0.02)
 
 
+def test_no_caption_says_95_percent_instead_of_95_percent():
+    from suite.analysis.retraining import coverage_note
+
+    assert coverage_note([(60.0, 50)]) == ""
+    assert "54 % of cases instead of 95 %" in coverage_note([(60.0, 10_000)])
+    assert "54 to 95 %" in coverage_note([(60.0, 10_000), (60.0, 50)])
+
+
 def test_the_readme_quotes_the_coverage_of_one_seed():
     from suite.analysis.retraining import SEED_SD, one_seed_coverage
 

@@ -117,6 +117,45 @@ def test_accuracies_alone_are_tested_as_their_interval_says_and_about_as_two_pro
     assert math.isnan(newcombe_p(60, math.nan, 50, 100))
 
 
+def seeded(rng, k, seeds, sd, n, sets=("one",)):
+    """Rows of k equally good models of which accuracies alone are known, on test videos of their own."""
+    expected = 60 + sd * rng.standard_normal((len(sets), k, seeds))
+    top1 = 100 * rng.binomial(n, expected / 100) / n
+    return pd.DataFrame(
+        [
+            run("tsn", top1[d, m, s], seed=s, n=n)
+            | {"id": f"{d}.{m}.{s}", "name": f"tsn-resnet18+m{m}", "dataset": name}
+            for d, name in enumerate(sets)
+            for m in range(k)
+            for s in range(seeds)
+        ]
+    )
+
+
+@pytest.mark.parametrize("over_sets", [False, True])
+def test_seeds_count_where_there_are_accuracies_alone(over_sets):
+    rng, wrong = np.random.default_rng(11), 0
+    for _ in range(60):
+        rows = seeded(rng, 8, 3, 1.2, 10_000, ("one", "two") if over_sets else ("one",))
+        found = all_pairs(rows, Evidence())
+        (found,) = over_datasets(found, Evidence()) if over_sets else found
+        assert found.kinds == ["unpaired_seeds"]
+        assert all((pair.p < 0.05) == (pair.low > 0 or pair.high < 0) for pair in found.pairs)
+        wrong += bool(found.different.any())
+    assert wrong <= stats.binom.ppf(0.999, 60, 0.05), "with the test videos alone it is 25 of 60"
+
+
+def test_many_seeds_of_accuracies_alone_are_welchs_test():
+    rng = np.random.default_rng(12)
+    rows = seeded(rng, 2, 8, 2.0, 10**7)
+    (found,) = all_pairs(rows, Evidence())
+    a, b = (rows[rows["name"] == cell["name"]]["top1"] for cell in found.cells)
+    theirs = stats.ttest_ind(a, b, equal_var=False)
+    assert found.pairs[0].p == pytest.approx(theirs.pvalue, rel=0.1), "Satterthwaite with the factor of intervals"
+    one = rows[(rows["name"] != found.cells[0]["name"]) | (rows["seed"] == 0)]
+    assert all_pairs(one, Evidence())[0].kinds == ["unpaired_seeds"], "a model with one seed varies like the other"
+
+
 def test_models_without_predictions_are_compared_unpaired_beside_the_others(rows):
     lacking = rows[rows["dataset"] == "one"].copy()
     lacking.loc[lacking["name"] == "tsn-resnet18", "predictions"] = ""
@@ -272,6 +311,17 @@ def test_ranks_need_three_models_and_show_the_mean_over_data_sets(rows, evidence
     assert (line["rank_f8"], line["rank_low_f8"], line["rank_high_f8"]) == ("1", "1", "1")
     assert ranks_table(rows[rows["name"].isin(list(MODELS)[:2])], evidence).parts == []
     assert "Kendall" in stability_table(rows, evidence).note
+
+
+def test_the_notes_name_the_tests_that_are_used(rows, evidence):
+    assert "z test for models with one seed, with half a video added" in ranks_table(rows, evidence).note
+    assert "; t test" not in ranks_table(rows, evidence).note
+    assert "alpha = 0.025 each" in stability_table(rows, evidence).note
+    seeds = fabricate(MODELS, sets=("one", "two"), seeds=(0, 1))
+    of_seeds = gather(seeds)
+    assert "t test over seeds and test videos" in ranks_table(seeds, of_seeds).note
+    assert "z test" not in ranks_table(seeds, of_seeds).note
+    assert "between two seeds, other test videos only" in stability_table(seeds, of_seeds).note
 
 
 def test_published_accuracies_alone_have_pairs_and_ranks():

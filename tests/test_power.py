@@ -21,6 +21,7 @@ from suite.analysis.power import (
     needed_seeds,
     needed_videos,
     needed_videos_of_weights,
+    resolution,
 )
 from suite.analysis.sides import t_test
 from suite.analysis.statistics import minimal_detectable_difference, paired
@@ -30,14 +31,45 @@ from tests.test_sides import said_by
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 276])
-def test_many_videos_and_few_seeds_are_the_t_test_of_statsmodels(alpha):
-    for seeds in (2, 3, 5, 10):
-        degrees = 2 * (seeds - 1) / (1 + 1 / (2 * (seeds - 1)))
-        for difference in (0.5, 1.0, 3.0):
-            effect = difference / 0.5 / math.sqrt(2)
-            theirs = TTestPower().power(effect, seeds, alpha / 2, df=degrees, alternative="larger")
-            ours = _power(Setting(10**9, seeds, 0.2, 0.5), difference, alpha)
-            assert ours == pytest.approx(theirs, abs=2e-3)
+def test_many_videos_and_many_seeds_are_the_t_test_of_statsmodels(alpha):
+    for seeds in (30, 100):
+        for effect in (0.3, 0.5, 1.0):
+            theirs = TTestPower().power(effect, seeds, alpha / 2, df=2 * (seeds - 1), alternative="larger")
+            ours = _power(Setting(10**9, seeds, 0.2, 0.5), effect * 0.5 * math.sqrt(2), alpha)
+            assert ours == pytest.approx(theirs, abs=0.02)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("videos", [800, 10_000])
+def test_80_percent_power_is_that_of_the_test_with_few_seeds(seeds, videos):
+    """The variance between seeds, and with it the degrees of freedom, is estimated anew in every experiment."""
+    from scipy.special import stdtrit
+
+    setting = Setting(videos, seeds, 0.2, 0.5, 0.1)
+    rng, d, f = np.random.default_rng(4), detectable(setting) / 100, seeds - 1
+    residual = 0.1 / 2 / (videos * seeds)
+    of_videos, of_seeds = (0.2 - 0.1 * (1 - 1 / seeds) - d * d) / videos, 0.005**2 / seeds
+    between = (of_seeds + residual) * rng.chisquare(f, size=(2, 40_000)) / f
+    variance = of_videos + np.maximum(0, between.sum(axis=0) - 2 * residual)
+    degrees = np.maximum(f, variance**2 / ((1 + 1 / (2 * f)) * (between**2).sum(axis=0) / f))
+    drawn = d + math.sqrt(of_videos + 2 * of_seeds) * rng.standard_normal(40_000)
+    assert np.mean(drawn > stdtrit(degrees, 0.975) * np.sqrt(variance)) == pytest.approx(0.8, abs=0.008)
+
+
+def test_seeds_that_differ_more_than_models_do_not_make_the_videos_agree():
+    """q = discordance - seed_discordance (1 - 1/s) was 0, so that a single video was enough."""
+    setting = Setting(1_000, 10, 0.1, 0.5, 0.2)
+    assert setting.discordance_of_means == pytest.approx(0.2 - 0.2 * 0.9)
+    assert needed_videos(setting, 1.0) > 100
+    values = [needed_videos(Setting(1_000, 10, share, 0.5, 0.2), 1.0) for share in (0.05, 0.1, 0.2, 0.3)]
+    assert values == sorted(values)
+
+
+def test_a_difference_above_the_share_of_discordant_videos_is_not_possible():
+    setting = Setting(1_000, 3, 0.005, 0.1)
+    assert needed_videos(setting, 1.0) is needed_seeds(setting, 1.0) is needed_videos_of_weights(setting, 1.0) is None
+    assert not resolution(setting, 4)["possible"]
+    assert resolution(Setting(1_000, 3, 0.01, 0.1), 4)["possible"]
 
 
 def test_one_seed_of_known_deviation_is_the_normal_test_of_statsmodels():
@@ -142,5 +174,7 @@ def test_a_plan_says_what_it_can_show(tmp_path, capsys):
     said = said_by(capsys, *words, "--discordance", "0.1", "--seed-sd", "0.3")
     assert "This grid ranks 4 models with one seed" in said
     assert "10 % (stated)" in said
+    impossible = said_by(capsys, *words, "--discordance", "0.005")
+    assert "one pair: not possible: a difference of 1 point needs at least 1 % discordant videos." in impossible
     pair = minimal_detectable_difference(11799, 0.1)
     assert f"one pair: {pair:.2f} for these weights" in said

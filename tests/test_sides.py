@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from suite.analysis import intervals
 from suite.analysis.calibration import confidence_of, expected_calibration_error
-from suite.analysis.classes import benjamini_hochberg, class_bootstrap, compare_classes
+from suite.analysis.classes import benjamini_hochberg, compare_classes
 from suite.analysis.compare import compare
 from suite.analysis.contenders import Contender
 from suite.analysis.predictions import Outcome
@@ -172,26 +172,36 @@ def test_false_discoveries_are_rare_where_no_class_differs_and_a_real_one_is_fou
 # --- over classes -------------------------------------------------------------------------------------------------
 
 
+def pair_of(a, b, labels=LABELS):
+    """Two results on N videos with these outcomes and classes; wrong predictions are another class."""
+    return tuple(
+        (Contender(name, 100 * right.mean(), N, factors(), Outcome(IDS, np.where(right, labels, -1), labels)),)
+        for name, right in (("a", a), ("b", b))
+    )
+
+
 def test_an_interval_over_classes_is_wider_where_whole_classes_are_won_or_lost():
     rng = np.random.default_rng(7)
     b = rng.random(N) < 0.5
     a = np.where(LABELS % 2 == 0, True, b)  # all of every other class
-    low, high = class_bootstrap(a, b, LABELS)
-    of_videos = paired(a, b)
-    assert low < of_videos.difference < high
-    assert high - low > 1.3 * (of_videos.high - of_videos.low)
-    each_its_own = class_bootstrap(a, b, np.arange(N))
-    assert each_its_own == pytest.approx((of_videos.low, of_videos.high), abs=0.6)
-
-
-def test_the_variance_over_classes_is_that_of_the_class_means():
-    rng = np.random.default_rng(8)
-    a = rng.random(N) < np.linspace(0.3, 0.9, CLASSES)[LABELS]
-    low, high = class_bootstrap(a, np.zeros(N, bool), LABELS)
-    means = np.array([100 * a[c == LABELS].mean() for c in range(CLASSES)])
-    assert (high - low) / 2 == pytest.approx(1.96 * means.std() / CLASSES**0.5, rel=0.05)
+    found = compare_sides(*pair_of(a, b), cluster="class")
+    (low, high), of_videos = found["ci95"], found["ci95_videos"]
+    assert low < found["difference"] < high
+    assert high - low > 1.3 * (of_videos[1] - of_videos[0])
+    assert [low, high] == list(intervals.difference_interval(a[None], b[None], clusters=LABELS)[1:3])
     with pytest.raises(BadInput, match="needs 10 classes"):
-        class_bootstrap(a, a, LABELS % 5)
+        compare_sides(*pair_of(a, b, LABELS % 5), cluster="class")
+
+
+def test_an_interval_over_ten_classes_covers_other_classes():
+    """A percentile bootstrap of 10 classes covers 89 %."""
+    rng, classes, covered = np.random.default_rng(8), np.arange(N) % 10, 0
+    for _ in range(200):
+        share = 0.5 + 0.1 * rng.standard_normal((2, 10))
+        a, b = rng.random((2, N)) < share[:, classes]
+        low, high = compare_sides(*pair_of(a, b, classes), cluster="class")["ci95"]
+        covered += low <= 0 <= high
+    assert covered / 200 >= 0.92
 
 
 # --- calibration --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from suite.analysis.simulation import EFFECTS, outcomes
 
 ALIKE = {"all": 0.8, "module": 0.05, "backbone": 0.05, "run": 0.05, "seed": 0.05}  # models of one kind
 DRAWS = 199  # any number is exact, see `best_set`
-SHARE = {4: 0.8, 16: 0.4, 64: 0.2, 96: 0.2}  # tables per sweep of the intervals' study: large ones take long
+SHARE = {4: 0.8, 16: 0.4, 64: 0.16, 96: 0.1}  # tables per sweep of the intervals' study: large ones take long
 OUTCOMES = 4_000_000  # simulated at a time
 ERROR, POWER = "family-wise error", "power"
 
@@ -61,12 +61,10 @@ class Rate:
         }
 
 
-def bold(rng: np.random.Generator, sweeps: int, videos: int) -> list[Rate]:
-    """Error rates for 4 to 96 equally good models and all kinds of evidence, then models of different accuracy."""
-    tables = {k: math.ceil(share * sweeps) for k, share in SHARE.items()}
-    out = [rate for k in tables for rate in _equal(rng, k, tables[k], videos)]
-    out += _small(rng, tables[16])
-    return out + [rate for k in tables for rate in _unequal(rng, k, math.ceil(tables[k] / 2), videos)]
+def bold(rng: np.random.Generator, sweeps: int, videos: int, models: int) -> list[Rate]:
+    """Error rates for so many equally good models and all kinds of evidence, then models of different accuracy."""
+    tables = math.ceil(SHARE[models] * sweeps)
+    return _equal(rng, models, tables, videos) + _unequal(rng, models, math.ceil(tables / 2), videos)
 
 
 def _equal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list[Rate]:
@@ -87,9 +85,20 @@ def _equal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list[R
     return rates
 
 
-def _small(rng: np.random.Generator, tables: int) -> list[Rate]:
-    """Few videos, few mistakes, evidence of several kinds in one table, seeds that differ more for some models."""
-    rates = []
+def bold_in_other_tables(rng: np.random.Generator, sweeps: int, videos: int) -> list[Rate]:
+    """Few videos, few mistakes, seeds that differ more for some models, evidence of several kinds in one table.
+
+    16 equally good models, or 8 where the standard deviation over seeds differs; `videos` is that of the latter.
+    """
+    rates, tables = [], math.ceil(SHARE[16] * sweeps)
+    for name, sds in (
+        ("0.3 and, of 2 models, 3", [0.3] * 6 + [3.0] * 2),
+        ("0.3 and, of 1 model, 3", [0.3] * 7 + [3.0]),
+        ("0.5, 1, 2 and 4", [0.5, 0.5, 1, 1, 2, 2, 4, 4]),
+    ):
+        rates.append(Rate(ERROR, f"3 seeds of sd {name}, predictions", 8, (0, 5)))
+        for table in _tables(rng, [60.0] * 8, 3, tables, videos, sds):
+            rates[-1].add(_any_out(rng, [Measured(60, videos, correct=run) for run in table]))
     for videos, top1 in ((50, 60.0), (240, 60.0), (240, 96.0)):
         rates.append(Rate(ERROR, f"1 seed, predictions, {videos} videos, {top1:.0f} %", 16, (0, 5)))
         for table in _tables(rng, [top1] * 16, 1, tables, videos):
@@ -108,18 +117,20 @@ def _unequal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list
     rates = [
         Rate(POWER, "5 points worse, 1 seed, predictions, 17 % discordant", k, (80, 100)),
         Rate(POWER, "5 points worse, 3 seeds of sd 0.5, predictions, 17 % discordant", k, (80, 100)),
+        Rate(POWER, "5 points worse, 3 seeds of sd 1.2, predictions, 17 % discordant", k, (0, 100)),
         Rate(POWER, "5 points worse, 1 seed, predictions, 26 % discordant", k, (0, 100)),
         Rate(POWER, "10 points worse, accuracies alone, own videos", k, (80, 100)),
         Rate(ERROR, "the best of models 0.5 points apart, 1 seed, predictions", k, (0, 5)),
     ]
-    for rate, seeds, sd, effects in zip(rates[:3], (1, 3, 1), (0.0, 0.5, 0.0), (ALIKE, ALIKE, EFFECTS), strict=True):
+    kinds = ((1, 0.0, ALIKE), (3, 0.5, ALIKE), (3, 1.2, ALIKE), (1, 0.0, EFFECTS))
+    for rate, (seeds, sd, effects) in zip(rates, kinds, strict=False):
         for table in _tables(rng, low, seeds, tables, videos, sd, effects):
             rate.add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
     for _ in range(tables):
         right = rng.binomial(videos, [0.5, *[0.6] * (k - 1)])
-        rates[3].add(not _members(rng, [Measured(100 * count / videos, videos) for count in right])[0])
+        rates[4].add(not _members(rng, [Measured(100 * count / videos, videos) for count in right])[0])
     for table in _tables(rng, [max(5.0, 60 - 0.5 * i) for i in range(k)], 1, tables, videos):
-        rates[4].add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
+        rates[5].add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
     return rates
 
 
@@ -129,7 +140,7 @@ def _tables(
     seeds: int,
     tables: int,
     videos: int,
-    sd: float = 0,
+    sd: float | Sequence[float] = 0,
     effects: Mapping[str, float] = EFFECTS,
 ) -> Iterator[np.ndarray]:
     """Tables (k, S, N) bool of an even number of models with these accuracies in percent."""

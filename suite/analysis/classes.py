@@ -1,4 +1,4 @@
-"""Two models class by class, and what changes when classes rather than videos are the sample."""
+"""Two models class by class."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import numpy as np
 
 from suite.analysis.predictions import Outcome
 from suite.analysis.statistics import mcnemar
-from suite.spec import BadInput
-
-FEWEST_CLASSES = 10  # percentile intervals from fewer clusters are too narrow
 
 
 def classes_of(a: Outcome, b: Outcome) -> tuple[np.ndarray, tuple[str, ...] | None]:
@@ -56,24 +53,3 @@ def compare_classes(
     for row, q in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
         row["q"] = float(q)
     return sorted(rows, key=lambda row: (row["q"], row["p"], -abs(row["difference"]), row["class"]))
-
-
-def class_bootstrap(
-    correct_a: np.ndarray, correct_b: np.ndarray, labels: np.ndarray, draws: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of the difference a - b in percentage points when whole classes are resampled.
-
-    correct_* bool (N,), labels (N,).  Covers other classes of the same kind: videos of one class are not independent
-    draws for such a claim.  Percentile interval of the cluster bootstrap (Field and Welsh 2007) of the ratio of sums.
-    Raises BadInput for fewer than 10 classes.
-    """
-    classes, member = np.unique(labels, return_inverse=True)
-    if len(classes) < FEWEST_CLASSES:
-        raise BadInput(
-            f"--cluster class needs {FEWEST_CLASSES} classes in the test videos; there are {len(classes)}, and "
-            "intervals from so few would be too narrow."
-        )
-    gained = np.bincount(member, weights=correct_a.astype(float) - correct_b)
-    weights = np.random.default_rng(seed).multinomial(len(classes), np.full(len(classes), 1 / len(classes)), size=draws)
-    low, high = np.quantile(100 * (weights @ gained) / (weights @ np.bincount(member)), (0.025, 0.975))
-    return float(low), float(high)

@@ -28,7 +28,7 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             f"{a.label} was tested on {a.factors.get('dataset')}, {b.label} on {b.factors.get('dataset')}: their "
             "accuracies say nothing of each other."
         )
-    found = {"a": a.label, "b": b.label, **_described(verdict), "warnings": []}
+    found = {"a": a.label, "b": b.label, **described(verdict), "warnings": []}
     if a.outcome is not None and b.outcome is not None:
         both = same_numbers(a.outcome, b.outcome, (a.label, b.label))
         right_a, right_b = (outcome.correct() for outcome in both)
@@ -59,7 +59,8 @@ def _as_dict(difference: Difference) -> dict[str, Any]:
     return {"field": difference.field, "a": a, "b": b}
 
 
-def _described(verdict: Verdict) -> dict[str, Any]:
+def described(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON, with the grade and the known effect of each factor that differs."""
     return {
         "axis": verdict.axis,
         "grade": verdict.grade,

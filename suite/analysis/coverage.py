@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
-from suite.analysis.best_study import Rate, bold
+from suite.analysis.best_study import SHARE, Rate, bold, bold_in_other_tables
 from suite.analysis.contribution import spatial_contribution, temporal_improvement
 from suite.analysis.coverage_paired import few_discordant, whole_classes
 from suite.analysis.intervals import (
@@ -21,6 +24,7 @@ from suite.analysis.intervals import (
     interval_of,
     mean_contribution_interval,
 )
+from suite.analysis.ranks_study import ranks_and_pairs
 from suite.analysis.simulation import AT_LEAST, COVERS, Case, outcomes
 from suite.analysis.statistics import newcombe, paired, wilson
 from suite.spec import BadInput
@@ -31,20 +35,29 @@ NEAR = ((60, 56.4), (61, 58.6), (62, 60.1), (60, 59.7), (60, 60), (58, 59.7))  #
 EQUAL = ((60, 60),) * 6
 
 
-def study(sweeps: int = 2_500, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = ()) -> dict[str, Any]:
+def study(
+    sweeps: int = 2_500, videos: int = 1_000, seed: int = 0, parts: Sequence[str] = (), processes: int = 1
+) -> dict[str, Any]:
     """Coverage of every interval, and error rate and power of bold, over simulated sweeps of `videos` videos each.
 
     {"rows": [{quantity, setting, truth, sweeps, coverage, error, width, least, most, holds}], "bold": [the rows of
     `suite.analysis.best_study.Rate`], "holds": all of them, sweeps, videos, seconds}; coverage, error, least and most
-    in percent.  `parts` of PARTS; none means all.
+    in percent.  `parts` of PARTS; none means all.  The result does not depend on the number of processes: each part has
+    random numbers of its own.
     """
     if sweeps < 1 or videos < 1_000:
         raise BadInput(f"Coverage is promised from 1,000 videos on and needs sweeps, not {videos:,} and {sweeps:,}.")
     start = time.perf_counter()
-    cases: list[Case | Rate] = []
-    for i, (name, part) in enumerate(PARTS.items()):
-        if not parts or name in parts:
-            cases += part(np.random.default_rng((seed, i)), sweeps, videos)
+    asked = [name for name in PARTS if not parts or name in parts or name.partition(",")[0] in parts]
+    simulate = partial(_simulate, sweeps=sweeps, videos=videos, seed=seed)
+    found: dict[str, Sequence[Case | Rate]]
+    if processes > 1 and len(asked) > 1:
+        order = sorted(asked, key=lambda name: name not in LONG)  # long parts first, so that none is left over
+        with ProcessPoolExecutor(min(processes, len(asked)), get_context("spawn")) as pool:
+            found = dict(zip(order, pool.map(simulate, order), strict=True))
+    else:
+        found = {name: simulate(name) for name in asked}
+    cases = [case for name in asked for case in found[name]]
     rows, rates = ([case.row() for case in cases if isinstance(case, kind)] for kind in (Case, Rate))
     return {
         "rows": rows,
@@ -54,6 +67,10 @@ def study(sweeps: int = 2_500, videos: int = 1_000, seed: int = 0, parts: Sequen
         "videos": videos,
         "seconds": time.perf_counter() - start,
     }
+
+
+def _simulate(name: str, sweeps: int, videos: int, seed: int) -> Sequence[Case | Rate]:
+    return PARTS[name](np.random.default_rng((seed, list(PARTS).index(name))), sweeps, videos)
 
 
 def _mean_cases(cells: Sequence[tuple[float, float]], setting: str, capped: bool) -> tuple[Case, Case]:
@@ -182,5 +199,8 @@ PARTS: dict[str, Callable[[np.random.Generator, int, int], Sequence[Case | Rate]
     "several seeds": _several_seeds,
     "few discordant": few_discordant,
     "classes": whole_classes,
-    "bold": bold,
+    "ranks and pairs": ranks_and_pairs,
+    "bold, other tables": bold_in_other_tables,
+    **{f"bold, {models} models": partial(bold, models=models) for models in SHARE},
 }
+LONG = ("bold, 96 models", "bold, 64 models", "several seeds", "means", "ranks and pairs")

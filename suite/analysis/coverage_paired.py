@@ -63,4 +63,18 @@ def whole_classes(rng: np.random.Generator, sweeps: int, videos: int) -> list[Ca
         difference.limits.append(difference_interval(x, y, clusters=clusters, **draw)[1:3])
         alone.limits.append(accuracy_interval(x)[:2])
         apart.limits.append(difference_interval(x, y)[1:3])
-    return [accuracy, difference, alone, apart]
+    return [accuracy, difference, alone, apart, _ten_classes(rng, max(1, sweeps // 2))]
+
+
+def _ten_classes(rng: np.random.Generator, sweeps: int) -> Case:
+    """What `suite compare --cluster class` prints for the fewest classes that it takes: two models with equal means.
+
+    The accuracies of each model differ from class to class with a standard deviation of 10 points.
+    """
+    case = Case("difference", "1 seed, over 10 classes (suite compare --cluster class)", 0.0, AT_LEAST)
+    classes = np.arange(400) % 10
+    for _ in range(sweeps):
+        share = 0.5 + 0.1 * rng.standard_normal((2, 10))
+        x, y = (rng.random((2, 400)) < share[:, classes])[:, None]
+        case.limits.append(difference_interval(x, y, clusters=classes, seed=int(rng.integers(2**32)))[1:3])
+    return case

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.analysis.best import Measured, best_set
+from suite.analysis.best import ONE_SEED, Measured, best_set
 from suite.analysis.contribution import cells
 from suite.analysis.factors import FACTORS, agree
 from suite.analysis.grades import CONFOUND, grade_of
@@ -38,21 +38,34 @@ UNKNOWN = (math.nan, math.nan)
 
 @dataclass(frozen=True)
 class Tied:
-    """Index labels of rows that are not significantly different from the best, and the tests that were used."""
+    """Index labels of rows that are not significantly different from the best, and the tests that were used.
+
+    borrowed: models with one seed stand beside models with several and are taken to vary over seeds as much.
+    """
 
     labels: frozenset[int] = frozenset()
     tests: tuple[str, ...] = ()
+    borrowed: bool = False
 
 
 def bold_note(found: Iterable[Tied], best: str = "the best") -> str:
-    """The sentence under a table that says what bold means, "" where nothing is bold."""
+    """The sentences under a table that say what bold means and what it is about, "" where nothing is bold."""
+    found = list(found)
     tests = sorted({test for tied in found for test in tied.tests})
     if not tests:
         return ""
-    return (
+    note = (
         f"Bold: not significantly different from {best} ({'; '.join(tests)}; max-T over all pairs, family-wise "
         "alpha = 0.05)."
     )
+    of_weights = [test in ONE_SEED for test in tests]
+    if any(of_weights):
+        where = "" if all(of_weights) else "Where all models have one seed, "
+        text = "bold is about these weights on other test videos; after training again, other models may be bold."
+        note += f" {where}{text}" if where else f" {text[0].upper()}{text[1:]}"
+    if any(tied.borrowed for tied in found):
+        note += " Models with one seed are assumed to vary between seeds as much as those with several."
+    return note
 
 
 @dataclass
@@ -98,6 +111,10 @@ class Evidence:
         correct = self._correct(cell["dataset"], cell["ids"])
         return wilson(cell["top1"], cell["n"]) if correct is None else accuracy_interval(correct)[:2]
 
+    def covers_seeds(self, cell: dict[str, Any]) -> bool:
+        """Whether the interval of `accuracy` is over seeds too: from accuracies alone it is over test videos only."""
+        return len(cell["ids"]) > 1 and self._correct(cell["dataset"], cell["ids"]) is not None
+
     def calibration_error(self, cell: dict[str, Any]) -> float | None:
         """Mean expected calibration error of a row of `mean_over_seeds` tested with a single view, in points."""
         known = self.outcomes[cell["dataset"]].ece if cell["dataset"] in self.outcomes else {}
@@ -121,7 +138,8 @@ class Evidence:
         if runs["top1"].idxmax() not in models:
             return Tied()
         found = best_set(list(models.values()))
-        return Tied(frozenset(label for label, kept in zip(models, found.members, strict=True) if kept), found.tests)
+        kept = frozenset(label for label, member in zip(models, found.members, strict=True) if member)
+        return Tied(kept, found.tests, found.borrowed)
 
     def draws(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
         """Per data set the accuracies (D, R) that other videos could have given, columns as in `finished(rows)`."""

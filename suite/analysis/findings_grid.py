@@ -111,11 +111,11 @@ def grim() -> Finding:
     padded = [n for groups in evaluated(table).values() for n, _ in groups[1:]]
     statement = (
         f"The printed accuracies are consistent with these numbers of videos: {'; '.join(parts)}. On Mini-SSV2 "
-        f"{ssv2[0][1]:,} explains {ssv2[0][2]} single-process rows and {ssv2[1][1]:,} explains {ssv2[1][3]} rows with "
-        f"synchronised batch normalisation, {ssv2[1][1] - ssv2[0][1]} more. {sum(n % GPUS == 0 for n in padded)} of "
-        f"the {len(padded)} larger numbers are multiples of the {GPUS} GPUs of a node, consistent with a distributed "
-        "sampler that pads the set with repeated videos; the paper does not say so. "
-        f"{len(lost)} of {len(table)} rows are a share of none of these numbers."
+        f"{ssv2[0][1]:,} videos explain {ssv2[0][2]} single-process rows; {ssv2[1][1]:,} videos, which are "
+        f"{ssv2[1][1] - ssv2[0][1]} more, explain {ssv2[1][3]} rows with synchronised batch normalisation. "
+        f"{sum(n % GPUS == 0 for n in padded)} of the {len(padded)} larger numbers are multiples of the {GPUS} GPUs of "
+        "a node, consistent with a distributed sampler that pads the set with repeated videos; the paper does not say "
+        f"so. {len(lost)} of {len(table)} rows are a share of none of these numbers."
     )
     columns = ("data set", "n", "single-process rows that fit", "SyncBN rows that fit", "fits no n")
     return Finding("grim", "Numbers of videos consistent with padded validation sets", statement, columns, rows)

@@ -13,6 +13,7 @@ import numpy as np
 from suite.analysis.evidence import Evidence
 from suite.analysis.intervals import difference_error
 from suite.analysis.rows import mean_over_seeds
+from suite.analysis.seed_spread import SeedSpread
 from suite.analysis.sides import t_test
 from suite.analysis.statistics import Z95, holm, mcnemar, newcombe, paired, wilson
 
@@ -23,7 +24,11 @@ ALPHA = 0.05
 TESTS = {  # which evidence a pair has -> the test, and what its interval covers
     "paired": "exact McNemar test (test videos only, not retraining)",
     "seeds": "t test on variance components (test videos and seeds)",
-    "unpaired": "score test for independent samples (accuracies alone; too wide where the test videos are shared)",
+    "unpaired": "score test for independent samples (accuracies alone: test videos only, not retraining; too wide "
+    "where the test videos are shared)",
+    "unpaired_seeds": "score test for independent samples, widened by the variance between seeds (accuracies alone: "
+    "test videos and seeds; too wide where the test videos are shared; a model with one seed is assumed to vary "
+    "between seeds as much as the other)",
 }
 
 
@@ -84,9 +89,13 @@ def all_pairs(rows: pd.DataFrame, evidence: Evidence, intervals: bool = True) ->
         cells = group.sort_values("top1", ascending=False, kind="stable").to_dict("records")
         outcomes = evidence.outcomes.get(dataset)
         correct = [None if outcomes is None else outcomes.of(cell["ids"]) for cell in cells]
-        pairs = [_pair(i, j, cells, correct, intervals) for i, j in combinations(range(len(cells)), 2)]
-        out.append(Pairs(dataset, int(frames), cells, adjusted(pairs)))
+        out.append(Pairs(dataset, int(frames), cells, pairs_of(cells, correct, intervals)))
     return out
+
+
+def pairs_of(cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool = True) -> list[Pair]:
+    """All pairs of cells with "top1", "n", "ids" and "top1_sd" and of outcomes (S, N) bool or None, adjusted."""
+    return adjusted([_pair(i, j, cells, correct, intervals) for i, j in combinations(range(len(cells)), 2)])
 
 
 def adjusted(pairs: Sequence[Pair]) -> list[Pair]:
@@ -98,9 +107,7 @@ def adjusted(pairs: Sequence[Pair]) -> list[Pair]:
 def _pair(i: int, j: int, cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool) -> Pair:
     a, b = correct[i], correct[j]
     if a is None or b is None:
-        top1, n = [cells[m]["top1"] for m in (i, j)], [cells[m]["n"] for m in (i, j)]
-        low, high = newcombe(top1[0], n[0], top1[1], n[1])
-        return Pair(i, j, top1[0] - top1[1], low, high, newcombe_p(top1[0], n[0], top1[1], n[1]), "unpaired")
+        return _unpaired(i, j, cells[i], cells[j])
     if len(a) == len(b) == 1:
         if not intervals:
             only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
@@ -113,6 +120,29 @@ def _pair(i: int, j: int, cells: list[dict[str, Any]], correct: Sequence[np.ndar
     return Pair(i, j, difference, difference - half, difference + half, t_test(difference, error, degrees), "seeds")
 
 
+def _unpaired(i: int, j: int, a: dict[str, Any], b: dict[str, Any]) -> Pair:
+    """From accuracies alone: Newcombe's interval, of several seeds with the variance between them and a t quantile."""
+    of_both = (a["top1"], a["n"], b["top1"], b["n"])
+    error, degrees = _error_of_seeds(a, b)
+    t, difference = t_quantile(degrees), a["top1"] - b["top1"]
+    low, high = (math.hypot(limit - difference, t * error) for limit in newcombe(*of_both, t))
+    p, kind = newcombe_p(*of_both, error, degrees), "unpaired_seeds" if error else "unpaired"
+    return Pair(i, j, difference, difference - low, difference + high, p, kind)
+
+
+def _error_of_seeds(a: dict[str, Any], b: dict[str, Any]) -> tuple[float, float]:
+    """Standard error between seeds of the difference of two means in points, from `top1_sd`, and degrees of freedom.
+
+    The degrees are those of the whole difference, test videos included.  (0, inf) with one seed each; where only one of
+    the two has several, the other is taken to vary as much.
+    """
+    cells = [{"top1_sd": math.nan, "ids": ["one"], **cell} for cell in (a, b)]
+    spread = SeedSpread([(c["top1_sd"] / 100) ** 2 for c in cells], [0.0, 0.0], [len(c["ids"]) for c in cells])
+    of_videos = sum(c["top1"] * (100 - c["top1"]) / c["n"] for c in cells) / 100**2
+    variance, degrees = spread.of_pairs(np.full((2, 2), of_videos))
+    return 100 * math.sqrt(variance[0, 1]), float(degrees[0, 1])
+
+
 def t_quantile(degrees: float) -> float:
     """97.5 % quantile of the t distribution; of the normal one for inf."""
     from scipy.special import stdtrit
@@ -120,22 +150,23 @@ def t_quantile(degrees: float) -> float:
     return Z95 if math.isinf(degrees) else float(stdtrit(degrees, 0.975))
 
 
-def newcombe_p(a: float, n_a: float, b: float, n_b: float) -> float:
+def newcombe_p(a: float, n_a: float, b: float, n_b: float, error: float = 0.0, degrees: float = math.inf) -> float:
     """p-value of a = b for accuracies in percent on different videos: the level at which `newcombe` reaches zero.
 
-    So the 95 % interval excludes zero exactly where p < 0.05.  NaN where an accuracy or n is unknown.
+    error, degrees: the standard error between seeds in points, and the degrees of freedom of the t test.  The 95 %
+    interval excludes zero exactly where p < 0.05.  NaN where an accuracy or n is unknown.
     """
-    from scipy.special import ndtr
+    from scipy.special import ndtr, stdtr
 
     if math.isnan(newcombe(a, n_a, b, n_b)[0]):
         return math.nan
     (high, n_high), (low, n_low) = sorted(((a, n_a), (b, n_b)), reverse=True)
-    gap, least, most = high - low, 0.0, 40.0
+    gap, least, most = high - low, 0.0, 40.0 if math.isinf(degrees) else 1_000.0
     for _ in range(60):  # the wider the interval, the larger z: bisection
         z = (least + most) / 2
-        reach = math.hypot(high - wilson(high, n_high, z)[0], wilson(low, n_low, z)[1] - low)
+        reach = math.hypot(high - wilson(high, n_high, z)[0], wilson(low, n_low, z)[1] - low, z * error)
         least, most = (z, most) if reach < gap else (least, z)
-    return float(2 * ndtr(-least))
+    return float(2 * (ndtr(-least) if math.isinf(degrees) else stdtr(degrees, -least)))
 
 
 def over_datasets(found: Sequence[Pairs], evidence: Evidence) -> list[Pairs]:
@@ -191,7 +222,13 @@ def _error(a: dict[str, Any], b: dict[str, Any], evidence: Evidence) -> tuple[fl
     difference = a["top1"] - b["top1"]
     if correct[0] is None or correct[1] is None:
         half = [np.subtract(*reversed(wilson(cell["top1"], cell["n"]))) / 2 for cell in (a, b)]
-        return difference, math.hypot(*half) / Z95, math.inf, "unpaired"
+        of_seeds, degrees = _error_of_seeds(a, b)
+        return (
+            difference,
+            math.hypot(*half, Z95 * of_seeds) / Z95,
+            degrees,
+            "unpaired_seeds" if of_seeds else "unpaired",
+        )
     if len(correct[0]) == len(correct[1]) == 1:
         x, y = correct[0][0], correct[1][0]
         n, only_a, only_b = len(x) + 2, (x & ~y).sum() + 0.5, (y & ~x).sum() + 0.5

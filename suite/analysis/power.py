@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suite.analysis.evidence import Evidence
-from suite.analysis.intervals import _components
+from suite.analysis.intervals import seed_variances
 from suite.analysis.rows import mean_over_seeds
 from suite.analysis.statistics import minimal_detectable_difference
 from suite.spec import BadInput
@@ -27,6 +28,7 @@ DISCORDANCE = 0.2  # assumed where nothing is measured: the middle of 10 to 30 %
 SEED_SD = 0.5  # assumed where nothing is measured
 SEEDS = (3, 5, 10, 20)  # for which a plan says what they would resolve
 MOST = 10**9  # videos or seeds beyond which none are enough
+NODES = 16  # of the quadrature over the variance between seeds of each model
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,29 @@ class Setting:
         if not (self.seed_sd >= 0 and math.isfinite(self.seed_sd)):
             raise BadInput(f"The standard deviation over seeds is 0 points or more, not {self.seed_sd:g}.")
 
+    @property
+    def largest(self) -> float:
+        """The largest difference in points that two models can have: all discordant videos in favour of one.
+
+        Where seeds of one model are more often discordant than the models measured, theirs is the share of a pair.
+        """
+        return 100 * max(self.discordance, self.seed_discordance)
+
+    @property
+    def discordance_of_means(self) -> float:
+        """q of `detectable`: seeds average out what the seeds of a model differ in."""
+        return self.largest / 100 - self.seed_discordance * (1 - 1 / self.seeds)
+
 
 def detectable(setting: Setting, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The difference in points between two models, each a mean over seeds, that a two-sided test finds; None: none.
 
     Standard error of the difference of means over s seeds on the same n videos, as `suite.analysis.intervals` models
-    it: sqrt((q - d^2) / n + 2 sd^2 / s), where q = discordance - seed_discordance (1 - 1/s).  Two or more seeds: t test
-    with Satterthwaite's degrees of freedom, power from the noncentral t distribution.  One seed: the normal
+    it: sqrt((q - d^2) / n + 2 sd^2 / s), where q = discordance - seed_discordance (1 - 1/s).  Two or more seeds: the t
+    test of `difference_error`, averaged over what it may estimate as variance between seeds.  One seed: the normal
     distribution with seed_sd taken as known, since one seed cannot estimate it.
     """
-    return _smallest(lambda d: _power(setting, d, alpha) >= power, 100.0 * setting.discordance)
+    return _smallest(lambda d: _power(setting, d, alpha) >= power, setting.largest)
 
 
 def detectable_of_weights(setting: Setting, alpha: float = ALPHA, power: float = POWER) -> float | None:
@@ -73,6 +88,8 @@ def detectable_of_weights(setting: Setting, alpha: float = ALPHA, power: float =
 
 def needed_videos(setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Test videos from which `difference` (points) is found with the seeds of the setting; or None."""
+    if difference > setting.largest:
+        return None
     return _least(lambda n: _power(_with(setting, videos=n), difference, alpha) >= power)
 
 
@@ -80,6 +97,8 @@ def needed_videos_of_weights(
     setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
     """Test videos from which McNemar finds `difference` (points) between two trained models, or None."""
+    if difference > 100 * setting.discordance:
+        return None
 
     def enough(videos: int) -> bool:
         found = detectable_of_weights(_with(setting, videos=videos), alpha, power)
@@ -90,6 +109,8 @@ def needed_videos_of_weights(
 
 def needed_seeds(setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Seeds per model, at least 2, from which `difference` (points) is found on the videos of the setting; or None."""
+    if difference > setting.largest:
+        return None
     return _least(lambda s: _power(_with(setting, seeds=s), difference, alpha) >= power, 2, 10_000)
 
 
@@ -99,25 +120,41 @@ def _with(setting: Setting, **changes: int) -> Setting:
 
 def _power(setting: Setting, difference: float, alpha: float) -> float:
     """Probability that the test finds a true difference in points, in its direction."""
-    from scipy.special import nctdtr, ndtr, ndtri, stdtrit
+    from scipy.special import ndtr, ndtri, stdtrit
 
     n, s, d = setting.videos, setting.seeds, difference / 100
-    q = max(setting.discordance - setting.seed_discordance * (1 - 1 / s), 0.0)
+    q = setting.discordance_of_means
     of_videos, of_seeds = max(q - d * d, 0.0) / n, (setting.seed_sd / 100) ** 2 / s
     error = math.sqrt(of_videos + 2 * of_seeds)
     if error == 0:
         return 1.0
-    if s == 1 or of_seeds == 0:
+    if s == 1:
         # under the null hypothesis the variance is that without a difference
         null = math.sqrt(q / n + 2 * of_seeds)
         return float(ndtr((d + ndtri(alpha / 2) * null) / error))
-    # a run's variance over seeds holds its own residual over videos too, which it is estimated with
-    between = of_seeds + setting.seed_discordance / 2 / (n * s)
-    g = 1 + 1 / (2 * (s - 1))  # as in intervals._standard_error
-    degrees = max(s - 1, error**4 / (g * 2 * between**2 / (s - 1)))
-    if degrees > 1e4:
-        return float(ndtr(d / error + ndtri(alpha / 2)))
-    return float(1 - nctdtr(degrees, d / error, stdtrit(degrees, 1 - alpha / 2)))
+    # As intervals._standard_error: the variance of a mean over seeds, which is estimated, holds a residual over videos.
+    residual = setting.seed_discordance / 2 / (n * s)
+    weights, one, other = _estimates(s - 1)
+    one, other = (of_seeds + residual) * one, (of_seeds + residual) * other
+    variance = of_videos + np.maximum(0, one + other - 2 * residual)
+    uncertain = (1 + 1 / (2 * (s - 1))) * (one**2 + other**2) / (s - 1)
+    degrees = np.clip(variance**2 / np.maximum(uncertain, 1e-300), s - 1, 1e9)
+    critical = stdtrit(degrees, 1 - alpha / 2) * np.sqrt(variance)
+    return float(weights @ ndtr((d - critical) / error))
+
+
+@lru_cache(maxsize=64)
+def _estimates(free: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights (M,) and estimated over true variances (M,) of two models, each with so many degrees of freedom.
+
+    Gauss-Legendre quadrature over the quantiles of two chi-squared distributions; pairs that are mirrored count once.
+    """
+    from scipy.special import chdtri
+
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    ratio = chdtri(free, (1 - nodes) / 2) / free
+    i, j = np.triu_indices(NODES)
+    return weights[i] * weights[j] / 4 * np.where(i == j, 1, 2), ratio[i], ratio[j]
 
 
 def _smallest(enough: Callable[[float], bool], most: float) -> float | None:
@@ -154,6 +191,7 @@ def resolution(setting: Setting, models: int, difference: float = 1.0, power: fl
 
     With m tests a pair is judged at 0.05 / m, the first step of Holm: a lower bound of its power.  `by_seeds` is for
     one pair: what these and more seeds resolve, and the videos that `difference` points would need with them.
+    `possible`: whether as many videos are discordant as `difference` needs.
     """
     claims = []
     for claim, tests in comparisons(models).items():
@@ -179,6 +217,7 @@ def resolution(setting: Setting, models: int, difference: float = 1.0, power: fl
         for seeds in sorted({setting.seeds, *SEEDS})
     ]
     shared = {**vars(setting), "models": models, "power": power, "target": difference}
+    shared["possible"] = difference <= setting.largest
     return {**shared, "claims": claims, "by_seeds": by_seeds}
 
 
@@ -189,7 +228,7 @@ def measured(rows: pd.DataFrame, evidence: Evidence) -> dict[str, float]:
     """discordance, seed_sd and seed_discordance of finished runs, as far as their predictions tell.
 
     The discordance is the median over pairs of models on a data set at the same frames; the two of seeds are pooled
-    over models with several.  seed_sd is without the share of the sampling of videos (`intervals._components`).
+    over models with several.  seed_sd is without the share of the sampling of videos (`seed_variances`).
     """
     between_models, variances, same_model, free = [], [], [], []
     runs = mean_over_seeds(rows)
@@ -199,7 +238,7 @@ def measured(rows: pd.DataFrame, evidence: Evidence) -> dict[str, float]:
         correct = [c for c in of_cells if c is not None]
         between_models += [float((a[0] != b[0]).mean()) for a, b in combinations(correct, 2)]
         for c in (c for c in correct if len(c) > 1):
-            _, ((_, between, residual),) = _components([1.0], [c])
+            between, residual = seed_variances(c)
             variances.append(max(0.0, between - residual) * len(c))
             same_model.append(2 * residual * c.size)
             free.append(len(c) - 1)

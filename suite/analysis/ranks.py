@@ -107,7 +107,7 @@ def stability(rows: pd.DataFrame, evidence: Evidence) -> list[dict[str, Any]]:
             what = {"between": "frames", "fixed": one.dataset, **frames}
         else:
             continue
-        out += [what | found for found in _agreement(one, other)]
+        out += [what | found for found in agreement(one, other)]
     done = finished(rows)
     several = done["seed"].dropna().nunique() > 1
     by_seed = [
@@ -119,12 +119,12 @@ def stability(rows: pd.DataFrame, evidence: Evidence) -> list[dict[str, Any]]:
         if (one.dataset, one.frames) == (other.dataset, other.frames):
             fixed = f"{one.dataset}, {one.frames} frames"
             what = {"between": "seeds", "fixed": fixed, "a": f"seed {seed_a:.0f}", "b": f"seed {seed_b:.0f}"}
-            out += [what | found for found in _agreement(one, other)]
+            out += [what | found for found in agreement(one, other)]
     order = ("data sets", "frames", "seeds")
     return sorted(out, key=lambda row: (order.index(row["between"]), row["fixed"] if row["between"] == "seeds" else ""))
 
 
-def _agreement(one: Pairs, other: Pairs) -> list[dict[str, Any]]:
+def agreement(one: Pairs, other: Pairs) -> list[dict[str, Any]]:
     """`tau_interval` over the models that both have, in a list; none where they share fewer than FEWEST."""
     place = [{(cell["source"], cell["name"]): i for i, cell in enumerate(found.cells)} for found in (one, other)]
     common = [key for key in place[0] if key in place[1]]

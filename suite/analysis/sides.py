@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from suite.analysis.calibration import describe_calibration
-from suite.analysis.classes import class_bootstrap, classes_of, compare_classes
-from suite.analysis.compare import _described, compare
+from suite.analysis.classes import classes_of, compare_classes
+from suite.analysis.compare import compare, described
 from suite.analysis.contenders import Contender, contender
 from suite.analysis.factors import FACTORS, Verdict, agree, judge
 from suite.analysis.grades import GRADES, MINOR
@@ -24,6 +24,7 @@ Side = tuple[Contender, ...]
 
 # may change between the seeds of one model without making it another configuration
 ENVIRONMENT = tuple(factor for factor, grade in GRADES.items() if grade.grade == MINOR)
+FEWEST_CLASSES = 10  # of which `suite bench intervals` shows that intervals over classes cover
 RESULTS = ("epochs_seen",)  # follows from training where the epoch is selected
 
 
@@ -67,9 +68,15 @@ def compare_sides(
     right = aligned(a[0].outcome, b[0].outcome, (a[0].label, b[0].label))
     labels, names = classes_of(a[0].outcome, b[0].outcome)
     if cluster:
-        low, high = class_bootstrap(*right, labels)
+        classes = len(np.unique(labels))
+        if classes < FEWEST_CLASSES:
+            raise BadInput(
+                f"--cluster class needs {FEWEST_CLASSES} classes in the test videos; there are {classes}, and "
+                "intervals from so few would be unreliable."
+            )
+        _, low, high, _ = difference_interval(*(one[None] for one in right), clusters=labels)
         found |= {"ci95_videos": found["ci95"], "ci95": [low, high]}
-        found["interval"] = f"paired bootstrap over {len(np.unique(labels))} classes"
+        found["interval"] = f"paired bootstrap over {classes} classes"
     if per_class:
         rows = compare_classes(*right, labels, names)
         found |= {"per_class": rows, "discoveries": [row["class"] for row in rows if row["q"] <= 0.05]}
@@ -88,7 +95,7 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
     _, error, degrees = difference_error(*correct)
     means = [100 * c.mean(axis=1) for c in correct]
     found = {"a": sides[0].label, "b": sides[1].label}
-    found |= _described(_without_seed(judge(sides[0].factors, sides[1].factors, axis)))
+    found |= described(_without_seed(judge(sides[0].factors, sides[1].factors, axis)))
     found |= {"top1_a": float(means[0].mean()), "top1_b": float(means[1].mean()), "n": correct[0].shape[1]}
     found |= {"sd_a": _deviation(means[0]), "sd_b": _deviation(means[1])}
     found |= {"difference": difference, "ci95": [low, high], "interval": covers}

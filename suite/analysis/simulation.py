@@ -48,19 +48,19 @@ def outcomes(
     seeds: int,
     sweeps: int,
     videos: int,
-    sd: float = 0,
+    sd: float | Sequence[float] = 0,
     effects: Mapping[str, float] = EFFECTS,
 ) -> Iterator[np.ndarray]:
     """Blocks (B, R, S, N) of bool, `sweeps` in all: whether run r with seed s has video n right.
 
     Runs are the model and the TSN of each cell in turn, each cell on a backbone of its own; top-1 in percent, `sd` the
-    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %).
+    standard deviation of the accuracy over seeds in percentage points (to first order, at 50 %), of all or of each run.
     """
     from scipy.special import ndtri
 
     runs = 2 * len(cells)
-    spread = math.sqrt(2 * math.pi) * sd / 100
-    a = ndtri(np.array(cells, dtype=float).ravel() / 100) * math.sqrt(1 + spread**2)
+    spread = math.sqrt(2 * math.pi) * np.broadcast_to(np.asarray(sd, dtype=float), runs) / 100
+    a = ndtri(np.array(cells, dtype=float).ravel() / 100) * np.sqrt(1 + spread**2)
     group = {"all": np.zeros(runs, int), "module": np.arange(runs) % 2, "backbone": np.arange(runs) // 2}
     block = max(1, BLOCK // videos)
     for start in range(0, sweeps, block):
@@ -73,5 +73,5 @@ def outcomes(
         for name, member in group.items():
             of_run += normal(member[-1] + 1, videos, variance=effects[name])[:, member]
         latent = normal(runs, seeds, videos, variance=effects["seed"])
-        latent += of_run[:, :, None] + normal(runs, seeds, 1, variance=spread**2)
+        latent += of_run[:, :, None] + normal(runs, seeds, 1) * spread[:, None, None].astype(np.float32)
         yield latent > 0

@@ -33,14 +33,15 @@ def wilson(percent: float, n: float, z: float = Z95) -> tuple[float, float]:
     return max(0.0, 100 * (centre - half)), min(100.0, 100 * (centre + half))
 
 
-def newcombe(a: float, n_a: float, b: float, n_b: float) -> tuple[float, float]:
+def newcombe(a: float, n_a: float, b: float, n_b: float, z: float = Z95) -> tuple[float, float]:
     """95 % interval of the difference a - b of two accuracies on different videos, in percentage points.
 
     `a`, `b` in percent, `n_a`, `n_b` videos; (nan, nan) where one is unknown.  Too wide for models tested on the same
-    videos: take `paired`.  Source: Newcombe 1998, Statistics in Medicine 17:873, method 10 (hybrid score).
+    videos: take `paired`.  `z`: the normal quantile of another level.
+    Source: Newcombe 1998, Statistics in Medicine 17:873, method 10 (hybrid score).
     """
-    low_a, high_a = wilson(a, n_a)
-    low_b, high_b = wilson(b, n_b)
+    low_a, high_a = wilson(a, n_a, z)
+    low_b, high_b = wilson(b, n_b, z)
     return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 

@@ -43,6 +43,7 @@ ROUND = (  # digits of round budgets, from fine to coarse
     *((1, 2, 5), (1, 3), (1,)),
 )
 MOST_BUDGETS = 6
+DECIMALS = 9  # means over seeds that are equal as counts may differ in the last bit
 
 
 def pareto_front(top1: np.ndarray, cost: np.ndarray) -> np.ndarray:
@@ -80,6 +81,7 @@ def _fronts(draws: np.ndarray, cost: np.ndarray) -> np.ndarray:
     cost = np.asarray(cost, float)
     if draws.ndim != 2 or cost.shape != draws.shape[1:]:
         raise BadInput(f"Accuracies of shape {draws.shape} and costs of shape {cost.shape} are not of the same runs.")
+    draws = np.round(draws, DECIMALS)
     known = ~np.isnan(draws) & ~np.isnan(cost)
     order = np.argsort(cost, kind="stable")  # NaN last
     ranked = np.where(known, draws, -math.inf)[:, order]
@@ -99,7 +101,7 @@ def below_front(top1: np.ndarray, cost: np.ndarray) -> np.ndarray:
     """
     import numpy as np
 
-    top1, cost = np.asarray(top1, float), np.asarray(cost, float)
+    top1, cost = np.round(np.asarray(top1, float), DECIMALS), np.asarray(cost, float)
     known = ~np.isnan(top1) & ~np.isnan(cost)
     best = [top1[known & (cost <= c)].max() if k else math.nan for c, k in zip(cost, known, strict=True)]
     return np.asarray(best, float) - top1
@@ -207,7 +209,8 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
         if not budget > 0:
             raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} buys nothing; give positive numbers.")
     known = runs.assign(price=price, run=runs.index, model=runs.groupby(SERIES, sort=False, dropna=False).ngroup())
-    known = known[price.notna() & runs["top1"].notna()].sort_values(["top1", "price"], ascending=[False, True])
+    known = known.assign(rounded=runs["top1"].round(DECIMALS))[price.notna() & runs["top1"].notna()]
+    known = known.sort_values(["rounded", "price"], ascending=[False, True])
     found = []
     for dataset in sorted(set(known["dataset"])):
         of_set = known[known["dataset"] == dataset]
@@ -227,7 +230,9 @@ def round_budgets(runs: pd.DataFrame, cost: str) -> list[float]:
     import pandas as pd
 
     price = _price(runs, cost)
-    known = pd.DataFrame({"price": price, "cost": runs[cost], "top1": runs["top1"]}).join(runs[["dataset", *SERIES]])
+    known = pd.DataFrame({"price": price, "cost": runs[cost], "top1": runs["top1"].round(DECIMALS)}).join(
+        runs[["dataset", *SERIES]]
+    )
     known = known[known["cost"].gt(0) & known["top1"].notna()]
     known = known.sort_values(["price", "top1"], ascending=[True, False], kind="stable")
     series = [known[column] for column in ("dataset", *SERIES)]

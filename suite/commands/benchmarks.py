@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -98,7 +99,7 @@ def _intervals(sweeps: int, videos: int, as_json: bool) -> None:
     from suite.analysis.coverage import study
     from suite.report.coverage import print_coverage
 
-    found = study(sweeps, videos)
+    found = study(sweeps, videos, processes=len(os.sched_getaffinity(0)))
     print_json(found) if as_json else print_coverage(found)
     if not found["holds"]:
         raise typer.Exit(1)

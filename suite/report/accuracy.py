@@ -98,9 +98,10 @@ def _accuracy_notes(
     if views and views != [1]:
         notes.append(f"Test views per video: {' or '.join(map(str, views))}.")
     if runs["n"].notna().any() and evidence.interval != "sd":
-        over_seeds = runs["seeds"] > 1 if several and evidence.outcomes else runs["seeds"] < 0
-        what = "; sampling of test videos and, of several seeds, of seeds" if over_seeds.any() else ", test videos only"
-        notes.append(f"95 % confidence interval in brackets{what}.")
+        of_cells = [evidence.covers_seeds(run) for run in runs[runs["seeds"] > 1].to_dict("records")]
+        over = "; sampling of test videos and, for models with several seeds" if any(of_cells) else ", test videos only"
+        some = " and stored predictions of all of them" if not all(of_cells) else ""
+        notes.append(f"95 % confidence interval in brackets{over}{some + ', of seeds' if any(of_cells) else ''}.")
         notes.append(coverage_note(runs.loc[runs["seeds"] == 1, ["top1", "n"]].itertuples(index=False)))
     if meaning := bold_note(bold, "the best of the data set"):
         notes.append(meaning)

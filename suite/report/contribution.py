@@ -67,8 +67,10 @@ def contribution_table(
             line.append(value)
         lines.append((*line, *marks))
         sources.append(runs_of[row["source"], dataset, module])
+    several = finished(rows)["seed"].nunique() > 1
+    averaged = "; of several seeds the mean, of the TSN with the same seeds" if several else ""
     note = (
-        "Against the TSN without temporal pooling of the same backbone, frames and seed (S in percent): "
+        f"Against the TSN without temporal pooling of the same backbone and frames (S in percent{averaged}): "
         "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
         "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
     )
@@ -76,14 +78,15 @@ def contribution_table(
         alone = "from accuracies alone, assuming fully correlated errors"
         how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
         note += f" 95 % confidence intervals in brackets, {how}."
-        if finished(rows)["seed"].nunique() < 2:
+        if several:
+            covered = "sampling of test videos and of seeds where predictions of several seeds are there; else "
+            note += f" They cover {covered * bool(evidence.outcomes)}sampling of test videos only, not of seeds."
+        else:
             note += " They are of these weights on other test videos and do not cover training again."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
     note += marks_note(evidence, rows)
-    seeds = finished(rows)["seed"].nunique()
-    note += f" Of {seeds} seeds the accuracies are averaged first." if seeds > 1 else ""
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
 

@@ -29,15 +29,18 @@ def print_coverage(found: dict[str, Any]) -> None:
         parts += [
             table,
             "\nCoverage of the 95 % intervals, with its Monte-Carlo standard error, over "
-            f"{found['sweeps']:,} simulated sweeps of {found['videos']:,} videos (classes: half as many sweeps).\n",
+            f"{found['sweeps']:,} simulated sweeps of {found['videos']:,} videos (classes: half as many sweeps; pairs "
+            "and tau: a fifth).\n",
         ]
     if found["bold"]:
         parts += [
             _bold(found["bold"]),
             "\nBold: not significantly different from the best, family-wise alpha = 0.05. Family-wise error: share of "
             f"simulated tables (up to {max(row['tables'] for row in found['bold']):,}) in which any of the best models "
-            "is not bold; power: share in which the worse model is not bold. A rate holds within three Monte-Carlo "
-            "standard errors.\n",
+            'is not bold; power: share in which the worse model is not bold. With one seed "best" is said of these '
+            "weights on other test videos: after training again, other models may be bold. With several seeds it is "
+            "said of the mean over seeds. Rank intervals, error: share in which any true rank is outside its interval. "
+            "A rate holds within three Monte-Carlo standard errors.\n",
         ]
     rows = [*found["rows"], *found["bold"]]
     missed = sum(not row["holds"] for row in rows)
@@ -46,7 +49,7 @@ def print_coverage(found: dict[str, Any]) -> None:
 
 
 def _bold(rows: list[dict[str, Any]]) -> Table:
-    table = _table("bold", "setting", ">models", ">rate (%)", ">required (%)", "holds")
+    table = _table("bold and ranks", "setting", ">models", ">rate (%)", ">required (%)", "holds")
     for row in rows:
         rate = f"{row['rate']:.1f} ± {row['error']:.1f}"
         holds = "yes" if row["holds"] else "NO"

@@ -129,7 +129,10 @@ def ranks_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
         f"that share a letter do not differ significantly (p >= {ALPHA:g} after Holm). {_tests(groups)}"
     )
     if any(found.dataset == "all data sets" for found in groups):
-        note += " All data sets: mean accuracy with equal weights, of models with a result on every data set; t test."
+        note += (
+            " All data sets: mean accuracy with equal weights, of models with a result on every data set; variances of "
+            f"the data sets added; {_mean_test([found for found in groups if found.dataset == 'all data sets'])}."
+        )
     return Table("ranks", "Ranks", note + _marks(groups, evidence), tuple(columns), parts)
 
 
@@ -158,9 +161,11 @@ def stability_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Tab
     note = (
         "Kendall's tau-b between the accuracies of the models that both rankings share: 1 is the same order, -1 the "
         "reverse. The interval is conservative: pairs whose order is significant in both rankings (Holm over the pairs "
-        "of both, alpha = 0.05) count as they are, all others as anything from -1 to 1. Decided: share of the former. "
-        "It covers other test videos; other seeds only where models have several."
+        "of each ranking, alpha = 0.025 each) count as they are, all others as anything from -1 to 1. Decided: share "
+        "of the former. It covers other test videos and, of models with several seeds, other seeds"
     )
+    between_seeds = any(row["between"] == "seeds" for row in found)
+    note += "; between two seeds, other test videos only, for these weights." if between_seeds else "."
     note += _meaning([i for row in found for i in row["ids"]], evidence)
     return Table("rank_stability", "Stability of rankings", note, columns, [Part("", lines)] if lines else [])
 
@@ -176,6 +181,16 @@ def _tests(groups: list[Pairs]) -> str:
     span = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
     tests = "; ".join(TESTS[kind] for kind in kinds)
     return f"Test: {tests}. Holm over all pairs of a data set and number of frames ({span} pairs)." if tests else ""
+
+
+def _mean_test(groups: list[Pairs]) -> str:
+    """The tests of `over_datasets`, by the kinds of evidence that its pairs have."""
+    kinds = {kind for found in groups for kind in found.kinds}
+    z = "z test for models with one seed"
+    if "paired" in kinds:
+        z += ", with half a video added to each cell of the 2 x 2 table of a data set (Agresti and Min 2005)"
+    t = "t test over seeds and test videos for models with several seeds"
+    return "; ".join([z] * bool(kinds & {"paired", "unpaired"}) + [t] * bool(kinds & {"seeds", "unpaired_seeds"}))
 
 
 def _marks(groups: list[Pairs], evidence: Evidence) -> str:

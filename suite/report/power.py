@@ -19,9 +19,9 @@ def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | No
     """{"sources", "ranking_with_one_seed", "datasets": [{"dataset", "nominal", …`resolution`}]} of a plan.
 
     discordance (share of videos) and seed_sd (points) as stated; else measured from finished runs of the plan; else
-    assumed.  `nominal`: the number of test videos is not known without the files.
+    assumed.  The number of test videos is that of finished runs, or of the data set; `nominal`: neither is known.
     """
-    found, runs_read = _measured(plan)
+    found, videos, runs_read = _measured(plan)
     stated = {"discordance": discordance, "seed_sd": seed_sd}
     values: dict[str, float] = {"discordance": DISCORDANCE, "seed_sd": SEED_SD} | found
     values |= {key: value for key, value in stated.items() if value is not None}
@@ -33,22 +33,24 @@ def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | No
     seeds = len({run.spec.seed for run in plan.runs})
     datasets = []
     for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
-        expected = info(name).expected.get("val")
+        expected = videos.get(name) or info(name).expected.get("val")
         setting = Setting(expected or NOMINAL_VIDEOS["val"], seeds, **values)
         datasets.append({"dataset": name, "nominal": not expected, **resolution(setting, models)})
     ranking = models > 1 and seeds == 1 and {"accuracy", "ranks"} & set(plan.grid.tables)
     return {"sources": sources, "ranking_with_one_seed": bool(ranking), "datasets": datasets}
 
 
-def _measured(plan: Plan) -> tuple[dict[str, float], int]:
+def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
+    """`measured` in finished runs of a plan, the number of their test videos by data set, and how many were read."""
     import pandas as pd
 
     done = [run for run in plan.runs if not run.spec.control and run.state() == "done"]
     done = sorted(done, key=lambda run: (run.spec.dataset, run.spec.frames, run.spec.model, run.spec.seed))[:MOST_READ]
     if len(done) < 2:
-        return {}, 0
+        return {}, {}, 0
     rows = pd.DataFrame([row(run) | {"predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done])
-    return measured(rows, Evidence(load_outcomes(rows))), len(done)
+    videos = {name: int(n) for name, n in rows.groupby("dataset")["n"].min().items() if n > 0}
+    return measured(rows, Evidence(load_outcomes(rows))), videos, len(done)
 
 
 def describe_power(found: dict[str, Any]) -> list[str]:
@@ -69,10 +71,15 @@ def describe_power(found: dict[str, Any]) -> list[str]:
         f"{_seeds(row['seeds'])}: {_videos(row['videos_needed'])}" for row in first["by_seeds"] if row["seeds"] > 1
     ]
     weights = first["claims"][0]["videos_needed_weights"]
+    target = f"Test videos needed for {first['target']:g} point between one pair"
+    if first["possible"]:
+        needs = f"{target}: {_videos(weights)} for these weights; over training, {', '.join(needed)}."
+    else:
+        least = f"a difference of {first['target']:g} point needs at least {first['target']:g} % discordant videos"
+        needs = f"{target}: not possible: {least}."
     deviation = f"{first['seed_sd']:.3g} points ({sources['seed_sd']})"
     lines += [
-        f"Test videos needed for {first['target']:g} point between one pair: {_videos(weights)} for these weights; "
-        f"over training, {', '.join(needed)}.",
+        needs,
         f"Discordant videos of a pair: {100 * first['discordance']:.3g} % ({sources['discordance']}); standard "
         f"deviation over seeds: {deviation}. Change them with --discordance and --seed-sd.",
         "These weights: exact McNemar test, other test videos only. Over training: t test over test videos and seeds "

@@ -11,6 +11,7 @@ from suite.analysis.evidence import Evidence, Tied, bold_note
 from suite.analysis.rows import mean_over_seeds
 from suite.analysis.tradeoffs import (
     COSTS,
+    DECIMALS,
     MEASURED,
     affordable,
     at_equal_cost,
@@ -146,7 +147,8 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
 def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
     """What a budget buys the highest top-1, and from how many models that is not significantly different."""
     within = of_set[of_set["budget"] == budget]
-    best = within[within["top1"] == within["top1"].max()]
+    rounded = within["top1"].round(DECIMALS)
+    best = within[rounded == rounded.max()]
     named = [f"{name} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)]
     if not named:
         return ""
@@ -199,7 +201,8 @@ def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table
         "axes that was run at every level. On all axes but frames a block is averaged over its frame counts first, "
         "since a model at more frames may have been trained on from the one at fewer; where it was, the axis frames is "
         "one of epochs seen as well. "
-        "Wilcoxon signed-rank test, two-sided; Holm over the pairs of an axis and data set. "
+        "Wilcoxon signed-rank test, exact, two-sided; Holm over the pairs of an axis and data set. "
+        "Friedman's p is the chi-squared approximation, rough below ten blocks. "
         "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
     )
     note += marks_note(evidence, mean_over_seeds(rows))
