@@ -48,7 +48,7 @@ reproduce: $(READY) ## tables and figures of deep_analysis from its published nu
 	@$(SUITE) reproduce $(ARGS)
 
 test: $(READY)   ## the tests
-	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest $(ARGS)
 
 lint: $(READY)   ## ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
