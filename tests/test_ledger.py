@@ -517,3 +517,16 @@ def test_captions_say_that_one_seed_does_not_cover_training_again(rows):
     again = rows.assign(seed=1, id=rows["id"] + "1")
     several = accuracy_table(pd.concat([rows, again], ignore_index=True))
     assert "do not cover training again" not in several.note
+
+
+def test_the_readmes_demo_is_the_example_in_results():
+    readme = (ROOT / "README.md").read_text()
+    example = (ROOT / "results" / "example" / "accuracy.md").read_text().split("### calib_scene")[0]
+
+    def cells(text):
+        rows = [line.replace("*", "").strip("| ").split("|") for line in text.splitlines() if line.startswith("| ts")]
+        rows += [line.replace("*", "").strip("| ").split("|") for line in text.splitlines() if line.startswith("| tam")]
+        return {row[0].split()[0]: [cell.strip() for cell in row[1:]] for row in rows if "[" in row[1]}
+
+    assert len(cells(example)) == 4
+    assert cells(readme) == cells(example)

@@ -29,15 +29,17 @@ def split_use(rows: pd.DataFrame) -> list[str]:
         on_dev = sum(1 for f in known if f.get("held_out") and str(f.get("selection")).startswith("best"))
         tried = [f.get("tuning") for f in known]
         stated = [count for count in tried if count is not None]
+        tuned = ""
         if not stated:
-            tuned = "how many configurations were tried is not reported"
-        else:
+            tuned = "; how many configurations were tried is not reported"
+        elif max(stated) or len(stated) < len(tried):
             unknown = f", not reported for {len(tried) - len(stated)} runs" if len(stated) < len(tried) else ""
-            count = f"up to {max(stated)}" if max(stated) else "no"
-            tuned = f"{count} other configurations were tried per model{unknown}"
+            tuned = f"; up to {max(stated)} other configurations were tried per model{unknown}"
+        chosen = (
+            f"{on_dev} selected their epoch on held-out (dev) videos" if on_dev else "none selected its epoch on them"
+        )
         out.append(
-            f"The validation split of {dataset} reported {len(of_set)} runs of {of_set['name'].nunique()} models in "
-            f"this grid; {on_dev} of them selected their epoch on held-out (dev) videos, {len(known) - on_dev} report "
-            f"the last epoch; {tuned}."
+            f"The validation videos of {dataset} evaluated {len(of_set)} runs of {of_set['name'].nunique()} models; "
+            f"{chosen}{tuned}."
         )
     return out

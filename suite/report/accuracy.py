@@ -117,13 +117,10 @@ def _accuracy_notes(
         notes.append("Of published runs n is inferred from their accuracies.")
     more = {"top5": "top-5", "top1_video": "video-level top-1", "best_top1": "best-epoch top-1"}
     more = [text for key, text in more.items() if runs[key].notna().any()]
-    if more:
-        notes.append(f"The CSV also contains {', '.join(more)}.")
     if any(outcomes.ece for outcomes in evidence.outcomes.values()):
-        notes.append(
-            f"The CSV also contains the expected calibration error (ece) of single-view tests: {BINS} bins of equal "
-            "width, softmax of the logits, percentage points."
-        )
+        more.append(f"the expected calibration error of single-view tests (ece, points, {BINS} equal-width bins)")
+    if more:
+        notes.append(f"The CSV also contains {' and '.join([', '.join(more[:-1]), more[-1]] if more[1:] else more)}.")
     if runs["pair_top1"].notna().any():
         notes.append("Pair: share of videos assigned to the right pair of classes.")
     if published.rows:
