@@ -179,7 +179,7 @@ def weights_file(source: str) -> tuple[str, Path | None]:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal digits."""
+    """SHA-256 of all bytes of a file, in hexadecimal digits.  Raises OSError when it cannot be read."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

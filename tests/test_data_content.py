@@ -8,11 +8,11 @@ import pytest
 
 from suite.data import index as indexing
 from suite.data.datasets import check, open_dataset
-from suite.data.index import BLOCK, file_sha256, fingerprint
+from suite.data.index import BLOCK, fingerprint
 from suite.data.leakage import duplicates, find_leakage
 from suite.data.manifest import Manifest, Video, condemn
 from suite.data.synthetic import synthesize
-from suite.spec import BadInput
+from suite.spec import BadInput, file_sha256
 from tests.videos import annotation, moving_frames, write_json, write_ssv2, write_video
 
 

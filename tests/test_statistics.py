@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize, stats
 from statsmodels.stats import contingency_tables, multitest, proportion, weightstats
 
-from suite.analysis import coverage, intervals, statistics
+from suite.analysis import coverage, intervals, seed_components, statistics
 from suite.analysis.contribution import spatial_contribution, temporal_improvement
 from suite.analysis.statistics import (
     equivalence,
@@ -313,7 +313,7 @@ def test_variance_components_are_those_of_the_two_way_analysis_of_variance():
     s, n = correct.shape
     rest = correct - correct.mean(axis=1, keepdims=True) - correct.mean(axis=0) + correct.mean()
     mean_squares = (rest**2).sum() / (s - 1) / (n - 1)
-    values, ((_, between, residual),) = intervals._components([1.0], [correct])
+    values, ((_, between, residual),) = seed_components.components([1.0], [correct])
     assert residual == pytest.approx(mean_squares / (s * n))
     assert between == pytest.approx(correct.mean(axis=1).var(ddof=1) / s)
     assert values == pytest.approx(correct.mean(axis=0))
@@ -327,15 +327,15 @@ def test_t_intervals_of_normal_outcomes_cover(seeds, of_seeds, of_rest):
         outcome = rng.standard_normal((seeds, n)) * np.sqrt(of_rest * seeds * n)
         outcome += rng.standard_normal(n) * np.sqrt((1 - of_seeds - of_rest) * n)
         outcome += rng.standard_normal((seeds, 1)) * np.sqrt(of_seeds * seeds)
-        hits.append(abs(outcome.mean()) <= intervals._half_width([1.0], [outcome]))
+        hits.append(abs(outcome.mean()) <= seed_components.half_width([1.0], [outcome]))
     assert 0.93 <= np.mean(hits) <= 0.97
 
 
 def test_resampled_seeds_and_videos_vary_as_the_components_say():
     correct = runs(np.random.default_rng(16), 60 + 3 * np.linspace(-1, 1, 10))
-    values, ((_, between, residual),) = intervals._components([1.0], [correct])
+    values, ((_, between, residual),) = seed_components.components([1.0], [correct])
     stretch = stats.t.ppf(0.975, 9) / stats.norm.ppf(0.975)
-    drawn = intervals._two_level([1.0], [correct], 40_000, 0)
+    drawn = seed_components.two_level([1.0], [correct], 40_000, 0)
     assert drawn.var() == pytest.approx(values.var() / 1_000 + (between - residual) * stretch**2, rel=0.03)
     assert drawn.mean() == pytest.approx(0, abs=4 * drawn.std() / 200)
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.analysis.intervals import seed_variances
+from suite.analysis.seed_components import seed_variances
 from suite.analysis.seed_spread import SeedSpread, normal_to_t
 from suite.analysis.statistics import mcnemar_p_values
 

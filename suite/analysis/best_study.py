@@ -123,7 +123,7 @@ def _unequal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list
         Rate(ERROR, "the best of models 0.5 points apart, 1 seed, predictions", k, (0, 5)),
     ]
     kinds = ((1, 0.0, ALIKE), (3, 0.5, ALIKE), (3, 1.2, ALIKE), (1, 0.0, EFFECTS))
-    for rate, (seeds, sd, effects) in zip(rates, kinds, strict=False):
+    for rate, (seeds, sd, effects) in zip(rates[: len(kinds)], kinds, strict=True):
         for table in _tables(rng, low, seeds, tables, videos, sd, effects):
             rate.add(not _members(rng, [Measured(60, videos, correct=run) for run in table])[0])
     for _ in range(tables):

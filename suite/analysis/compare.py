@@ -36,10 +36,16 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             found["warnings"] += suspicions(side.label, outcome.predicted, outcome.labels, outcome.classes)
         pair = paired(right_a, right_b)
         found |= {
-            **{"top1_a": 100 * float(right_a.mean()), "top1_b": 100 * float(right_b.mean())},
-            **{"n": pair.n, "difference": pair.difference, "ci95": [pair.low, pair.high]},
-            **{"p_mcnemar": pair.p_mcnemar, "only_a": pair.only_a, "only_b": pair.only_b},
-            **{"detectable": pair.detectable, "interval": "Tango score interval, paired by video"},
+            "top1_a": 100 * float(right_a.mean()),
+            "top1_b": 100 * float(right_b.mean()),
+            "n": pair.n,
+            "difference": pair.difference,
+            "ci95": [pair.low, pair.high],
+            "interval": "Tango score interval, paired by video",
+            "p_mcnemar": pair.p_mcnemar,
+            "only_a": pair.only_a,
+            "only_b": pair.only_b,
+            "detectable": pair.detectable,
         }
         if margin is not None:
             found |= {"margin": margin, "p_equivalence": equivalence(right_a, right_b, margin)}

@@ -24,11 +24,18 @@ KINDS: dict[str, Any] = {
     "test_sampling": {"rule": "word", "stride": "whole", "dense_clip": "word"},
     "augmentation": {"crop": "word", "flip": "word"},
     "optimiser": {
-        **{"kind": "word", "momentum": "number", "weight_decay": "number", "nesterov": "yes/no"},
+        "kind": "word",
+        "momentum": "number",
+        "weight_decay": "number",
+        "nesterov": "yes/no",
         "gradient_limit": "number or none",
     },
     "schedule": {
-        **{"kind": "word", "lr": "number", "epochs": "number", "gamma": "number", "warmup": "number"},
+        "kind": "word",
+        "lr": "number",
+        "epochs": "number",
+        "gamma": "number",
+        "warmup": "number",
         "milestones": "wholes",
     },
     "chain": "stages",
@@ -68,7 +75,7 @@ _HELP = {
     "stages": "none, or a mapping from 'stage 1' on to the schedules of earlier stages",
     "word": "a word",
     "name": "a name",
-    "plain": "a name or a number",
+    "plain": "a number or a word",
 }
 
 
@@ -211,7 +218,13 @@ def _plain(value: Any) -> Any:
 
 
 _READERS = {
-    **{"whole": _whole, "number": _number, "number or none": _number_or_none, "yes/no": _yes_no, "wholes": _wholes},
-    **{"views": _views, "word": _word, "name": _name, "plain": _plain},
+    "whole": _whole,
+    "number": _number,
+    "number or none": _number_or_none,
+    "yes/no": _yes_no,
+    "wholes": _wholes,
+    "views": _views,
+    "word": _word,
+    "name": _name,
+    "plain": _plain,
 }
-_HELP["plain"] = "a number or a word"

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from suite.analysis.clusters import class_sums, class_variance, resampled_classes
+from suite.analysis.clusters import class_sums
+from suite.analysis.seed_components import half_width, standard_error, two_level
 from suite.analysis.statistics import Z95, paired, wilson
 from suite.spec import BadInput
 
@@ -159,11 +160,11 @@ def accuracy_interval(
     if seeds == 1 and clusters is None:
         return *wilson(100 * p, n), how
     if seeds == 1 or seeds >= SEEDS_TO_RESAMPLE:
-        low, high = interval_of(_two_level([1.0], [correct], draws, seed, clusters))
+        low, high = interval_of(two_level([1.0], [correct], draws, seed, clusters))
         return max(0.0, 100 * (p + low)), min(100.0, 100 * (p + high)), how
     from scipy.special import expit, logit
 
-    half = _half_width([1.0], [correct], clusters) / (p * (1 - p))
+    half = half_width([1.0], [correct], clusters) / (p * (1 - p))
     return float(100 * expit(logit(p) - half)), float(100 * expit(logit(p) + half)), how
 
 
@@ -193,9 +194,9 @@ def difference_interval(
         return difference, *score, how
     weights, outcomes = _match([1.0, -1.0], outcomes, matched)
     if score or min(seeds) >= SEEDS_TO_RESAMPLE:
-        low, high = (difference + 100 * x for x in interval_of(_two_level(weights, outcomes, draws, seed, clusters)))
+        low, high = (difference + 100 * x for x in interval_of(two_level(weights, outcomes, draws, seed, clusters)))
         return difference, *((min(low, score[0]), max(high, score[1])) if score else (low, high)), how
-    half = 100 * _half_width(weights, outcomes, clusters)
+    half = 100 * half_width(weights, outcomes, clusters)
     return difference, difference - half, difference + half, how
 
 
@@ -205,7 +206,7 @@ def difference_error(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[floa
     Outcomes as in `difference_interval`, several seeds of at least one of the two; its t interval is this one.
     """
     a, b = outcomes = _outcomes([correct_a, correct_b])
-    error, degrees = _standard_error([1.0, -1.0], outcomes)
+    error, degrees = standard_error([1.0, -1.0], outcomes)
     return float(100 * (a.mean() - b.mean())), 100 * error, degrees
 
 
@@ -233,7 +234,7 @@ def contribution_interval(
     of_ratio[model == 0] = 0  # as bad as can be: Phi is 1
 
     def half(weights: np.ndarray) -> float:
-        return _half_width(*_match(weights, outcomes, matched))
+        return half_width(*_match(weights, outcomes, matched))
 
     near = _near(ratio, np.array([half(weights) / Z95 for weights in of_ratio]))
     error = half(of_ratio[near].sum(axis=0))
@@ -268,88 +269,3 @@ def _match(weights: Sequence[float], correct: list[np.ndarray], matched: bool) -
     if len({len(c) for c in correct}) > 1:
         raise BadInput("Seeds are matched one to one: give the same number of seeds of every run.")
     return [1.0], [sum(w * c for w, c in zip(weights, correct, strict=True))]
-
-
-def _components(weights: Sequence[float], correct: list[np.ndarray]) -> tuple[np.ndarray, list[tuple]]:
-    """Per-video values (N,) of sum_r w_r accuracy_r, and per run with seeds (deviations (S,), between, residual).
-
-    Seeds and videos are crossed random effects: outcome = mean + seed_s + video_i + residual_si, hence
-    Var(mean) = var_seed / S + var_video / N + var_residual / (S N).  The variance of the values over N holds the last
-    two terms of all runs, with what they share; `between`, the variance of a run's accuracies over S, holds the first
-    and the last; `residual` is the last, from the two-way analysis of variance, to be counted once.
-    """
-    values, seeds = np.zeros(correct[0].shape[1]), []
-    for weight, c in zip(weights, correct, strict=True):
-        if not weight:
-            continue
-        by_video, (s, n) = c.mean(axis=0), c.shape
-        values += weight * by_video
-        if s > 1:
-            deviations = weight * (c.mean(axis=1) - by_video.mean())
-            squares = weight**2 * (np.einsum("si,si->", c, c, dtype=float) - s * (by_video**2).sum())
-            residual = max(0.0, squares - n * (deviations**2).sum()) / ((s - 1) * max(1, n - 1)) / (s * n)
-            seeds.append((deviations, deviations.var(ddof=1) / s, residual))
-    return values, seeds
-
-
-def seed_variances(correct: np.ndarray) -> tuple[float, float]:
-    """Of the mean accuracy (a fraction) of a run, bool (S, N), S > 1: `between` and `residual` of `_components`."""
-    _, ((_, between, residual),) = _components([1.0], [correct])
-    return between, residual
-
-
-def _half_width(weights: Sequence[float], correct: list[np.ndarray], clusters: np.ndarray | None = None) -> float:
-    """Half the 95 % t interval of sum_r w_r accuracy_r, a fraction, on the variance components.
-
-    Degrees of freedom after Satterthwaite 1946, with the share of seeds in the variance estimated.  From few seeds that
-    share is often too small and the degrees too many (92.7 % at three seeds): g divides them, and goes to 1 with more.
-    """
-    from scipy.special import stdtrit
-
-    error, degrees = _standard_error(weights, correct, clusters)
-    return Z95 * error if math.isinf(degrees) else float(stdtrit(degrees, 0.975)) * error
-
-
-def _standard_error(
-    weights: Sequence[float], correct: list[np.ndarray], clusters: np.ndarray | None = None
-) -> tuple[float, float]:
-    """Standard error of sum_r w_r accuracy_r, a fraction, and its degrees of freedom: inf with one seed each."""
-    values, seeds = _components(weights, correct)
-    if clusters is not None:
-        variance, classes = class_variance(values, clusters)
-    else:
-        variance, classes = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0, math.inf
-    if not seeds:
-        return math.sqrt(variance), math.inf
-    free = [len(deviations) - 1 for deviations, _, _ in seeds]
-    g = 1 + 1 / sum(free)
-    uncertain = g * sum(between**2 / f for (_, between, _), f in zip(seeds, free, strict=True))
-    uncertain += variance**2 / classes
-    variance += max(0.0, sum(between - residual for _, between, residual in seeds))
-    degrees = max(min(free), variance**2 / uncertain) if uncertain else math.inf
-    return math.sqrt(variance), min(degrees, 1e9)
-
-
-def _two_level(
-    weights: Sequence[float], correct: list[np.ndarray], draws: int, seed: int, clusters: np.ndarray | None = None
-) -> np.ndarray:
-    """Deviations (D,), fractions, of sum_r w_r accuracy_r when seeds and videos (or classes) are both resampled.
-
-    The two levels add up, as the variance components do.  Deviations of resampled seeds are scaled: S / (S - 1) for the
-    mean they are taken from, less the residual that the videos' level holds already, and by t over normal quantiles.
-    """
-    from scipy.special import stdtrit
-
-    rng = np.random.default_rng(seed)
-    values, seeds = _components(weights, correct)
-    if clusters is not None:
-        out = resampled_classes(values, clusters, draws, rng)
-    else:
-        levels, counts = np.unique(values.round(9), return_counts=True)  # few: a resample of them is a multinomial draw
-        out = rng.multinomial(len(values), counts / len(values), size=draws) @ levels / len(values) - values.mean()
-    for deviations, between, residual in seeds:
-        s = len(deviations)
-        scale = max(0.0, 1 - residual / between) * s / (s - 1) if between else 0.0
-        drawn = deviations[rng.integers(0, s, size=(draws, s))].mean(axis=1)
-        out += drawn * math.sqrt(scale) * stdtrit(s - 1, 0.975) / Z95
-    return out

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.analysis.evidence import Evidence
-from suite.analysis.intervals import seed_variances
 from suite.analysis.rows import mean_over_seeds
+from suite.analysis.seed_components import seed_variances
 from suite.analysis.statistics import minimal_detectable_difference
 from suite.spec import BadInput
 
@@ -132,7 +132,7 @@ def _power(setting: Setting, difference: float, alpha: float) -> float:
         # under the null hypothesis the variance is that without a difference
         null = math.sqrt(q / n + 2 * of_seeds)
         return float(ndtr((d + ndtri(alpha / 2) * null) / error))
-    # As intervals._standard_error: the variance of a mean over seeds, which is estimated, holds a residual over videos.
+    # As seed_components.standard_error: the estimated variance of a mean over seeds holds a residual over videos.
     residual = setting.seed_discordance / 2 / (n * s)
     weights, one, other = _estimates(s - 1)
     one, other = (of_seeds + residual) * one, (of_seeds + residual) * other

@@ -36,9 +36,16 @@ class Case:
         error = 100 * math.sqrt(max(share * (1 - share), 0.25 / len(low)) / len(low))
         least, most = self.required
         return {
-            **{"quantity": self.quantity, "setting": self.setting, "truth": self.truth, "sweeps": len(low)},
-            **{"coverage": 100 * share, "error": error, "width": float(np.mean(high - low))},
-            **{"least": least, "most": most, "holds": least <= 100 * share <= most},
+            "quantity": self.quantity,
+            "setting": self.setting,
+            "truth": self.truth,
+            "sweeps": len(low),
+            "coverage": 100 * share,
+            "error": error,
+            "width": float(np.mean(high - low)),
+            "least": least,
+            "most": most,
+            "holds": least <= 100 * share <= most,
         }
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from suite.spec import BadInput
+from suite.spec import BadInput, file_sha256
 
 INDEX_VERSION = 2
 SAVE_SECONDS = 60.0  # a killed indexing of 170,000 videos loses at most that
@@ -62,12 +62,6 @@ def fingerprint(path: Path | str) -> str:
             file.seek(max(BLOCK, size - BLOCK))
             digest.update(file.read(BLOCK))
     return digest.hexdigest()[:FINGERPRINT_DIGITS]
-
-
-def file_sha256(path: Path | str) -> str:
-    """SHA-256 of all bytes of a file.  Raises OSError when it cannot be read."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Index:

@@ -190,9 +190,11 @@ def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table
         for row in of_set.to_dict("records"):
             letters = evidence.letters(row["ids"])
             shown = {
-                **{"mark": letters, "mean_difference": Estimate(row["mean_difference"], mark=letters)},
+                "mark": letters,
+                "mean_difference": Estimate(row["mean_difference"], mark=letters),
                 "record": f"{row['wins']}-{row['ties']}-{row['losses']}",
-                **{"p": _p(row["wilcoxon_p"]), "p_holm": _p(row["holm_p"])},
+                "p": _p(row["wilcoxon_p"]),
+                "p_holm": _p(row["holm_p"]),
             }
             lines.append(tuple((row | shown)[column.key] for column in columns))
         parts.append(Part(f"{dataset} ({source})" if several_sources else dataset, lines, _remarks(of_set)))
