@@ -50,9 +50,9 @@ def bench(
         return
     if what != "layout":
         raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals, report, rcca, arc.")
-    from suite.analysis.speed import MODELS, layout
-    from suite.report.listing import print_layout_bench
-    from suite.training.control import usable_device
+    from suite.benchmarks.speed import MODELS, layout
+    from suite.device import usable_device
+    from suite.report.console.listing import print_layout_bench
 
     batches = numbers(batch, "--batch", ",")
     usable_device(device)
@@ -66,24 +66,24 @@ def bench(
 
 def _blocks(what: str, rounds: int, as_json: bool) -> None:
     if what == "rcca":
-        from suite.analysis.rcca_speed import rcca_speed
+        from suite.benchmarks.rcca_speed import rcca_speed
 
         found = rcca_speed(rounds)
         rows = found["rows"]
     else:
-        from suite.analysis.arc_memory import arc_memory
+        from suite.benchmarks.arc_memory import arc_memory
 
         rows = found = arc_memory()
     if as_json:
         print_json(found)
         return
-    from suite.report.listing import print_rows
+    from suite.report.console.listing import print_rows
 
     print_rows(rows, {key: value for key, value in found.items() if key != "rows"} if what == "rcca" else {})
 
 
 def _report(videos: int, as_json: bool) -> None:
-    from suite.report.bench import bench_report
+    from suite.benchmarks.report_time import bench_report
 
     found = bench_report(videos)
     if as_json:
@@ -96,8 +96,8 @@ def _report(videos: int, as_json: bool) -> None:
 
 
 def _intervals(sweeps: int, videos: int, as_json: bool) -> None:
-    from suite.analysis.coverage import study
-    from suite.report.coverage import print_coverage
+    from suite.benchmarks.coverage import study
+    from suite.report.console.coverage import print_coverage
 
     found = study(sweeps, videos, processes=len(os.sched_getaffinity(0)))
     print_json(found) if as_json else print_coverage(found)

@@ -34,8 +34,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """What is the same, what differs, the verdict, and the difference with its interval."""
-    from suite.analysis.sides import compare_sides, read_side
-    from suite.report.comparison import print_comparison
+    from suite.collect.resolve import read_side
+    from suite.fairness.sides import compare_sides
+    from suite.report.console.comparison import print_comparison
 
     found = compare_sides(read_side(a, results), read_side(b, results), axis, margin, per_class, cluster)
     print_json(found) if as_json else print_comparison(found)
@@ -44,6 +45,6 @@ def compare(
 @app.command()
 def factors(as_json: Json = False) -> None:
     """The factors that a comparison checks, the grade of each, and what is known of the effect of a difference."""
-    from suite.report.comparison import factor_list, print_factors
+    from suite.report.console.comparison import factor_list, print_factors
 
     print_json(factor_list()) if as_json else print_factors()

@@ -22,7 +22,7 @@ def models(
 ) -> None:
     """Temporal modules, extra blocks, whole networks: paper, options and what an example costs."""
     from suite.models.catalog import catalogue, network_names
-    from suite.report.listing import print_models
+    from suite.report.console.listing import print_models
     from suite.spec import BACKBONES
 
     entries = catalogue(costs)
@@ -48,7 +48,7 @@ def cost(
 ) -> None:
     """Parameters and multiply-adds of one clip, operator by operator."""
     from suite.models.cost import cost as count
-    from suite.report.listing import print_costs
+    from suite.report.console.listing import print_costs
 
     found = []
     for name in names:
@@ -91,9 +91,9 @@ def evaluate(
 
     Of a run, all that is not given is as it was, and each frame count goes to <folder>/f<frames>.
     """
+    from suite.evaluation.evaluate import evaluate_checkpoint
+    from suite.evaluation.retest import evaluate_run
     from suite.store.find import find_run
-    from suite.training.released import evaluate_checkpoint
-    from suite.training.retest import evaluate_run
 
     views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
@@ -136,17 +136,17 @@ def evaluate(
 @probe_app.command("order")
 def order(names: list[str], frames: int = 8, size: int = 64, classes: int = 16, as_json: Json = False) -> None:
     """Whether a model's logits change when the frames change places."""
-    from suite.analysis.probes import order as probe
-    from suite.report.listing import print_order
+    from suite.evaluation.order_probe import order as probe
+    from suite.report.console.listing import print_order
 
     found = [probe(name, frames, size, classes) for name in names]
     print_json(found) if as_json else print_order(found)
 
 
 def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Path, device: str | None, as_json: bool):
-    from suite.report.listing import print_perturbed
+    from suite.evaluation.perturbed import probe_run
+    from suite.report.console.listing import print_perturbed
     from suite.store.find import need_run
-    from suite.training.perturbed import probe_run
 
     found = probe_run(need_run(run, results), kinds, root=data_root(data), device=device)
     print_json(found) if as_json else print_perturbed(found)

@@ -24,8 +24,8 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Where a number came from: configuration, parents, commit, packages, device, data, weights, sessions, files."""
-    from suite.report.explain import describe
-    from suite.report.explain import explain as find
+    from suite.report.console.explain import describe
+    from suite.report.console.explain import explain as find
 
     found = find(what, results)
     print_json(found) if as_json else print(describe(found))
@@ -49,7 +49,7 @@ def verify(
     or bits differ on a CPU of the same name with the same packages, threads and code that tests; else 0. Per run the
     output says which of the last two was required, and why.
     """
-    from suite.report.explain import describe_verified
+    from suite.report.console.explain import describe_verified
     from suite.store.archive import is_archive, open_archive
     from suite.sweep.archived import archived_plan
     from suite.sweep.verify import verify as check
@@ -71,7 +71,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """One archive of a grid; `suite report` and `suite compare` read it on another machine."""
-    from suite.report.export import export as write
+    from suite.app.export import export as write
     from suite.sweep.plan import reckon
 
     plan = planned(grid, results, None, costs=False)

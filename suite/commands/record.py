@@ -47,9 +47,9 @@ def _all(results: Results, as_json: bool) -> None:
 
 
 def _findings(keys: list[str], as_json: bool) -> None:
-    from suite.analysis.findings import findings
-    from suite.report.formats import to_markdown
+    from suite.published.findings import findings
     from suite.report.reproduce import as_dict, as_table
+    from suite.report.tables.formats import to_markdown
 
     found = findings(keys)
     if as_json:
@@ -59,7 +59,7 @@ def _findings(keys: list[str], as_json: bool) -> None:
 
 
 def _brief(as_json: bool) -> None:
-    from suite.analysis.findings import confound_counts, findings, in_brief
+    from suite.published.findings import confound_counts, findings, in_brief
 
     found = {finding.key: finding for finding in findings()}
     text = {"brief": in_brief(found), "confounds": confound_counts(found)}
@@ -67,10 +67,10 @@ def _brief(as_json: bool) -> None:
 
 
 def _costs(results: Results, as_json: bool) -> None:
-    from suite.analysis.audit import audit
-    from suite.report.audit_table import audit_table
-    from suite.report.formats import to_markdown
-    from suite.report.tables import write_table
+    from suite.published.cost_audit import audit
+    from suite.report.tables.cost_audit import audit_table
+    from suite.report.tables.formats import to_markdown
+    from suite.report.tables.make import write_table
 
     found = audit()
     table = audit_table(found)

@@ -45,8 +45,8 @@ def sweep(
     tracking: Annotated[bool, typer.Option(help="Log to MLflow.")] = True,
 ) -> None:
     """Run what is missing of a grid, then write its tables and figures."""
-    from suite.report.sweep import run_sweep
-    from suite.sweep.local import Machine
+    from suite.app.sweep import run_sweep
+    from suite.sweep.executors.local import Machine
     from suite.sweep.plan import Selection, make_plan
 
     if executor != "local":
@@ -74,8 +74,8 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
-    from suite.report.listing import print_plan
-    from suite.report.power import describe_power, plan_power
+    from suite.report.console.listing import print_plan
+    from suite.report.console.power import describe_power, plan_power
     from suite.sweep.plan import Selection, make_plan, remember, totals
     from suite.sweep.stored import store_plan
 
@@ -118,9 +118,9 @@ def status(
     as_json: Json = False,
 ) -> None:
     """How far a grid is."""
-    from suite.report.listing import notes, print_status
-    from suite.sweep.rows import status as statuses
-    from suite.sweep.rows import troubles
+    from suite.report.console.listing import notes, print_status
+    from suite.sweep.summary import status as statuses
+    from suite.sweep.summary import troubles
 
     made = planned(grid, results, selection(only, frames, changes, shard), costs=False)
     found = statuses(made)
@@ -155,10 +155,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
-    from suite.analysis.evidence import INTERVALS
-    from suite.report.export import report_archive
-    from suite.report.listing import notes
-    from suite.report.sweep import Company, write_report
+    from suite.app.export import report_archive
+    from suite.collect.evidence import INTERVALS
+    from suite.report.build import Company, write_report
+    from suite.report.console.listing import notes
     from suite.store.archive import is_archive
     from suite.sweep.plan import reckon
 

@@ -17,8 +17,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from suite.models import NORMALISATION, foreign, normalisation
+from suite.models import NORMALISATION, normalisation
 from suite.models.blocks.attention import interpolated
+from suite.models.checkpoints import foreign
 from suite.models.naming import canonical_name
 from suite.models.network import network_class
 from suite.spec import BadInput, ModelName, file_sha256, parse_model, weights_file

@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite.analysis.evidence import Evidence
-from suite.analysis.rows import datasets, tidy
-from suite.report.accuracy import describe_dataset
-from suite.report.formats import Column, Part, Table, to_html
-from suite.report.tables import make_tables
-from suite.report.tradeoff_tables import equal_cost_table
+from suite.collect.evidence import Evidence
+from suite.report.tables.accuracy import describe_dataset
+from suite.report.tables.formats import Column, Part, Table, to_html
+from suite.report.tables.make import make_tables
+from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
+from suite.statistics.run_table import datasets, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from suite.analysis.evidence import Evidence
+    from suite.collect.evidence import Evidence
 
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",

@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from suite.analysis.contribution import contribution
-from suite.analysis.evidence import gather
-from suite.analysis.finding import Finding, shown
-from suite.analysis.findings import findings
-from suite.analysis.references import published_rows
-from suite.report.formats import Column, Part, Table, to_html
+from suite.collect.evidence import gather
+from suite.published.finding import Finding, shown
+from suite.published.findings import findings
+from suite.published.references import published_rows
+from suite.report.figures.scatter import write_figures
+from suite.report.figures.tradeoffs import write_pareto
 from suite.report.page import document, picture
-from suite.report.plots import write_figures
 from suite.report.published.figures import caption, write_published_figures
 from suite.report.published.tables import published_tables
-from suite.report.tables import write_table, write_tables
-from suite.report.tradeoff_plots import write_pareto
+from suite.report.tables.formats import Column, Part, Table, to_html
+from suite.report.tables.make import write_table, write_tables
+from suite.statistics.contribution import contribution
 
 TITLE = "What five papers print, and what it says"
 

@@ -19,7 +19,7 @@ from suite.spec import parse_model
 
 ROOTS = {
     "code_train": ("suite.training.run:_execute",),
-    "code_test": ("suite.training.run:Tester", "suite.training.released:evaluate"),
+    "code_test": ("suite.training.run:Tester", "suite.evaluation.evaluate:evaluate"),
 }
 _ALWAYS = {
     "suite.store": "reads and writes files",
@@ -32,24 +32,24 @@ _ALWAYS = {
     "suite.data.manifest:Index": "remembers what indexing found",
     "suite.data.datasets:info": "facts printed beside results",
     "suite.data.datasets:DatasetInfo": "facts printed beside results",
-    "suite.spec:NETWORKS": "lists names; a new network must not change the code of the others",
-    "suite.identity": "names runs and their tests; what they hold is in the run's spec.yaml",
+    "suite.spec.model_names:NETWORKS": "lists names; a new network must not change the code of the others",
+    "suite.store.identity": "names runs and their tests; what they hold is in the run's spec.yaml",
     "suite.models.naming": "names a model; what the name means is in the run's identity",
     "suite.models.network:network_class": "names every backbone; a model has one, added by the model's name",
-    "suite.spec:parse_model": "reads a model name; what it means is in the run's identity",
-    "suite.spec:unknown": "words an error",
-    "suite.training.retest": "makes further tests of finished runs, by suite.training.released",
-    "suite.training.control:Control": "hooks of the process around a run",
+    "suite.spec.model_names:parse_model": "reads a model name; what it means is in the run's identity",
+    "suite.spec.errors:unknown": "words an error",
+    "suite.evaluation.retest": "makes further tests of finished runs, by suite.evaluation.evaluate",
+    "suite.evaluation.control:Control": "hooks of the process around a run",
 }
 NOT_FOLLOWED = {
     "code_train": _ALWAYS
     | {
-        "suite.training.evaluation": "tests",
+        "suite.evaluation.inference": "tests",
         "suite.training.run:Tester": "tests",
         "suite.training.run:_result": "writes down what was tested",
         "suite.training.run:_on_dev": "writes down what was tested",
     },
-    "code_test": _ALWAYS | {"suite.training.released:_submission": "writes down what was tested"},
+    "code_test": _ALWAYS | {"suite.evaluation.evaluate:_submission": "writes down what was tested"},
 }
 NETWORKS = "suite.models.network:VideoNetwork"  # names every backbone; a model has one, added by the model's name
 FOLDERS = ("backbones", "temporal", "blocks", "networks")  # of suite.models: a part of the digest for each file

@@ -12,9 +12,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from suite.identity import SCHEME, RunSpec
 from suite.spec import BadInput, weights_file
 from suite.store.folder import RunFolder
+from suite.store.identity import SCHEME, RunSpec
 
 
 def run_folder(runs: Path, run: str) -> RunFolder:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.identity import SCHEME, EvaluationSpec, RunSpec
 from suite.spec import BadInput
 from suite.store.folder import RunFolder, intact
+from suite.store.identity import SCHEME, EvaluationSpec, RunSpec
 from suite.store.shapes import is_result
 
 ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives

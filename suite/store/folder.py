@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from suite.identity import RunSpec, digest
 from suite.spec import BadInput, read_yaml
+from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
 STATES = ("done", "failed", "blocked", "running", "todo")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.datasets import info
-from suite.identity import RunSpec
 from suite.models import canonical_name
 from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
+from suite.store.identity import RunSpec
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")

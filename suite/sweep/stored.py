@@ -12,13 +12,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suite.identity import digest
 from suite.spec import BadInput, Grid, experiments_dir, load_grid, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
+from suite.store.identity import digest
 from suite.sweep.plan import Plan, PlannedRun, Selection
 
 FILE = "plan.json"
-NAMING = "spec.py identity.py models data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
+NAMING = "spec models store/identity.py data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
 
 
 def store_plan(plan: Plan) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from suite.data.datasets import Dataset
-    from suite.identity import EvaluationSpec
+    from suite.store.identity import EvaluationSpec
 
 AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
 SAME = "the same CPU, packages, threads and code that tests"
@@ -55,7 +55,7 @@ def verify(
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
     """
     from suite.data.datasets import open_dataset
-    from suite.training.control import usable_device
+    from suite.device import usable_device
 
     done = [run for run in plan.runs if run.state() == "done"]
     chosen = draw(done, sample, seed)
@@ -149,7 +149,7 @@ def _again(
     classes: int,
 ) -> tuple[Stored, list[str]]:
     """What the run's checkpoint predicts now, and why bits may differ from what they were; [] where they must not."""
-    from suite.training.retest import test_by
+    from suite.evaluation.retest import test_by
 
     batch = (stored.facts or {}).get("batch", run.folder.spec().protocol.evaluation.batch)
     test = test_by(run.folder, evaluation, place, batch, **machine)
@@ -221,7 +221,7 @@ def _against_data(stored: Stored, dataset: Dataset, name: str) -> list[str]:
 
 def _against_result(stored: Stored, result: dict[str, Any], dataset: Dataset, name: str) -> list[str]:
     """Whether every accuracy that result.json holds follows from the predictions."""
-    from suite.training.evaluation import accuracies
+    from suite.evaluation.inference import accuracies
 
     found = accuracies(stored.logits, stored.labels, dataset.classes, dataset.info.pairs)
     flat = found.pop("per_class")

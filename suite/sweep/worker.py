@@ -42,10 +42,10 @@ def work(job: Job, driver: Connection) -> None:
 def _work(job: Job, driver: Connection, asked: list[int]) -> int:
     import torch
 
-    from suite.identity import RunSpec
+    from suite.evaluation.control import Control, RunFailed, Stopped
     from suite.spec import BadInput
     from suite.store.folder import RunFolder
-    from suite.training.control import Control, RunFailed, Stopped
+    from suite.store.identity import RunSpec
     from suite.training.run import execute
 
     torch.set_num_threads(job.threads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,12 +14,13 @@ from torch.utils.data import DataLoader
 
 from suite.data.clips import TrainClips, plain_errors, worker_settings
 from suite.data.rng import generator, permutation
-from suite.identity import RunSpec
-from suite.models import NORMALISATION, normalisation
+from suite.device import autocast
+from suite.evaluation.control import Control, RunFailed, Stopped
+from suite.models.inputs import to_network
 from suite.models.weights import read_checkpoint, save_dict
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
-from suite.training.control import Control, RunFailed, Stopped
+from suite.store.identity import RunSpec
 from suite.training.schedule import learning_rate
 
 CHECK_EVERY = 50  # steps between looks at whether the loss is finite
@@ -43,23 +43,6 @@ class Best:
     epoch: int  # 0-based, as in history.jsonl
     top1: float  # percent
     state: dict[str, Tensor] | None
-
-
-def to_network(clips: Tensor, name: str, device: str) -> Tensor:
-    """uint8 (B, T, H, W, 3) -> float32 (B, 3, T, H, W), normalised as the model's weights expect, channels-last."""
-    mean, std = _statistics(normalisation(name), device)
-    x = clips.to(device, non_blocking=True).permute(0, 4, 1, 2, 3)
-    return (x.float() / 255 - mean) / std
-
-
-@lru_cache
-def _statistics(kind: str, device: str) -> tuple[Tensor, Tensor]:
-    mean, std = (torch.tensor(v).view(3, 1, 1, 1).to(device) for v in NORMALISATION[kind])
-    return mean, std
-
-
-def autocast(precision: str, device: str) -> torch.autocast:
-    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 class Batches:

@@ -15,18 +15,19 @@ from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
 from suite.data.manifest import SCHEME, Manifest, hold_out
 from suite.data.rng import generator
-from suite.identity import RunSpec, digest
+from suite.device import set_determinism
+from suite.evaluation.control import Control
+from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, predict
+from suite.evaluation.retest import check_checkpoint, check_normalisation, test_again
 from suite.models import build, weights
 from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, weights_file
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
+from suite.store.identity import RunSpec, digest
 from suite.store.provenance import device_facts, environment
-from suite.training.control import Control, set_determinism
-from suite.training.evaluation import Predictions, accuracies, parquet_bytes, predict
 from suite.training.loop import Trainer
-from suite.training.retest import check_checkpoint, check_normalisation, test_again
 
 
 def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSpec | None = None) -> dict[str, Any]:

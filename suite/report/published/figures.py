@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.analysis.record import PAPERS, record, wide
-from suite.analysis.references import published_rows
-from suite.analysis.rows import mean_over_seeds
-from suite.report.look import WIDTH, Look, dot, legends, patch, styled
-from suite.report.panels import label_axes, panels, round_sizes, save
-from suite.report.plots import accuracy_vs_frames, gain_by_temporal_pooling
+from suite.published.record import PAPERS, record, wide
+from suite.published.references import published_rows
+from suite.report.figures.look import WIDTH, Look, dot, legends, patch, styled
+from suite.report.figures.panels import label_axes, panels, round_sizes, save
+from suite.report.figures.scatter import accuracy_vs_frames, gain_by_temporal_pooling
 from suite.spec import unknown
+from suite.statistics.run_table import mean_over_seeds
 
 if TYPE_CHECKING:
     import pandas as pd

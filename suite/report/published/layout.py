@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Number = dict[str, Any]  # a row of `suite.analysis.record.record`
+Number = dict[str, Any]  # a row of `suite.published.record.record`
 
 NAMES = {
     **{"kinetics400": "Kinetics-400", "kinetics600": "Kinetics-600", "mini_kinetics": "Mini-Kinetics", "mit": "MiT"},

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from string import ascii_lowercase
 
-from suite.analysis.record import COUNTS, PERCENT
+from suite.published.record import COUNTS, PERCENT
 from suite.report.published.layout import NAMES, Label, Layout, Line, Number, Value, printed_views
 
 MEASURED = (*PERCENT, "phi", "psi_ta", "psi_ta_tp")  # on the videos of a data set

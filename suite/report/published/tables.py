@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.analysis.record import PUBLISHED, read_notes, record
-from suite.report.formats import Cell, Column, Estimate, Part, Table
+from suite.published.record import PUBLISHED, read_notes, record
 from suite.report.published.layout import Block, Label, Layout, Line, Number, Value
 from suite.report.published.notes import (
     add_counts,
@@ -18,6 +17,7 @@ from suite.report.published.notes import (
     say_computed_costs,
 )
 from suite.report.published.papers import LAYOUTS
+from suite.report.tables.formats import Cell, Column, Estimate, Part, Table
 from suite.spec import BadInput
 
 WORDS = {"test_views": "views", "flops_count": "FLOPs count", "note": "note"}  # text after the numbers, where needed
@@ -175,8 +175,8 @@ class Runs:
     """The 288 runs of deep_analysis, to be set beside what its tables print of them."""
 
     def __init__(self, folder: Path) -> None:
-        from suite.analysis.contribution import contribution
-        from suite.analysis.references import published_rows
+        from suite.published.references import published_rows
+        from suite.statistics.contribution import contribution
 
         rows = published_rows(folder=folder)
         key = ("dataset", "module", "backbone", "pooling", "frames")
@@ -205,7 +205,7 @@ class Runs:
 
 def _add_costs(values: dict[str, Value], lines: list[Line], numbers: list[Number]) -> dict[str, str]:
     """Adds the multiply-adds of one view in 1e9 to the lines; gives the printed FLOPs' column of each new one."""
-    from suite.analysis.findings_printed import one_convention
+    from suite.published.findings_printed import one_convention
 
     costs = {}
     for printed, value in values.items():

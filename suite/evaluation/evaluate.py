@@ -1,0 +1,187 @@
+"""Testing a model with a checkpoint, one that no sweep of ours made or one of a finished run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.data.clips import EvalClips
+from suite.data.datasets import Dataset, open_dataset
+from suite.data.decoding import Decoder
+from suite.data.manifest import SCHEME
+from suite.device import set_determinism, usable_device
+from suite.evaluation.control import Control
+from suite.evaluation.inference import accuracies, parquet_bytes, predict
+from suite.models import build, canonical_name, weights
+from suite.spec import BadInput, Evaluation, Protocol, Sampling, checked
+from suite.store.folder import dump_json, sealed, write_atomic
+from suite.store.identity import EvaluationSpec
+from suite.store.provenance import device_facts, environment
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is tested and how: a model with weights, its clips, its views and their fusion."""
+
+    model: str
+    source: str  # as `suite.models.weights.load` takes it
+    dataset: str
+    split: str
+    frames: int
+    size: int  # pixels
+    sampling: Sampling
+    how: Evaluation
+    precision: str
+
+    @classmethod
+    def of(cls, test: EvaluationSpec, model: str, source: str, batch: int) -> Setting:
+        """A test of `model` with the weights of `source`; batch: videos at a time."""
+        sampling = Sampling(rule=test.rule, stride=test.stride, dense_clip=test.dense_clip)
+        how = Evaluation(clips=test.clips, crops=test.crops, fusion=test.fusion, batch=batch)
+        return cls(model, source, test.dataset, test.split, test.frames, test.size, sampling, how, test.precision)
+
+    @property
+    def evaluation(self) -> EvaluationSpec:
+        """What the result depends on, whatever the model."""
+        return EvaluationSpec(
+            dataset=self.dataset,
+            split=self.split,
+            frames=self.frames,
+            size=self.size,
+            clips=self.how.clips,
+            crops=self.how.crops,
+            fusion=self.how.fusion,
+            rule=self.sampling.rule,
+            stride=self.sampling.stride,
+            dense_clip=self.sampling.dense_clip,
+            precision=self.precision,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """As eval.json holds it."""
+        return {
+            "model": canonical_name(self.model),
+            "test": self.evaluation.id,
+            "dataset": self.dataset,
+            "split": self.split,
+            "frames": self.frames,
+            "views": f"{self.how.clips}x{self.how.crops}",
+            "fusion": self.how.fusion,
+            "size": self.size,
+            "sampling": self.sampling.model_dump(),
+            "precision": self.precision,
+            "batch": self.how.batch,
+        }
+
+    def __post_init__(self) -> None:
+        if self.precision not in Protocol.model_fields["precision"].annotation.__args__:
+            raise BadInput(f"Precision is fp32 or bf16, not '{self.precision}'.")
+
+
+def evaluate_checkpoint(
+    *,
+    name: str,
+    source: str,
+    dataset: str,
+    root: Path,
+    split: str,
+    frames: int,
+    size: int,
+    clips: int,
+    crops: int,
+    sampling: dict[str, Any],
+    fusion: str,
+    precision: str,
+    batch: int,
+    device: str | None,
+    workers: int,
+    unlabelled: bool,
+    out: Path,
+    allow_missing: int,
+) -> dict[str, Any]:
+    """Tests model `name` with the weights of `source` on one split; returns what eval.json holds.
+
+    Writes into `out`: views.parquet (a row a view), predictions.parquet (a row a video) and eval.json, or with
+    `unlabelled` submission.csv (video id, then five class names) in place of accuracies.
+    """
+    how = checked(Evaluation, {"clips": clips, "crops": crops, "fusion": fusion, "batch": batch}, "eval")
+    setting = Setting(name, source, dataset, split, frames, size, checked(Sampling, sampling, "eval"), how, precision)
+    control = Control(workers=workers, device=usable_device(device))
+    data = open_dataset(dataset, root)
+    data.split(split)
+    if out.exists() and any(out.iterdir()):
+        raise BadInput(f"{out} already holds files; name another folder with --out.")
+    return evaluate(setting, data, control, out, unlabelled, allow_missing, {})
+
+
+def evaluate(
+    setting: Setting,
+    data: Dataset,
+    control: Control,
+    out: Path,
+    unlabelled: bool,
+    allow_missing: int,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Tests and writes into `out`, eval.json last; returns what it holds, `facts` among it.
+
+    Raises BadInput when weights are missing that a test needs: of a run (`facts` names it) all must be there.
+    """
+    set_determinism(control.device)
+    split, how = setting.split, setting.how
+    manifest = data.split(split)
+    manifest.require(allow_missing)
+    if not manifest.videos:
+        raise BadInput(f"Split '{split}' of {setting.dataset} has no videos.")
+    labelled = all(video.label is not None for video in manifest.videos)
+    if not labelled and not unlabelled:
+        raise BadInput(f"Split '{split}' of {setting.dataset} has no labels; --unlabelled writes a submission for it.")
+    model = build(setting.model, len(data.classes), setting.frames, setting.size)
+    loaded = weights.load(model, setting.source, classes=data.classes)
+    if "run" in facts and loaded.loaded < loaded.total:
+        raise BadInput(f"{setting.source} is not whole: {loaded}, where a run's own weights are all there.")
+    if any(".fc." in key for key in loaded.missing):
+        raise BadInput(
+            f"{setting.source} has no classifier for {setting.dataset}; it can start a training, not be tested."
+        )
+    model.to(control.device)
+
+    out.mkdir(parents=True, exist_ok=True)
+    decoder = Decoder(journal=out / "decoding.jsonl")
+    views = EvalClips(manifest, setting.frames, setting.size, setting.sampling, how.clips, how.crops, decoder)
+    found = predict(model, views, setting.precision, how.batch, control, facts.get("run", setting.source))
+    fused = found.fused(how.fusion)
+    result: dict[str, Any] = {"n": len(found.ids)}
+    if labelled:
+        result = accuracies(fused, found.labels, data.classes, data.info.pairs)
+    result |= {
+        **setting.facts(),
+        "weights": loaded.as_dict(),
+        "manifest_sha256": manifest.sha256,
+        "manifest_scheme": SCHEME,
+        "manifest_parts": manifest.parts,
+        "class_names": list(data.classes),
+        "decoding": decoder.report(),
+        "device": device_facts(control.device),
+        "environment": environment(setting.model),
+        "folder": str(out),
+        **facts,
+    }
+    write_atomic(out / "views.parquet", parquet_bytes(found.view_table()))
+    write_atomic(out / "predictions.parquet", parquet_bytes(found.table(how.fusion)))
+    if unlabelled:
+        write_atomic(out / "submission.csv", _submission(found.ids, fused, data.classes))
+    write_atomic(out / "eval.json", dump_json(sealed(result)))
+    return result
+
+
+def _submission(ids: list[str], logits: Any, classes: tuple[str, ...]) -> str:
+    """One line a video, separated by ';': its id, then the five likeliest classes, best first."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\n")
+    for video, row in zip(ids, logits, strict=True):
+        writer.writerow([video, *(classes[i] for i in (-row).argsort(kind="stable")[:5])])
+    return text.getvalue()

@@ -1,0 +1,180 @@
+"""The factors of our own runs, and of the tests of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from suite.fairness.code_parts import code_factor
+from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
+from suite.fairness.factors import FACTORS, chain_of, read_views, schedule_of, text, views_of
+from suite.models import canonical_name, normalisation
+from suite.spec import parse_model, weights_file
+from suite.statistics.run_table import architecture
+from suite.store.earlier import run_folder
+from suite.store.evaluations import stored_test
+from suite.store.folder import RunFolder
+from suite.store.identity import EvaluationSpec, RunSpec, digest
+
+PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
+
+
+def of_run(
+    spec: RunSpec,
+    chain: Iterable[RunSpec] = (),
+    result: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    before: Iterable[Mapping[str, Any]] = (),
+    first: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The factors of a run; `chain` are the runs before it, first stage first, `before` their results.
+
+    first: the provenance of the first stage, whose starting weights all stages rest on.  Without a result the data and
+    what was found missing are unknown, without a provenance the software is.
+    """
+    p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
+    result, sessions = result or {}, (provenance or {}).get("sessions", [])
+    root = chain[0].protocol if chain else p
+    before = [*before, *[{}] * len(chain)][: len(chain)]
+    views = views_of(p.evaluation.clips, p.evaluation.crops)
+    return {
+        "dataset": spec.dataset,
+        "split": "val",
+        "data": data_of(result),
+        "missing": result.get("missing"),
+        "leakage": leakage_of(result),
+        "module": architecture(canonical_name(spec.network), name.module)[0],
+        "backbone": name.backbone,
+        "pooling": name.pooling,
+        "frames": spec.frames,
+        "test_frames": spec.frames,
+        "pretraining": _pretraining(root.init),
+        "weights": _weights(chain[0] if chain else spec, (provenance if not chain else first) or {}),
+        "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
+        "normalisation": spec.normalisation or normalisation(spec.model),  # scheme 1 used this same rule
+        "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
+        if p.sampling.rule == "uniform"
+        else {"rule": "dense", "stride": p.sampling.stride},
+        "test_sampling": spec.evaluation().content()["sampling"],
+        "held_out": p.dev,
+        "resolution": p.size,
+        "augmentation": {"crop": f"scales {text(p.augmentation.scales)}", "flip": p.augmentation.flip},
+        "optimiser": {
+            "momentum": p.momentum,
+            "weight_decay": p.weight_decay,
+            "nesterov": p.nesterov,
+            "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
+        },
+        "schedule": schedule_of(p),
+        # two stages with the same digest were trained alike
+        "chain": chain_of([(schedule_of(s.protocol), digest(s.training()["recipe"], 8)) for s in chain]),
+        "chain_frames": [s.frames for s in chain],
+        "epochs_seen": sum(_seen(s, r) for s, r in zip((*chain, spec), (*before, result), strict=True)),
+        "batch": p.batch,
+        "batch_norm": p.per_step,
+        "step_batch": p.per_step,
+        "sync_bn": False,
+        "dropout": p.dropout,
+        "precision": p.precision,
+        "selection": _selection(p),
+        "tuning": p.tuning,
+        "seed": spec.seed,
+        "views": views,
+        "test_crop": p.size,
+        "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
+        "code_train": code_factor(sessions, "code_train"),
+        # a run is tested at the end of its last session, and along the way where tests choose the epoch
+        "code_test": code_factor(sessions if p.selection == "best" else sessions[-1:], "code_test"),
+        "packages": _one(_packages(s) for s in sessions),
+        "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
+        "device": _one(map(_device, sessions)),
+    }
+
+
+def _pretraining(init: str) -> str:
+    """What kind of weights `init` names; which ones, the factor "weights" says."""
+    kind, path = weights_file(init)
+    return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
+
+
+def _weights(spec: RunSpec, provenance: Mapping[str, Any]) -> str | None:
+    """The SHA-256 of the file that a first stage started from; None where it was not recorded."""
+    if spec.protocol.init == "scratch":
+        return "none"
+    return spec.weights_sha256 or (provenance.get("weights") or {}).get("sha256")
+
+
+def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
+    """Epochs behind the weights that a stage kept."""
+    selected = result.get("selected_epoch")
+    return spec.protocol.epochs if selected is None else selected + 1
+
+
+def _selection(p: Any) -> str:
+    return "last epoch" if p.selection == "last" else "best epoch on training videos held out"
+
+
+def _packages(session: Mapping[str, Any]) -> str | None:
+    versions = session.get("packages")
+    if not versions:
+        return None
+    found = [f"{name} {versions.get(name)}" for name in PACKAGES]
+    found += [f"{name} {session[name]}" for name in ("cuda", "cudnn") if name in session]
+    return ", ".join(found)
+
+
+def _one(values: Iterable[Any]) -> str | None:
+    """The value of all sessions; several are named together, so that they equal no single one."""
+    found = list(dict.fromkeys(values))
+    if not found or None in found:
+        return None
+    return str(found[0]) if len(found) == 1 else " then ".join(map(str, found))
+
+
+def read_run(spec: RunSpec, folder: RunFolder) -> dict[str, Any]:
+    """The factors of a run as `spec` tests it; the folders of its parents lie beside its own."""
+    chain, results, at, stage = [], [], spec, folder
+    while at.parent:
+        stage = run_folder(folder.path.parent, at.parent)
+        at = stage.spec()
+        chain.insert(0, at)
+        results.insert(0, stage.result() or {})
+    found = of_run(spec, chain, folder.result(), folder.read_provenance(), results, stage.read_provenance())
+    test = stored_test(folder, spec.evaluation())
+    return found | of_test(test.facts, found) if test and test.facts else found
+
+
+def of_evaluation(facts: Mapping[str, Any], place: Path) -> dict[str, Any]:
+    """The factors of what `suite eval` wrote into `place`; of a test of a run of ours, in its folder, the run's too."""
+    run = RunFolder(place.resolve().parents[1])
+    trained = read_run(run.spec(), run) if facts.get("run") == run.id else {}
+    name = parse_model(facts["model"])
+    known = {"module": architecture(canonical_name(facts["model"]), name.module)[0], "backbone": name.backbone}
+    return dict.fromkeys(FACTORS) | known | {"pooling": name.pooling} | trained | of_test(facts, trained)
+
+
+def of_test(facts: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """The factors that a test of its own settles, from its eval.json; `trained`: those of the run."""
+    known = {key: facts.get(key) for key in ("dataset", "split", "precision")}
+    known |= {"views": read_views(facts["views"]), "test_frames": facts.get("frames"), "test_crop": facts.get("size")}
+    known["fusion"] = facts["fusion"] if facts["views"] != "1x1" else "one view"
+    known["test_sampling"] = EvaluationSpec.from_facts(facts).content()["sampling"]
+    session = {**(facts.get("environment") or {}), **(facts.get("device") or {})}
+    known["code_test"] = code_factor([session], "code_test")
+    known["packages"] = _later(trained.get("packages"), _packages(session))
+    known["device"] = _later(trained.get("device"), _device(session))
+    known["decoder"] = retested_decoder(trained.get("decoder"), facts.get("decoding"))
+    # tests of manifest scheme 1 have the hash of the list alone
+    parts = facts.get("manifest_parts") or {"list": facts.get("manifest_sha256")}
+    known["data"] = {**(trained.get("data") or {}), **data_of_split(facts.get("split", "val"), parts)}
+    return known
+
+
+def _later(before: str | None, now: str | None) -> str | None:
+    """What trained, and what tested where that is something else; None where one is not known."""
+    return before if before == now else None if None in (before, now) else f"{before}, tested on {now}"
+
+
+def _device(session: Mapping[str, Any]) -> str | None:
+    return "cpu" if str(session.get("device")) == "cpu" else session.get("name")

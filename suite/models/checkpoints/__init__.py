@@ -1,0 +1,1 @@
+"""Checkpoints of other codebases: their tensors under our names."""

@@ -1,0 +1,138 @@
+"""The table of Phi and Psi: contributions of space and time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from suite.collect.evidence import Evidence, confounded
+from suite.published.beside import Pair, known_factors, number
+from suite.report.tables.accuracy import marks_note, published_notes
+from suite.report.tables.formats import Column, Estimate, Part, Table
+from suite.statistics import contribution as contributions
+from suite.statistics.run_table import finished
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def contribution_table(
+    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+) -> Table:
+    """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
+
+    Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
+    nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in a factor that
+    confounds; letters name what the runs behind a mean differ in, numbers what the published runs differ in from ours.
+    A strict table is computed without confounded runs and withholds published means of confounded ones.
+    """
+    evidence = evidence or Evidence()
+    keys = ("phi", "psi_ta", "psi_ta_tp")
+    heads = ("Φ", "Ψ ta", "Ψ ta+tp")
+    rows = evidence.kept(rows)
+    odd = confounded(rows)
+    found, intervals = contributions.contribution(rows), evidence.contribution(rows)
+    counterparts = None if reference is None else _counterparts(rows, reference)
+    theirs = {} if counterparts is None else _by_module(contributions.contribution(counterparts))
+    numbers, differences = ({}, []) if counterparts is None else number(_pairs(rows, counterparts))
+    columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
+    columns.append(Column("source", "source", text=True, csv_only=found["source"].nunique() < 2))
+    for key, head in zip(keys, heads, strict=True):
+        columns += [Column(key, "mean", head, digits=3, interval=True), Column(f"n_{key}", "cells", head)]
+        columns += [Column(f"confounded_{key}", "confounded", head)]
+        columns += [Column(f"published_{key}", "published", head, digits=3)]
+    columns += [Column(f"published_{key}_mark", csv_only=True) for key in keys]
+    counts, behind = _confounded_cells(rows, odd), _runs_behind(rows)
+    runs_of = contributions.cells(rows).groupby(["source", "dataset", "label"])["id"].agg(" ".join)
+    lines, sources = [], []
+    for row in found.to_dict("records"):
+        dataset, module = row["dataset"], row["module"]
+        line: list[Any] = [dataset, module, row["source"]]
+        marks = []
+        for key in keys:
+            pooled = "pooled" if key == "psi_ta_tp" else "none"
+            cell = (row["source"], dataset, module, pooled)
+            known = intervals.get(cell, {})
+            low, high = known.get(key.partition("_")[0], (math.nan, math.nan))
+            count = int(row[f"n_{key}"])
+            line += [
+                Estimate(row[key], low, high, mark=evidence.letters(behind.get(cell, ())) if count else ""),
+                count or None,
+                counts.get(cell) if count else None,
+            ]
+            value = theirs.get((dataset, module), {}).get(key)
+            marks.append(numbers.get(cell, "") if value is not None and not math.isnan(value) else "")
+            if marks[-1]:
+                value = Estimate(math.nan if evidence.strict else value, mark=marks[-1])
+            line.append(value)
+        lines.append((*line, *marks))
+        sources.append(runs_of[row["source"], dataset, module])
+    several = finished(rows)["seed"].nunique() > 1
+    averaged = "; of several seeds the mean, of the TSN with the same seeds" if several else ""
+    note = (
+        f"Against the TSN without temporal pooling of the same backbone and frames (S in percent{averaged}): "
+        "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
+        "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
+    )
+    if intervals:
+        alone = "from accuracies alone, assuming fully correlated errors"
+        how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
+        note += f" 95 % confidence intervals in brackets, {how}."
+        if several:
+            covered = "sampling of test videos and of seeds where predictions of several seeds are there; else "
+            note += f" They cover {covered * bool(evidence.outcomes)}sampling of test videos only, not of seeds."
+        else:
+            note += " They are of these weights on other test videos and do not cover training again."
+    if counts:
+        note += " Confounded: cells that differ from their baseline in more than the module and pooling."
+    note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
+    note += marks_note(evidence, rows)
+    title = "Spatial contribution and temporal improvement"
+    return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
+
+
+def _runs_behind(rows: pd.DataFrame) -> dict[tuple[str, str, str, str], list[str]]:
+    """The runs behind each mean, baselines included, by source, data set, label and "none" or "pooled"."""
+    found = contributions.cells(rows)
+    found = found[found["baseline"].notna()]
+    of_mean = found.groupby(["source", "dataset", "label", "pooled"])
+    return {cell: [*group["id"], *group["baseline_id"]] for cell, group in of_mean}
+
+
+def _pairs(rows: pd.DataFrame, counterparts: pd.DataFrame) -> dict[tuple[str, str, str, str], list[Pair]]:
+    """The factors of our runs and of the published ones behind each mean, by the keys of `_runs_behind`."""
+    printed = {
+        (row["dataset"], row["name"], row["frames"]): known_factors(row) for row in counterparts.to_dict("records")
+    }
+    ours = {row["id"]: row for row in finished(rows).to_dict("records")}
+    found: dict[tuple[str, str, str, str], list[Pair]] = {}
+    for cell, ids in _runs_behind(rows).items():
+        for row in (ours[i] for i in ids):
+            theirs = printed.get((row["dataset"], row["name"], row["frames"]))
+            if theirs is not None:
+                found.setdefault(cell, []).append((known_factors(row), theirs))
+    return found
+
+
+def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:
+    """Cells, whatever their seeds, by source, data set, label and "none" or "pooled"."""
+    of_all = contributions.cells(rows)
+    cell = ["source", "dataset", "label", "pooled", "backbone", "pooling", "frames"]
+    of_all = of_all[of_all["id"].isin(odd)].drop_duplicates(cell)
+    return dict(of_all.groupby(cell[:4]).size())
+
+
+def _counterparts(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """The published rows of the models that we have, and their baselines: means over other cells are not ours."""
+    done = finished(rows)
+    ours = set(zip(done["dataset"], done["name"], done["frames"], strict=True))
+    ours |= {
+        (dataset, f"tsn-{body}", frames)
+        for dataset, body, frames in zip(done["dataset"], done["body"], done["frames"], strict=True)
+    }
+    kept = [key in ours for key in zip(reference["dataset"], reference["name"], reference["frames"], strict=True)]
+    return reference[kept]
+
+
+def _by_module(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["dataset"], row["module"]): row for row in table.to_dict("records")}

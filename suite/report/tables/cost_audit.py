@@ -1,0 +1,57 @@
+"""The cost audit as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from suite.published.cost_audit import Audited
+from suite.published.record import COUNTS
+from suite.report.tables.formats import Column, Part, Table
+
+
+def audit_table(found: list[Audited]) -> Table:
+    """A row per printed cost, a part per paper: printed, counted in the convention of print, ratio, explanation."""
+    columns = (
+        *(
+            Column("paper", csv_only=True),
+            Column("table", "table", text=True),
+            Column("model", "printed as", text=True),
+        ),
+        *(Column("name", "the suite's name", text=True), Column("frames", "frames"), Column("size", "pixels")),
+        *(Column("classes", "classes"), Column("convention", "print counts", text=True)),
+        *(Column("printed_gflops", "printed", "GFLOPs", digits=2), Column("gflops", "counted", "GFLOPs", digits=2)),
+        *(Column("gflops_ratio", "ratio", "GFLOPs", digits=3), Column("printed_params", "printed", "M", digits=2)),
+        *(Column("params", "counted", "M", digits=2), Column("params_ratio", "ratio", "M", digits=3)),
+        Column("explanation", "explanation", text=True),
+    )
+    parts = []
+    for paper in dict.fromkeys(row.paper for row in found):
+        lines = [
+            (
+                *(row.paper, row.table, row.model, row.name, row.frames, row.size, row.classes),
+                COUNTS.get(row.convention, ""),
+                *(row.printed_gflops, row.counted_gflops, row.counted_gflops / row.printed_gflops),
+                *(row.printed_params, row.counted_params, row.counted_params / row.printed_params),
+                row.explanation,
+            )
+            for row in found
+            if row.paper == paper
+        ]
+        parts.append(Part(paper, lines))
+    return Table("cost_audit", "Cost audit", f"{summary(found)} {NOTE}", columns, parts)
+
+
+NOTE = (
+    "GFLOPs are counted as print counts them (all multiply-adds where that is not known), of as many views. Within 2 % "
+    "of GFLOPs and 1 % of parameters a row agrees; another one is explained where one change of size, classes or "
+    "counting closes the difference, and unexplained where none does."
+)
+
+
+def summary(found: list[Audited]) -> str:
+    """How many rows agree, are explained, and are not."""
+    counts = Counter("agree" if r.agrees else "explained" if r.explained else "unexplained" for r in found)
+    return (
+        f"Of {len(found)} printed costs {counts['agree']} agree with the counted ones, {counts['explained']} are "
+        f"explained by arithmetic and {counts['unexplained']} are unexplained."
+    )

@@ -1,0 +1,68 @@
+"""The table of frames in training against frames in the test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.collect.evidence import Evidence
+from suite.report.tables.accuracy import marks_note
+from suite.report.tables.formats import Column, Estimate, Part, Table
+from suite.statistics.proportions import wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW = ["model", "train_frames", "control", "epochs_seen"]
+
+
+def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+    """Top-1 in percent with its 95 % Wilson interval: a row per model and train frames, a column per test frames.
+
+    tests: rows of `suite.collect.frames.frames_by_frames`; seeds are averaged.  Models that were tested at no frame
+    count but their own are left out, so that the table may have no part at all.  Letters mark confounded runs.
+    """
+    evidence = evidence or Evidence()
+    foreign = tests["train_frames"] != tests["test_frames"]
+    named = list(zip(tests["dataset"], tests["model"], strict=True))
+    wanted = {key for key, other in zip(named, foreign, strict=True) if other}
+    tests = tests[[key in wanted for key in named]]
+    frames = sorted(set(tests["test_frames"]))
+    several = tests["seed"].nunique() > 1
+    columns = [
+        Column("dataset", csv_only=True),
+        Column("model", "model", text=True),
+        Column("train_frames", "frames", "trained at"),
+        Column("epochs_seen", "epochs", "trained at"),
+        Column("control", "control", text=True),
+        Column("seeds", "seeds", text=True, csv_only=not several),
+        *(Column(f"top1_f{f}", f"{f} frames", "top-1 (%), tested at", interval=True) for f in frames),
+        Column("n", csv_only=True),
+    ]
+    parts = []
+    for dataset, of_set in tests.groupby("dataset", sort=False):
+        lines = []
+        for (model, trained, control, epochs), group in of_set.groupby(ROW, sort=False):
+            cells = dict(iter(group.groupby("test_frames")))
+            counts = [len(at) for at in cells.values()]
+            seeds = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+            top1 = [_estimate(cells[f], evidence) if f in cells else None for f in frames]
+            lines.append((dataset, model, int(trained), int(epochs), control, seeds, *top1, int(group["n"].min())))
+        parts.append(Part(dataset, lines))
+    note = (
+        "Clip-level top-1 of a model trained at the frames of its row and tested at those of the column, all else as "
+        "in its own test; where both are the same it is the run's result. Epochs: seen along the chain of runs."
+    )
+    if evidence.interval != "sd":
+        note += " In brackets the 95 % Wilson interval: these weights on other test videos, not training again."
+    if (tests["control"] != "").any():
+        note += " Control epoch_matched: went on at its first frames for the epochs that the stages of more frames saw."
+    if several:
+        note += " Means over seeds" + ("" if evidence.interval == "ci" else " ± standard deviation over seeds")
+        note += "." if evidence.interval == "sd" else "; the interval is that of one evaluation at the mean."
+    note += marks_note(evidence, tests)
+    return Table("frames", "Frames in training and in the test", note, tuple(columns), parts)
+
+
+def _estimate(tests: pd.DataFrame, evidence: Evidence) -> Estimate:
+    top1, letters = float(tests["top1"].mean()), evidence.letters(tests["id"])
+    return Estimate(top1, *wilson(top1, int(tests["n"].min())), float(tests["top1"].std()), mark=letters)

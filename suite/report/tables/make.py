@@ -1,0 +1,143 @@
+"""All tables of a report by name: making them, writing them; and the table of costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suite.collect.evidence import Evidence
+from suite.report.tables.accuracy import MODEL, accuracy_table, models
+from suite.report.tables.contribution import contribution_table
+from suite.report.tables.formats import Column, Part, Table, to_csv, to_latex, to_markdown
+from suite.report.tables.frames import frames_table
+from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
+from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
+from suite.spec import TABLES, unknown
+from suite.statistics.run_table import mean_over_seeds, stages
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def cost_table(rows: pd.DataFrame) -> Table:
+    """Parameters in millions and multiply-adds of one clip in 1e9: a part per data set, a row per model."""
+    runs = mean_over_seeds(rows)
+    runs = runs.assign(mparams=runs["params"] / 1e6)
+    frames = sorted(set(runs["frames"]))
+    fixed = runs.groupby(["dataset", "name"])["params"].nunique().le(1).all()  # else they depend on the frames
+    columns = [*MODEL, *([Column("mparams", "parameters (M)", digits=2)] if fixed else [])]
+    for f in frames:
+        group = f"{f} frames"
+        columns += [] if fixed else [Column(f"mparams_f{f}", "parameters (M)", group, digits=2)]
+        columns += [Column(f"conv_gmacs_f{f}", "conv (G)", group, digits=2)]
+        columns += [Column(f"gmacs_f{f}", "all (G)", group, digits=2)]
+    parts = []
+    for dataset, of_set in runs.groupby("dataset", sort=True):
+        lines, sources = [], []
+        for head, of_model in models(of_set):
+            at = {run["frames"]: run for run in of_model.to_dict("records")}
+            line = [*head, *([of_model["mparams"].max()] if fixed else [])]
+            for f in frames:
+                keys = ("conv_gmacs", "gmacs") if fixed else ("mparams", "conv_gmacs", "gmacs")
+                line += [at.get(f, {}).get(key) for key in keys]
+            lines.append(tuple(line))
+            sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
+        parts.append(Part(dataset, lines, sources=sources))
+    note = (
+        "Multiply-adds of one clip, one crop, in 1e9: of the convolutions alone, as deep_analysis counts, "
+        "and of all operators, attention included."
+    )
+    return Table("cost", "Cost", note, tuple(columns), parts)
+
+
+OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Evidence.interval` is printed
+RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+
+
+def _with_draws(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame, dict[str, Any]]:
+    shown = stages(rows)
+    return shown, evidence.draws(shown)
+
+
+_BUILDERS: dict[str, Callable[..., Table | None]] = {
+    "accuracy": accuracy_table,
+    "contribution": contribution_table,
+    "cost": lambda rows, reference, evidence: cost_table(rows),
+    "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence), evidence),
+    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(rows), evidence),
+    "effects": lambda rows, reference, evidence: effects_table(rows, evidence),
+    "frames": lambda rows, reference, evidence: (
+        None if evidence.tests is None else frames_table(evidence.tests, evidence)
+    ),
+    "ranks": lambda rows, reference, evidence: ranks_table(rows, evidence),
+    "rank_stability": lambda rows, reference, evidence: stability_table(rows, evidence),
+    "pairwise_matrix": lambda rows, reference, evidence: matrix_table(rows, evidence),
+    "pairwise": lambda rows, reference, evidence: pairwise_table(rows, evidence),
+}
+
+
+def make_tables(
+    rows: pd.DataFrame,
+    which: Iterable[str],
+    reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
+) -> list[Table]:
+    """The tables of these names that have a row.  Raises BadInput for an unknown name.
+
+    In a strict report the rows are those that `evidence` keeps, for every table; the accuracy table alone asks the
+    evidence which cells were withheld.
+    """
+    for name in which:
+        if name not in _BUILDERS:
+            raise unknown("table", name, _BUILDERS)
+    evidence = evidence or Evidence()
+    rows = evidence.kept(rows)
+    made = (_BUILDERS[name](rows, reference=reference, evidence=evidence) for name in which)
+    # only a mean over seeds has either; other estimates keep their interval
+    return [
+        replace(table, interval=evidence.interval) if table.name in OVER_SEEDS else table
+        for table in made
+        if table is not None and table.parts
+    ]
+
+
+def write_tables(
+    rows: pd.DataFrame,
+    folder: Path,
+    which: Iterable[str] = TABLES,
+    reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
+) -> list[Path]:
+    """Writes `folder`/tables/<name>.{md,tex,csv} and gives their paths; the same rows give the same bytes.
+
+    A table without a row is not written, and an older one of its name goes.
+    """
+    which = list(which)
+    return write_made(make_tables(rows, which, reference, evidence), folder, which)
+
+
+def write_made(tables: Iterable[Table], folder: Path, which: Iterable[str]) -> list[Path]:
+    """`write_tables`, of tables that are made already."""
+    made = {table.name: table for table in tables}
+    written = []
+    for name in which:
+        if name in made:
+            written += write_table(made[name], folder)
+        else:
+            for ending in RENDERINGS:
+                (Path(folder) / "tables" / f"{name}.{ending}").unlink(missing_ok=True)
+    return written
+
+
+def write_table(table: Table, folder: Path) -> list[Path]:
+    """Writes `folder`/tables/<its name>.{md,tex,csv} and gives the paths."""
+    place = Path(folder) / "tables"
+    place.mkdir(parents=True, exist_ok=True)
+    written = []
+    for ending, render in RENDERINGS.items():
+        path = place / f"{table.name}.{ending}"
+        path.write_text(render(table), encoding="utf-8", newline="\n")
+        written.append(path)
+    return written

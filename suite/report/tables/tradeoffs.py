@@ -1,0 +1,242 @@
+"""Tables of accuracy against cost, and of what each factor does over all others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from suite.collect.evidence import Evidence, Tied, bold_note
+from suite.report.tables.accuracy import marks_note
+from suite.report.tables.formats import Cell, Column, Estimate, Part, Table
+from suite.statistics.effects import AXES, FEWEST_BLOCKS, blocks_needed, main_effects, smallest_holm_p
+from suite.statistics.run_table import mean_over_seeds
+from suite.statistics.tradeoffs import (
+    COSTS,
+    DECIMALS,
+    MEASURED,
+    affordable,
+    at_equal_cost,
+    computed_cost,
+    convention,
+    fronts,
+    round_budgets,
+    with_costs,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+NEAR_POINTS = 1.0  # percentage points below the front at which a run is still listed, where nothing was drawn
+NEAR_SHARE = 0.05  # share of the draws on the front from which it is
+
+
+def pareto_table(
+    rows: pd.DataFrame,
+    draws_by_dataset: Mapping[str, np.ndarray] | None = None,
+    evidence: Evidence | None = None,
+) -> Table:
+    """The runs on or near the Pareto front of top-1 (percent) and multiply-adds: a part per data set, cheapest first.
+
+    `draws_by_dataset` as in `suite.statistics.tradeoffs.fronts`; with it a run is near from NEAR_SHARE of the draws on
+    the front, without it up to NEAR_POINTS below the front.  Letters mark confounded runs.
+    Raises BadInput as `fronts`.
+    """
+    evidence = evidence or Evidence()
+    runs = fronts(rows, draws_by_dataset)
+    cost = computed_cost(runs) if len(runs) else "gmacs_views"
+    several_sources, several_views = runs["source"].nunique() > 1, bool((runs["views"] > 1).any())
+    columns = (
+        *(Column("dataset", csv_only=True), Column("model", "model", text=True)),
+        Column("source", "source", text=True, csv_only=not several_sources),
+        *(Column("frames", "frames"), Column("views", "views", digits=0, csv_only=not several_views)),
+        *(Column(cost, COSTS[cost].head, digits=2), Column("mparams", "parameters (M)")),
+        *(Column("top1", "top-1 (%)"), Column("below_front", "below the front (points)")),
+        *(Column("membership", "on the front (% of draws)", digits=0), Column("on_front", csv_only=True)),
+        Column("mark", csv_only=True),
+    )
+    parts = []
+    for dataset, of_set in runs.groupby("dataset", sort=True):
+        drawn = of_set["membership"].notna().any()
+        near = of_set["membership"] >= NEAR_SHARE if drawn else of_set["below_front"] <= NEAR_POINTS
+        lines: list[tuple[Cell, ...]] = []
+        for run in of_set[of_set["on_front"] | near].sort_values("cost", kind="stable").to_dict("records"):
+            line = [dataset, run["name"], run["source"], int(run["frames"]), run["views"], run["cost"]]
+            letters = evidence.letters(run["ids"])
+            line += [run["params"] / 1e6, Estimate(run["top1"], bold=run["on_front"], mark=letters)]
+            line += [None if run["on_front"] else run["below_front"], 100 * run["membership"], int(run["on_front"])]
+            lines.append((*line, letters))
+        if lines:
+            kind = f"at least {100 * NEAR_SHARE:g} % of the draws" if drawn else f"within {NEAR_POINTS:g} point"
+            note = f"{int(of_set['on_front'].sum())} of {int(of_set['cost'].notna().sum())} runs are on the front"
+            parts.append(Part(dataset, lines, f"{note}; the others listed are near it ({kind})."))
+    note = (
+        "Bold: no other run of the data set costs at most as much and is at least as accurate, one of the two strictly."
+        " Points below the front: what the best run of at most the same cost has more."
+    )
+    if runs["membership"].notna().any():
+        note += (
+            " % of draws: how often a run is on the front when the videos are drawn again, the same for all runs;"
+            " training again with another seed is not covered."
+        )
+    note += f" {convention(runs, cost)}{marks_note(evidence, runs)}"
+    return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
+
+
+def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+    """Top-1 (percent) of each model at the best of its frame counts within a budget: a part per data set and cost.
+
+    Bold is every top-1 that is not significantly different from the best that the budget buys (`Evidence.tied`).  The
+    family is all runs within the budget, at all frame counts, since the printed ones were chosen among them.
+
+    The costs are multiply-adds and, where the rows have them, device-hours of training and throughput; the budgets are
+    those of `round_budgets`.  Letters mark confounded runs.  Raises BadInput as `with_costs`.
+    """
+    evidence, runs = evidence or Evidence(), with_costs(rows)
+    costs = [computed_cost(runs), *(cost for cost in MEASURED if runs[cost].notna().any())]
+    several_sources = runs["source"].nunique() > 1
+    columns = [Column("dataset", csv_only=True), Column("model", "model", text=True)]
+    columns += [Column("source", "source", text=True, csv_only=not several_sources)]
+    budgets = {cost: round_budgets(runs, cost) for cost in costs}
+    for cost in costs:
+        about = COSTS[cost]
+        for budget in budgets[cost]:
+            group = f"{'from' if about.more_is_cheaper else 'up to'} {budget:g} {about.unit}"
+            key = f"{cost}_{budget:g}"
+            columns += [Column(f"top1_{key}", "top-1 (%)", group), Column(f"frames_{key}", "frames", group)]
+            columns += [Column(f"cost_{key}", csv_only=True), Column(f"top1_{key}_mark", csv_only=True)]
+    keys = [(cost, budget) for cost in costs for budget in budgets[cost]]
+    parts, bold = [], []
+    for cost in costs:
+        best = at_equal_cost(runs, cost, budgets[cost])
+        for dataset, of_set in best.groupby("dataset", sort=True):
+            lines = []
+            found = dict(iter(of_set.groupby(["name", "source"])))
+            in_set = runs[runs["dataset"] == dataset]  # in the order of the other tables, not by what is affordable
+            tied = {(cost, budget): evidence.tied(in_set[affordable(in_set, cost, budget)]) for budget in budgets[cost]}
+            bold += tied.values()
+            for model in dict.fromkeys(zip(in_set["name"], in_set["source"], strict=True)):
+                if model not in found:
+                    continue
+                at = {(cost, row["budget"]): row for row in found[model].to_dict("records")}
+                line: list[Any] = [dataset, *model]
+                for key in keys:
+                    row = at.get(key, {})
+                    letters = evidence.letters(row.get("ids", ()))
+                    top1 = Estimate(row["top1"], bold=row["run"] in tied[key].labels, mark=letters) if row else None
+                    line += [top1, row.get("frames"), row.get(cost), letters]
+                lines.append(tuple(line))
+            leaders = [_best(of_set, budget, tied[cost, budget]) for budget in budgets[cost]]
+            note = f"Most accurate: {'; '.join(filter(None, leaders))}." if len(lines) > 1 else ""
+            title = dataset if len(costs) == 1 else f"{dataset}, {COSTS[cost].head}"
+            parts.append(Part(title, lines, note))
+    note = (
+        "Each model at the most accurate of its frame counts that keeps to the budget; empty where none does. "
+        "A model that was run at few frame counts has fewer to choose from. "
+    )
+    if meaning := bold_note(bold, "the most accurate run within the budget"):
+        note += f"{meaning} Each budget is a family of its own, of all runs within it. "
+    note += " ".join(convention(runs, cost) for cost in costs) if len(runs) else ""
+    note += marks_note(evidence, runs)
+    order = {dataset: i for i, dataset in enumerate(sorted(set(runs["dataset"])))}
+    parts.sort(key=lambda part: order[part.rows[0][0]])  # a data set's costs one below the other
+    return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts)
+
+
+def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
+    """What a budget buys the highest top-1, and from how many models that is not significantly different."""
+    within = of_set[of_set["budget"] == budget]
+    rounded = within["top1"].round(DECIMALS)
+    best = within[rounded == rounded.max()]
+    named = [f"{name} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)]
+    if not named:
+        return ""
+    others = int(within["run"].isin(tied.labels).sum()) - len(best)
+    said = {0: "", 1: " (not significantly different: 1 other)"}
+    more = said.get(others, f" (not significantly different: {others} others)") if tied.labels else ""
+    return f"{budget:g}: {' and '.join(named)}{more}"
+
+
+def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+    """Main effects on top-1 (percentage points) of module, backbone, pooling and frames: a part per data set.
+
+    As `suite.statistics.effects.main_effects` by data set, frames averaged first except on their own axis.  A single
+    block is no effect over others and is not printed.  Letters mark differences in which confounded runs take part.
+    """
+    import pandas as pd
+
+    evidence = evidence or Evidence()
+
+    several_sources = mean_over_seeds(rows)["source"].nunique() > 1
+    found = pd.concat([main_effects(rows, axis) for axis in AXES], ignore_index=True)
+    found = found[found["blocks"] > 1]
+    columns = (
+        *(Column("source", csv_only=True), Column("dataset", csv_only=True)),
+        *(Column("axis", "axis", text=True), Column("a", "level", text=True), Column("b", "against", text=True)),
+        *(Column("blocks", "blocks"), Column("cells", csv_only=True), Column("dropped", csv_only=True)),
+        *(Column("mean_difference", "mean", "difference (points)", digits=2),),
+        *(Column("median_difference", "median", "difference (points)", digits=2),),
+        *(Column("wins", csv_only=True), Column("ties", csv_only=True), Column("losses", csv_only=True)),
+        Column("record", "won-tied-lost"),
+        *(Column("wilcoxon_p", csv_only=True), Column("holm_p", csv_only=True)),
+        *(Column("p", "p", "Wilcoxon"), Column("p_holm", "p, Holm", "Wilcoxon")),
+        *(Column(key, csv_only=True) for key in ("rank_a", "rank_b", "friedman_chi2", "friedman_p", "note")),
+        Column("mark", csv_only=True),
+    )
+    parts = []
+    for (source, dataset), of_set in found.groupby(["source", "dataset"], sort=True):
+        lines = []
+        for row in of_set.to_dict("records"):
+            letters = evidence.letters(row["ids"])
+            shown = {
+                "mark": letters,
+                "mean_difference": Estimate(row["mean_difference"], mark=letters),
+                "record": f"{row['wins']}-{row['ties']}-{row['losses']}",
+                "p": _p(row["wilcoxon_p"]),
+                "p_holm": _p(row["holm_p"]),
+            }
+            lines.append(tuple((row | shown)[column.key] for column in columns))
+        parts.append(Part(f"{dataset} ({source})" if several_sources else dataset, lines, _remarks(of_set)))
+    note = (
+        "Top-1 at a level minus top-1 at the other, paired within blocks: one block for each combination of the other "
+        "axes that was run at every level. On all axes but frames a block is averaged over its frame counts first, "
+        "since a model at more frames may have been trained on from the one at fewer; where it was, the axis frames is "
+        "one of epochs seen as well. "
+        "Wilcoxon signed-rank test, exact, two-sided; Holm over the pairs of an axis and data set. "
+        "Friedman's p is the chi-squared approximation, rough below ten blocks. "
+        "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
+    )
+    note += marks_note(evidence, mean_over_seeds(rows))
+    return Table("effects", "Main effects", note, columns, parts)
+
+
+def _p(value: float) -> str | None:
+    return None if math.isnan(value) else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _remarks(effects: pd.DataFrame) -> str:
+    """Friedman's test with the mean ranks, what was dropped and why a p is missing, axis by axis."""
+    said = []
+    for axis, of_axis in effects.groupby("axis", sort=False):
+        first = of_axis.iloc[0]
+        if not math.isnan(first["friedman_p"]):
+            ranks = dict(zip(of_axis["a"], of_axis["rank_a"], strict=True))
+            ranks |= dict(zip(of_axis["b"], of_axis["rank_b"], strict=True))
+            listed = ", ".join(f"{level} {rank:.2f}" for level, rank in sorted(ranks.items(), key=lambda x: x[1]))
+            p = _p(first["friedman_p"])
+            said.append(
+                f"{axis}: Friedman chi2 = {first['friedman_chi2']:.2f}, p {p if p.startswith('<') else '= ' + p}, "
+                f"mean ranks {listed}"
+            )
+        if first["dropped"]:
+            said.append(f"{axis}: incomplete combinations dropped: {first['dropped']}")
+        if first["note"]:
+            said.append(f"{axis}: {first['note']}")
+        blocks, pairs = int(first["blocks"]), len(of_axis)
+        if blocks >= FEWEST_BLOCKS and (smallest := smallest_holm_p(blocks, pairs)) >= 0.05:
+            said.append(
+                f"{axis}: with {blocks} blocks and {pairs} pairs the smallest possible Holm-corrected p is "
+                f"{smallest:.2g}; {blocks_needed(pairs)} blocks are needed for p < 0.05"
+            )
+    return f"{said[0][0].upper()}{'; '.join(said)[1:]}." if said else ""

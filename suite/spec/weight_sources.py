@@ -1,0 +1,30 @@
+"""Where initial weights come from, as protocols name it, and the files behind the names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def weights_file(source: str) -> tuple[str, Path | None]:
+    """What a source of weights is and the file that it names: ("ibm", PATH) of `ibm:PATH`, ("", PATH) of `PATH`.
+
+    A name without a folder is looked up in SUITE_WEIGHTS too.  The file is None for sources by name: `scratch`,
+    `imagenet`.
+    """
+    kind, colon, text = source.partition(":")
+    if source in ("scratch", "imagenet"):
+        return source, None
+    if not colon or kind not in ("imagenet", "ibm", "tsm", "pytorchvideo"):
+        kind, text = "", source
+    path, folder = Path(text), os.environ.get("SUITE_WEIGHTS")
+    if folder and path.name == text and not path.exists() and (Path(folder) / text).is_file():
+        path = Path(folder) / text
+    return kind, path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of all bytes of a file, in hexadecimal digits.  Raises OSError when it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,317 @@
+"""Whole networks: printed costs, laws of the CSTransformer, and networks from elsewhere."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import VisionTransformer, get_model_weights, vit_b_16
+
+from suite.models import build
+from suite.models.cost import cost
+from suite.models.networks.cstransformer import Attention, CrossStageTransformer
+from suite.spec import BadInput, parse_model
+
+RCCA3D_PLACES = "at=conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"
+
+
+def clip(frames=4, size=32, batch=2, dtype=torch.float64):
+    return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1), dtype=dtype)
+
+
+def tiny(name, frames=4, size=32):
+    """A CSTransformer of width 48 in float64; all but its cross-stage parameters are drawn at random."""
+    torch.manual_seed(0)
+    net = CrossStageTransformer(parse_model(name), 5, frames, size, 0.0, width=48, heads=4).double().eval()
+    for key, value in net.named_parameters():
+        if not re.search(r"alpha|beta|fam\.", key):
+            nn.init.normal_(value, 1.0 if "norm" in key and key.endswith("weight") else 0.0, 0.15)
+    return net
+
+
+def logits(net, x):
+    with torch.inference_mode():
+        return net(x)
+
+
+# --- MF-Net -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("blocks", "params", "gmacs"),
+    [("", 8.0, 11.1), (f"+nl@{RCCA3D_PLACES}", 9.04, 24.7), (f"+rcca@{RCCA3D_PLACES}", 8.78, 23.1)],
+)
+def test_mfnet_has_the_printed_costs_where_blocks_are_counted_twice(blocks, params, gmacs):
+    """rcca3d Table 5, with the 400 classes of Kinetics: the network in multiply-adds, the five blocks at 2 x those."""
+    plain, found = cost("mfnet", 16, 224, 400), cost(f"mfnet{blocks}", 16, 224, 400)
+    assert found.uncounted == []
+    assert found.params / 1e6 == pytest.approx(params, rel=0.001)
+    assert (2 * found.macs - plain.macs) / 1e9 == pytest.approx(gmacs, rel=0.006)
+
+
+def test_mfnet_runs_forwards_and_backwards_on_any_clip():
+    for frames, size in ((1, 32), (5, 40)):
+        net = build("mfnet", 7, frames, size)
+        out = net(clip(frames, size, dtype=torch.float32))
+        assert out.shape == (2, 7)
+        out.square().sum().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("mfnet@width=2", "option of mfnet"), ("mfnet+arc", "16"), ("mfnet+nl@at=res6", "did you mean 'res5'")],
+)
+def test_what_mfnet_cannot_be_is_refused(name, says):
+    with pytest.raises(BadInput, match=says):
+        build(name, 5, 4, 32)
+
+
+# --- CSTransformer ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ["v1", "v2"])
+def test_without_cross_stage_parts_or_with_ratios_at_zero_it_is_the_baseline(variant):
+    baseline = tiny(f"cstransformer-{variant}-baseline")
+    expected = logits(baseline, clip())
+    off = tiny(f"cstransformer-{variant}@cssa=no,fam=no")
+    off.load_state_dict(baseline.state_dict())
+    assert torch.equal(logits(off, clip()), expected)
+    whole = tiny(f"cstransformer-{variant}")
+    missing, unexpected = whole.load_state_dict(baseline.state_dict(), strict=False)
+    assert unexpected == []
+    assert all(re.search(r"alpha|^fam\.", key) for key in missing)
+    torch.testing.assert_close(logits(whole, clip()), expected, rtol=0, atol=1e-12)
+    for key, value in whole.named_parameters():
+        if re.search("alpha|beta", key):
+            start = value.detach().clone()
+            nn.init.constant_(value, 0.5)
+            assert (logits(whole, clip()) - expected).abs().max() > 1e-6, key
+            value.data.copy_(start)
+
+
+def test_the_map_before_is_added_as_it_was_and_not_as_it_was_fused():
+    """Eqs. 8 and 14: softmax(A_i + alpha_i A_{i-1}), A_{i-1} scaled logits of the block before alone."""
+    torch.manual_seed(0)
+    layer = Attention(12, 3, crossed=True).double()
+    nn.init.constant_(layer.alpha, 0.7)
+    x, before = torch.randn(2, 5, 12, dtype=torch.float64), torch.randn(2, 3, 5, 5, dtype=torch.float64)
+    out, own = layer(x, before, keep=True)
+    q, k, v = (layer.qkv(x)[..., i * 12 : (i + 1) * 12] for i in range(3))
+    expected = torch.zeros(2, 5, 12, dtype=torch.float64)
+    for n in range(2):
+        for head in range(3):
+            at = slice(4 * head, 4 * head + 4)
+            raw = q[n][:, at] @ k[n][:, at].T / 4**0.5
+            torch.testing.assert_close(own[n, head], raw)
+            expected[n][:, at] = (raw + 0.7 * before[n, head]).softmax(1) @ v[n][:, at]
+    torch.testing.assert_close(out, layer.out(expected))
+
+
+def test_its_spatial_half_is_torchvisions_vit_frame_by_frame():
+    torch.manual_seed(3)
+    vit = VisionTransformer(32, 16, num_layers=12, num_heads=4, hidden_dim=48, mlp_dim=192).double().eval()
+    for value in vit.parameters():
+        nn.init.normal_(value, std=0.2)
+    net, found = tiny("cstransformer-v2@temporal_position=no"), vit.state_dict()
+    ours = {key: net.imagenet_names(key) for key in net.state_dict()}
+    taken = {key: found.pop(names[0]) for key, names in ours.items() if names}
+    assert all(net.imagenet_ignored(key) for key in found)
+    net.load_state_dict(taken, strict=False)
+    vit.encoder.ln = vit.heads = nn.Identity()
+    with torch.inference_mode():
+        tokens = net.stage(net.spatial, net.embed(clip()))[-1].unflatten(0, (2, 4))
+        for t in range(4):
+            torch.testing.assert_close(tokens[:, t, 0], vit(clip()[:, :, t]), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("variant", ["v1", "v2", "v3-baseline"])
+def test_every_tensor_of_vit_b_16_has_its_place(variant):
+    with torch.device("meta"):
+        theirs = vit_b_16().state_dict()
+        ours = build(f"cstransformer-{variant}", 5, 2, 224).net
+    for key, value in ours.state_dict().items():
+        for name in ours.imagenet_names(key):
+            assert theirs.pop(name).shape == value.shape, key
+    assert all(ours.imagenet_ignored(key) for key in theirs)
+    assert not [key for key, _ in ours.named_parameters() if key.startswith("spatial") and key not in _mapped(ours)]
+
+
+def _mapped(net):
+    return {key for key, _ in net.named_parameters() if net.imagenet_names(key) or "alpha" in key}
+
+
+@pytest.mark.parametrize("head", ["class", "all"])
+def test_only_the_temporal_encoding_tells_the_order_of_frames(head):
+    x = clip()
+    for name, blind in (("no", True), ("yes", False)):
+        net = tiny(f"cstransformer-v2@temporal_position={name},head={head}")
+        for key, value in net.named_parameters():
+            if re.search("alpha|beta", key):
+                nn.init.constant_(value, 0.3)
+        for other in (x.flip(2), x[:, :, [2, 0, 3, 1]]):
+            difference = (logits(net, x) - logits(net, other)).abs().max()
+            assert difference < 1e-12 if blind else difference > 1e-6
+
+
+def test_temporal_blocks_of_the_patches_do_not_reach_a_head_that_reads_the_class_tokens():
+    for head, reached in (("class", False), ("all", True)):
+        net = tiny(f"cstransformer-v2@head={head}")
+        nn.init.constant_(net.fam.beta, 0.3)
+        expected = logits(net, clip())
+
+        def disturb(block, args):
+            places = torch.arange(len(args[0])) % 5  # class token, then 2 x 2 patches
+            return (args[0] + (places > 0).double()[:, None, None] * torch.linspace(0, 1, 48).double(), *args[1:])
+
+        net.temporal[0].register_forward_pre_hook(disturb)
+        assert ((logits(net, clip()) - expected).abs().max() > 1e-6) == reached
+
+
+@pytest.mark.parametrize(
+    ("name", "gflops"),
+    [("v1", 345.2), ("v2", 339.6), ("v3", 365.6), ("v2@ratio=2", 359.9), ("v2@ratio=4", 400.7)],
+)
+def test_printed_gflops_are_about_two_per_multiply_add(name, gflops):
+    found = cost(f"cstransformer-{name}", 8, 224, 400)
+    assert found.uncounted == []
+    assert 1.0 < 2 * found.macs / 1e9 / gflops < 1.04  # no reading of the paper gives the printed digits
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "says"),
+    [
+        ("cstransformer-v2", 100, "multiple of 16, such as 96, not 100"),
+        ("cstransformer-v2@ratio=3", 32, "known: 1, 2, 4"),
+        ("cstransformer-v2@positions=no", 32, "option of cstransformer-v2"),
+        ("cstransformer-v2-baseline@fam=yes", 32, "give fam=yes to cstransformer-v2 instead"),
+        ("cstransformer-v2+rcca", 32, "residual blocks, which cstransformer-v2 does not have"),
+    ],
+)
+def test_what_a_cstransformer_cannot_be_is_refused(name, size, says):
+    with pytest.raises(BadInput, match=says), torch.device("meta"):
+        build(name, 5, 4, size)
+
+
+# --- from elsewhere -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("r3d_18", 112), ("mc3_18", 112), ("r2plus1d_18", 112), ("s3d", 224), ("mvit_v2_s", 224), ("swin3d_t", 224)],
+)
+def test_torchvisions_networks_cost_what_torchvision_says(name, size):
+    documented = get_model_weights(name).DEFAULT.meta
+    found = cost(f"torchvision:{name}", 16, size, 400)
+    assert found.uncounted == []
+    assert found.params == documented["num_params"]
+    assert found.macs / 1e9 == pytest.approx(documented["_ops"], abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["mc3_18", "mvit_v2_s", "swin3d_t"])
+def test_torchvisions_networks_learn_with_dropout_drawn_by_the_step(name):
+    net = build(f"torchvision:{name}", 5, 2, 32, dropout=0.5)
+    net.train().set_dropout_key(7)
+    x = clip(2, dtype=torch.float32)
+    out = net(x)
+    assert out.shape == (2, 5)
+    assert torch.equal(net(x), out)
+    net.set_dropout_key(8)
+    assert not torch.equal(net(x), out)
+    out.sum().backward()
+    assert any(".fc." in key for key in net.state_dict())  # by which classes of a checkpoint are matched
+
+
+def test_an_mvit_of_16_frames_at_224_is_torchvisions_own():
+    from torchvision.models.video import mvit_v2_s
+
+    with torch.device("meta"):
+        theirs = mvit_v2_s(num_classes=5)
+        ours = build("torchvision:mvit_v2_s", 5, 16, 224).net.net
+    mine = {key.replace(".0.fc.", ".1."): value.shape for key, value in ours.state_dict().items()}
+    assert mine == {key: value.shape for key, value in theirs.state_dict().items()}
+    depth = [block.stochastic_depth.p for block in theirs.blocks]
+    assert [block.stochastic_depth.p for block in ours.blocks] == depth
+
+
+def contributed():
+    """The block of CONTRIBUTING.md that shows how to bring a network."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    return re.search(r"## Bring your own network.*?```python\n(.*?)```", text, re.S)[1]
+
+
+def test_the_network_of_contributing_builds_learns_and_is_counted(tmp_path, monkeypatch):
+    (tmp_path / "my_networks.py").write_text(contributed())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    net = build("my_networks:small_c3d", 5, 4, 32)
+    net.train().set_dropout_key(1)
+    out = net(clip(dtype=torch.float32))
+    assert out.shape == (2, 5)
+    out.sum().backward()
+    assert torch.equal(net(clip(dtype=torch.float32)), out)
+    found = cost("my_networks:small_c3d", 4, 32, 5)
+    assert found.uncounted == []
+    assert found.macs == 27 * (4 * 32**2) * 3 * 16 + 27 * (4 * 16**2) * 16 * 32 + 27 * (4 * 8**2) * 32 * 64 + 64 * 5
+
+
+THEIRS = """
+import torch
+from torch import nn
+number = 3
+def no_module(num_classes, frames, size): return {"a": 1}
+def fails(num_classes, frames, size): raise ValueError("no weights here.\\nmore")
+def other_arguments(classes): return nn.Identity()
+def wrong_shape(num_classes, frames, size): return nn.Sequential(nn.Flatten(), nn.Linear(3 * frames * size**2, 9))
+class TwoOutputs(nn.Module):
+    def __init__(self, **_): super().__init__()
+    def forward(self, x): return x, x
+class Eight(nn.Module):
+    def __init__(self, num_classes, frames, size):
+        super().__init__()
+        self.fc = nn.Linear(24, num_classes)
+    def forward(self, x): return self.fc(x.mean((3, 4)).view(len(x), -1))
+class Looks(Eight):
+    def __init__(self, num_classes, frames, size):
+        super().__init__(num_classes, frames, size)
+        self.scale = torch.ones(3, 1, 1, 1)  # neither parameter nor buffer: what the meta device cannot follow
+    def forward(self, x): return super().forward(x * self.scale)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("torchvision:r3d_19", "did you mean 'r3d_18'"),
+        ("torchvision:r3d_18+nl", r"\+nl stands in networks of the suite"),
+        ("torchvision:r3d_18@depth=3", "no options"),
+        ("torchvision:s3d", "cannot take 4 frames of 32x32 pixels; it takes 16 frames of 224x224 "),
+        ("not_there.at_all:make", "not_there.at_all cannot be imported .*No module named 'not_there'"),
+        ("theirs:nowhere", "Unknown function of theirs 'nowhere'"),
+        ("theirs:number", "is of type int; it is to be a function"),
+        ("theirs:no_module", "an object of type dict, and not a torch.nn.Module"),
+        ("theirs:fails", r"frames=4 and size=32 \(ValueError: no weights here\)\."),
+        ("theirs:other_arguments", "could not be built with num_classes=5"),
+        ("theirs:wrong_shape", r"into \(1, 9\); logits are to have the shape \(1, 5\)"),
+        ("theirs:TwoOutputs", "of type tuple, and not the tensor of logits"),
+        ("theirs:Eight", "cannot take 4 frames of 32x32 pixels; it takes 8 frames of 32x32 "),
+    ],
+)
+def test_what_cannot_come_from_elsewhere_is_refused_in_one_sentence(name, says, tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    with pytest.raises(BadInput, match=says) as refused:
+        build(name, 5, 4, 32)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_network_that_the_meta_device_cannot_follow_is_tried_on_a_clip(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    assert build("theirs:Looks", 5, 8, 32).training
+    with pytest.raises(BadInput, match="cannot take 4 frames"):
+        build("theirs:Looks", 5, 4, 32)
