@@ -181,9 +181,9 @@ def sweep_with(code, data, results, file, old, new):
 
 def test_code_that_draws_is_no_factor_and_code_that_trains_is(data, tmp_path):
     changes = {
-        "as_it_is": ("report/plots.py", "import", "import"),
+        "as_it_is": ("report/figures/scatter.py", "import", "import"),
         "draws": (
-            "report/plots.py",
+            "report/figures/scatter.py",
             "from __future__",
             "ANOTHER = 1\nfrom __future__".replace("ANOTHER = 1\n", "# drawn\n"),
         ),

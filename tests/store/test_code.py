@@ -65,9 +65,9 @@ HARMLESS = [
     ("training/loop.py", "CHECK_EVERY = 50", "CHECK_EVERY = 50  # another comment"),
     ("training/loop.py", '"""Where a run stands', '"""Where a run is'),
     ("training/loop.py", "p, model, device = self.spec.protocol, self.model, control.device", LAYOUT),
-    ("training/loop.py", "def autocast(precision: str, device: str)", "def autocast(precision, device)"),
-    *((file, "", "\nEXTRA = 1\n") for file in ("report/plots.py", "commands/sweeping.py", "store/folder.py")),
-    *((file, "", "\nEXTRA = 1\n") for file in ("sweep/progress.py", "data/synthetic.py", "models/cost.py")),
+    ("device.py", "def autocast(precision: str, device: str)", "def autocast(precision, device)"),
+    *((file, "", "\nEXTRA = 1\n") for file in ("report/figures/scatter.py", "commands/sweeping.py", "store/folder.py")),
+    *((file, "", "\nEXTRA = 1\n") for file in ("report/console/progress.py", "data/synthetic.py", "models/cost.py")),
     ("models/networks/slowfast.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
     ("models/blocks/rcca.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
     ("models/backbones/inception.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
@@ -97,8 +97,8 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
         ("data/sampling.py", "def test_indices(", "def test_indices(*_, ", set(), {"data"}),
         ("data/decoding.py", "def _by_pyav(", "def _by_pyav(*_, ", {"data"}, {"data"}),
         ("data/rng.py", "def permutation(", "def permutation(*_, ", {"data"}, set()),
-        ("training/evaluation.py", "self.views.mean(1", "self.views.sum(1", set(), {"training"}),
-        ("training/loop.py", "x.float() / 255", "x.float() / 256", {"training"}, {"training"}),
+        ("evaluation/inference.py", "self.views.mean(1", "self.views.sum(1", set(), {"evaluation"}),
+        ("models/inputs.py", "x.float() / 255", "x.float() / 256", {"models"}, {"models"}),
         ("models/layers.py", "class SpatialConv(", "class SpatialConv(object, ", {"models"}, {"models"}),
         ("models/backbones/resnet.py", "class Block(", "class Block(object, ", *[{"backbones/resnet"}] * 2),
         ("models/__init__.py", "0.485", "0.486", {"models"}, {"models"}),
@@ -143,13 +143,14 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
         *("suite.data.sampling", "suite.data.transforms", "suite.models", "suite.models.assembly"),
         *("suite.models.backbones.resnet", "suite.models.blocks.attention", "suite.models.extras"),
         *("suite.models.checkpoints.foreign", "suite.models.layers", "suite.models.network", "suite.models.registry"),
-        *("suite.models.sites", "suite.models.temporal.tam", "suite.models.weights", "suite.spec"),
-        *("suite.evaluation.control", "suite.training.loop", "suite.training.run"),
+        *("suite.models.sites", "suite.models.temporal.tam", "suite.models.weights", "suite.models.inputs"),
+        *("suite.spec.errors", "suite.spec.files", "suite.spec.model_names", "suite.spec.protocol"),
+        *("suite.spec.weight_sources", "suite.device", "suite.evaluation.control", "suite.training.run"),
     }
-    assert set(trains) == both | {"suite.data.rng", "suite.training.schedule"}
+    assert set(trains) == both | {"suite.data.rng", "suite.training.loop", "suite.training.schedule"}
     assert set(tests) == both | {"suite.evaluation.inference", "suite.evaluation.evaluate"}
     assert {"Trainer", "Batches"} <= set(trains["suite.training.loop"])
-    assert "Trainer" not in tests["suite.training.loop"]
+    assert "suite.training.loop" not in tests
     assert "Tester" not in trains["suite.training.run"]
 
 
