@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from suite.data.datasets import info, open_dataset
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
 from suite.data.manifest import same_videos
 from suite.device import cores
 from suite.spec import BadInput, file_sha256

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from suite.app.data import datasets_of, prepare_data, refuse_other_weights
 from suite.app.tracking import Tracking
-from suite.data.datasets import info, open_dataset
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
 from suite.report.build import write_report
 from suite.report.console.listing import notes
 from suite.report.console.progress import Display

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.evaluation.predictions import Outcome, check_stored, read_own
 from suite.spec import BadInput
 from suite.statistics.calibration import expected_calibration_error

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.evaluation.predictions import FORMATS, check_stored, read_own, read_predictions
 from suite.fairness.contender import Contender
 from suite.fairness.factor_values import meaning

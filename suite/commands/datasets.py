@@ -37,7 +37,7 @@ def check_command(
     as_json: Json = False,
 ) -> None:
     """Index a data set: how many videos, which are missing, undecodable or in both splits, the manifest's hash."""
-    from suite.data.datasets import check
+    from suite.data.check import check
 
     found = check(dataset, data_root(data), full)
     if as_json:

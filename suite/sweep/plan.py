@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.models import canonical_name
 from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
 from suite.store.earlier import run_folder

@@ -18,7 +18,16 @@ from suite.store.identity import digest
 from suite.sweep.plan import Plan, PlannedRun, Selection
 
 FILE = "plan.json"
-NAMING = "spec models store/identity.py data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
+NAMING = (  # files and folders of the suite that decide which runs a grid has
+    "spec",
+    "models",
+    "store/identity.py",
+    "store/earlier.py",
+    "data/dataset_info.py",
+    "data/sets",
+    "sweep/plan.py",
+    "sweep/stored.py",
+)
 
 
 def store_plan(plan: Plan) -> None:
@@ -89,6 +98,7 @@ def _naming_code() -> str:
     suite, content = Path(__file__).resolve().parents[1], hashlib.sha256()
     for part in NAMING:
         place = suite / part
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            content.update(file.read_bytes())
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.suffix in (".py", ".yaml", ".txt"):
+                content.update(file.read_bytes())
     return content.hexdigest()

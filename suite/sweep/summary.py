@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_trouble
 from suite.sweep.plan import Plan, PlannedRun

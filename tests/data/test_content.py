@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from suite.data import index as indexing
-from suite.data.datasets import check, open_dataset
+from suite.data.check import check
+from suite.data.datasets import open_dataset
 from suite.data.index import BLOCK, fingerprint
 from suite.data.leakage import duplicates, find_leakage
 from suite.data.manifest import Manifest, Video, condemn

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from suite.data import calibrated, synthetic
-from suite.data.calibrated import LEVELS, MIRROR, MOTIONS, PAIRS, SETS
-from suite.data.datasets import check, info, open_dataset
+from suite.data.check import check
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
 from suite.data.decoding import probe, read_frames
-from suite.data.drawing import draw
 from suite.data.rng import generator
 from suite.data.sampling import test_indices as sample_test
 from suite.data.synthetic import encode, synthesize
+from suite.data.synthetic import generate as synthetic
+from suite.data.synthetic import sets as calibrated
+from suite.data.synthetic.drawing import draw
+from suite.data.synthetic.sets import LEVELS, MIRROR, MOTIONS, PAIRS, SETS
 from suite.spec import BadInput, Sampling
 
 EASY, HARD = LEVELS["easy"], LEVELS["hard"]

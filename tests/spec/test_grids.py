@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from suite.data.datasets import info, names, open_dataset
+from suite.data.dataset_info import info, names
+from suite.data.datasets import open_dataset
 from suite.published.names import canonical, namesake
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, experiments_dir, load_grid, load_protocol

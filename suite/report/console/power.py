@@ -7,7 +7,7 @@ from typing import Any
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import load_outcomes
 from suite.collect.power import DISCORDANCE, SEED_SD, Setting, measured, resolution
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.summary import row

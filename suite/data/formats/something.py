@@ -33,23 +33,30 @@ class Files:
         return Path(self.annotations.replace("{}", part))
 
 
-def find(data: Path, title: str = "Something-Something V2") -> Files:
-    """The copy in `data`, which contains `something-something-v2/` or is it.  BadInput says what is lacking."""
-    places = [data / FOLDER, data]
+def find(data: Path, title: str = "Something-Something V2", folder: str = FOLDER) -> Files:
+    """The copy in `data`, which contains the folder `folder` or is it.  Raises BadInput that says what is lacking."""
+    places = [data / folder, data]
     annotations = next((str(p) + "/" + name for p in places for name in LAYOUTS if _labels(p, name).is_file()), None)
     root = next((p for p in places if (p / VIDEOS).is_dir()), None)
     if annotations is None:
         raise BadInput(
             f"{title} is not in '{data}': looked for {LAYOUTS[0].format('labels')} and {LAYOUTS[1].format('labels')} "
-            f"there and in its folder {FOLDER}; get annotations and videos from the data set's official page "
-            f"(Something-Something V2, by 20BN, now Qualcomm) and name the folder with DATA= or SUITE_DATA."
+            f"there and in its folder {folder}; {_source(folder)} and name the folder with DATA= or SUITE_DATA."
         )
     if root is None:
         raise BadInput(
-            f"{title} in '{data}' has annotations and no videos: looked for the folder {VIDEOS} there and in {FOLDER}; "
-            f"unpack the official video archive so that {VIDEOS}/<id>.webm exists."
+            f"{title} in '{data}' has annotations and no videos: looked for the folder {VIDEOS} there and in {folder}; "
+            f"unpack the videos so that {VIDEOS}/<id>.webm exists."
         )
     return Files(root, annotations)
+
+
+def _source(folder: str) -> str:
+    if folder != FOLDER:
+        return "put annotations and videos there"
+    return (
+        "get annotations and videos from the data set's official page (Something-Something V2, by 20BN, now Qualcomm)"
+    )
 
 
 def read_classes(files: Files) -> tuple[str, ...]:

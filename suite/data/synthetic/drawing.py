@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from suite.data.calibrated import MOTIONS, SHAPES, TRACK_SHAPES, Level
+from suite.data.synthetic.sets import MOTIONS, SHAPES, TRACK_SHAPES, Level
 
 SMALLEST = 0.4  # a growing object starts at this part of its full radius
 

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.data import something
-from suite.data.calibrated import CARD, GENERATOR, VERSION, CalibratedSet, Level, find, folder_name
+from suite.data.formats import something
 from suite.data.rng import generator
+from suite.data.synthetic.sets import CARD, GENERATOR, VERSION, CalibratedSet, Level, find, folder_name
 from suite.spec import BadInput
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _write(folder: Path, kinds: CalibratedSet, level: Level, card: dict[str, Any
         _dump(folder / "labels" / f"{something.SPLITS[split]}.json", items)
 
     def make(job: tuple[str, Any]) -> None:
-        from suite.data.drawing import draw
+        from suite.data.synthetic.drawing import draw
 
         video, kind = job
         gen = generator(card["seed"], kinds.name, card["level"], video)
