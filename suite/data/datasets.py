@@ -63,7 +63,10 @@ class Dataset:
 
 
 def open_dataset(name: str, root: Path | str) -> Dataset:
-    """Opens a data set in `root`, the folder given by DATA= or SUITE_DATA.  Raises BadInput when it is not there."""
+    """Opens a data set in `root`, the folder of DATA= or SUITE_DATA; a split is indexed when it is asked for.
+
+    Raises BadInput when the name is unknown, its annotations cannot be read, or the folder does not hold it.
+    """
     about, root = info(name), Path(root)
     if about.reader is None:
         raise BadInput(
