@@ -1,7 +1,6 @@
 """Bold: the models that are not significantly different from the best, and what is printed of them."""
 
 import math
-import time
 
 import numpy as np
 import pandas as pd
@@ -223,11 +222,10 @@ def test_seeds_of_other_models_count_for_a_model_with_one():
     assert all(np.isinf(degrees).all() for _, degrees in best._Pairs(known(table[:, :1])).spreads)
 
 
-def test_a_table_of_96_models_on_12000_videos_takes_seconds():
+def test_of_96_equally_good_models_on_12000_videos_nearly_all_are_bold():
+    """`suite bench report` measures how long that takes."""
     correct = np.random.default_rng(7).random((96, 1, 12_000)) < 0.6
-    start = time.perf_counter()
-    best_set(known(correct))
-    assert time.perf_counter() - start < 5
+    assert best_set(known(correct)).members.mean() > 0.9
 
 
 # --- what is printed -------------------------------------------------------------------------------------------------
