@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from suite.statistics.best import Measured, best_set
 from suite.store.folder import dump_json, write_atomic
 from suite.sweep.plan import Selection, make_plan
 
@@ -33,7 +35,8 @@ CLASSES = 87
 def bench_report(videos: int = 12_000, folder: Path | None = None) -> dict[str, Any]:
     """Generates 300 finished runs with `videos` predictions each, reports on them in a process of its own.
 
-    Gives runs, videos, seconds of the command `suite report` and its peak memory in GiB.
+    Gives runs, videos, seconds of the command `suite report` and its peak memory in GiB, and the seconds that bold
+    takes in one large table.
     """
     with tempfile.TemporaryDirectory(dir=folder) as home:
         grid = Path(home) / "many.yaml"
@@ -48,7 +51,22 @@ def bench_report(videos: int = 12_000, folder: Path | None = None) -> dict[str, 
         seconds = time.monotonic() - began
         if process.returncode:
             raise RuntimeError(f"suite report ended with {process.returncode}")
-    return {"runs": runs, "videos": videos, "seconds": seconds, "gib": usage.ru_maxrss / 2**20, "cores": os.cpu_count()}
+    return {
+        "runs": runs,
+        "videos": videos,
+        "seconds": seconds,
+        "gib": usage.ru_maxrss / 2**20,
+        "cores": os.cpu_count(),
+        "bold_seconds": seconds_of_bold(),
+    }
+
+
+def seconds_of_bold(models: int = 96, videos: int = 12_000) -> float:
+    """Seconds to find the models that bold marks in one table, of models that are equally good."""
+    correct = np.random.default_rng(7).random((models, 1, videos)) < 0.6
+    began = time.perf_counter()
+    best_set([Measured(math.nan, math.nan, correct=of_model) for of_model in correct])
+    return time.perf_counter() - began
 
 
 def generate(grid: Path, results: Path, videos: int) -> int:

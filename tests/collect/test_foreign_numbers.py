@@ -16,9 +16,9 @@ from suite.fairness.factor_values import KINDS, meaning
 from suite.fairness.factors import FACTORS, agree
 from suite.report.console.comparison import print_comparison
 from suite.spec import BadInput
-from tests.fairness.test_fairness import NUM, factors
-from tests.fairness.test_fairness import theirs as theirs  # a fixture
+from tests.builders import factors
 
+NUM = 8  # classes of calib_order
 CLASSES = tuple(f"class {k}" for k in range(NUM))
 
 

@@ -26,8 +26,7 @@ from suite.fairness.sides import t_test
 from suite.spec import BadInput
 from suite.statistics.intervals import difference_error
 from suite.statistics.proportions import minimal_detectable_difference, paired
-from tests.fairness.test_sides import said_by
-from tests.report.test_report import run
+from tests.builders import said_by, summary_row
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 276])
@@ -140,7 +139,7 @@ def test_discordance_and_deviation_are_measured_from_simulated_runs():
     rows, place, correct = [], {}, []
     for r, of_run in enumerate(block[0]):
         for s, c in enumerate(of_run):
-            rows.append(run("i3d", 100 * c.mean(), seed=s) | {"id": f"{r}.{s}", "name": f"i3d-resnet18+m{r}"})
+            rows.append(summary_row("i3d", 100 * c.mean(), seed=s) | {"id": f"{r}.{s}", "name": f"i3d-resnet18+m{r}"})
             place[f"{r}.{s}"] = len(correct)
             correct.append(c)
     found = measured(pd.DataFrame(rows), Evidence({"moving_shapes": Outcomes(place, np.stack(correct))}))

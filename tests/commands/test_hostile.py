@@ -15,9 +15,8 @@ from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import PlannedRun
 from suite.sweep.summary import row, timing, troubles
-from tests.fairness.test_fairness import run as command
-from tests.fairness.test_fairness import spec
-from tests.report.test_latex import compiled, needs_latex
+from tests.builders import call_suite, spec
+from tests.report.latex import compiled, needs_latex
 
 IDS = np.array(["a", "b", "c"])
 
@@ -245,6 +244,6 @@ def test_a_dollar_in_a_label_is_a_dollar(tmp_path):
 @pytest.mark.parametrize("words", [("report", "--videos", -3), ("layout", "--batch", 0), ("layout", "--batch", "2,-1")])
 def test_benchmarks_of_nothing(words, capsys):
     with pytest.raises(SystemExit) as stopped:
-        command("bench", *words)
+        call_suite("bench", *words)
     assert stopped.value.code == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

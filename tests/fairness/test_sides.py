@@ -1,27 +1,23 @@
-"""Comparisons with several seeds per side, class by class, over classes, and calibration."""
-
-import json
+"""Comparisons with several seeds per side, and over classes."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from suite.evaluation.classes import benjamini_hochberg, compare_classes
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
 from suite.fairness.sides import compare_sides, t_test
 from suite.spec import BadInput
 from suite.statistics import intervals
-from suite.statistics.calibration import confidence_of, expected_calibration_error
-from suite.statistics.proportions import paired
-from tests.fairness.test_fairness import factors, run
+from tests.builders import call_suite, factors, json_of, said_by
 
 N, CLASSES = 400, 20
+
 LABELS = np.arange(N) % CLASSES
+
 IDS = np.array([f"v{i:03d}" for i in range(N)])
 
 
@@ -134,41 +130,6 @@ def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(side
     assert [d["field"] for d in found["confounds"]] == ["device"]
 
 
-# --- class by class -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_q_values_are_those_of_statsmodels(seed):
-    p = np.random.default_rng(seed).random(30) ** 3
-    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, 0.05, "fdr_bh")[1])
-
-
-def test_class_accuracies_p_and_q_by_brute_force():
-    rng = np.random.default_rng(5)
-    a, b = rng.random(N) < 0.7, rng.random(N) < 0.6
-    b[LABELS == 3], a[LABELS == 3] = False, True
-    rows = compare_classes(a, b, LABELS, [f"c{i}" for i in range(CLASSES)])
-    assert rows[0]["class"] == "c3"
-    assert len(rows) == CLASSES
-    for row in rows:
-        of_class = int(row["class"][1:]) == LABELS
-        only_a, only_b = int((a & ~b)[of_class].sum()), int((b & ~a)[of_class].sum())
-        expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-        assert row["p"] == pytest.approx(expected)
-        assert row["difference"] == pytest.approx(100 * (only_a - only_b) / row["n"])
-    q = multipletests([row["p"] for row in rows], method="fdr_bh")[1]
-    assert [row["q"] for row in rows] == pytest.approx(list(q))
-    assert sum(row["difference"] * row["n"] for row in rows) / N == pytest.approx(paired(a, b).difference)
-
-
-def test_false_discoveries_are_rare_where_no_class_differs_and_a_real_one_is_found():
-    rng, any_false = np.random.default_rng(6), 0
-    for _ in range(100):
-        p = [row["q"] for row in compare_classes(rng.random(N) < 0.7, rng.random(N) < 0.7, LABELS)]
-        any_false += min(p) <= 0.05
-    assert any_false <= 10
-
-
 # --- over classes -------------------------------------------------------------------------------------------------
 
 
@@ -204,36 +165,6 @@ def test_an_interval_over_ten_classes_covers_other_classes():
     assert covered / 200 >= 0.92
 
 
-# --- calibration --------------------------------------------------------------------------------------------------
-
-
-def test_calibration_error_by_brute_force_and_of_a_calibrated_predictor():
-    rng = np.random.default_rng(9)
-    confidence = rng.random(2_000)
-    correct = rng.random(2_000) < confidence**1.5
-    brute = 0.0
-    for k in range(15):
-        inside = (confidence > k / 15) & (confidence <= (k + 1) / 15)
-        if inside.any():
-            brute += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
-    assert expected_calibration_error(confidence, correct) == pytest.approx(100 * brute)
-    ordered = np.argsort(confidence)
-    brute = sum(
-        len(part) / 2_000 * abs(correct[part].mean() - confidence[part].mean()) for part in np.array_split(ordered, 15)
-    )
-    assert expected_calibration_error(confidence, correct, equal_mass=True) == pytest.approx(100 * brute, abs=0.3)
-    assert expected_calibration_error(np.full(10, 0.7), np.arange(10) < 7) == pytest.approx(0)
-    assert expected_calibration_error(np.ones(10), np.zeros(10, bool)) == pytest.approx(100)
-
-
-def test_confidence_is_the_softmax_of_logits_and_probabilities_stay_as_they_are():
-    logits = np.random.default_rng(10).normal(size=(50, 7)) * 30
-    probabilities = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities /= probabilities.sum(1, keepdims=True)
-    assert confidence_of(logits) == pytest.approx(probabilities.max(1))
-    assert confidence_of(probabilities) == pytest.approx(probabilities.max(1))
-
-
 # --- end to end ---------------------------------------------------------------------------------------------------
 
 
@@ -253,17 +184,6 @@ def files(tmp_path):
         return str(path)
 
     return [[write(model, seed, accuracy) for seed in range(3)] for model, accuracy in (("A", 0.8), ("B", 0.5))]
-
-
-def said_by(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        run(*words)
-    assert ended.value.code == 0
-    return " ".join(capsys.readouterr().out.split())
-
-
-def json_of(capsys, *words):
-    return json.loads(said_by(capsys, *words, "--json"))
 
 
 def test_several_runs_per_side_from_the_command_line(files, capsys):
@@ -296,7 +216,7 @@ def test_classes_and_clusters_from_the_command_line(files, capsys):
 )
 def test_options_that_need_one_run_per_side_say_so(files, capsys, options, why):
     with pytest.raises(SystemExit) as stopped:
-        run("compare", ",".join(files[0]), files[1][0], *options)
+        call_suite("compare", ",".join(files[0]), files[1][0], *options)
     assert stopped.value.code == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1

@@ -11,32 +11,9 @@ from suite.models.blocks.nonlocal_ import DecoupledNonLocal, NonLocal, SpatialAt
 from suite.models.cost import cost, count
 from suite.models.registry import find_extra_block
 from suite.spec import BadInput
+from tests.models.builders import redrawn, started, volume
 
 BLOCKS = ("nl", "dnl", "sa", "ta", "tape", "gta")
-
-
-def volume(*shape, seed=1):
-    x = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return x.contiguous(memory_format=torch.channels_last_3d)
-
-
-def redrawn(block, seed=0):
-    """The block in float64 with every parameter drawn anew, also those that start at zero, ready for testing."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in block.double().eval().parameters():
-            scale = max(1, parameter[0].numel()) ** -0.5
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * scale)
-    return block
-
-
-def started(block, channels=32, frames=4):
-    torch.manual_seed(0)
-    layer = find_extra_block(block)(channels, frames)
-    for module in layer.modules():
-        if hasattr(module, "start"):
-            module.start()
-    return layer
 
 
 # --- costs --------------------------------------------------------------------------------------------------------
@@ -207,46 +184,6 @@ def test_keys_pooled_before_the_projection_are_other_keys_and_a_map_of_one_pixel
     outputs = [redrawn(SpatialAttention(16, 3, pool))(x) for pool in ("2", "1", "before")]
     assert not any(torch.allclose(outputs[i], outputs[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
     assert redrawn(NonLocal(16, 3))(volume(1, 16, 3, 1, 1)).shape == (1, 16, 3, 1, 1)
-
-
-# --- gta ----------------------------------------------------------------------------------------------------------
-
-
-def test_gta_with_identity_matrices_one_group_and_pixels_alone_is_a_linear_map():
-    block = redrawn(GlobalTemporalAttention(16, 4, branches="pixel", groups="1", sa="no"))
-    with torch.no_grad():
-        block.pixel.heads.matrices.copy_(torch.eye(4))
-    value, out = (layer.weight.flatten(1) for layer in (block.pixel.g, block.pixel.out))
-    x = volume(2, 16, 4, 3, 3)
-    assert torch.allclose(block(x), torch.einsum("dc,bcthw->bdthw", torch.eye(16) + out @ value, x))
-
-
-@pytest.mark.parametrize("groups", [1, 2, 4])
-def test_gta_equals_equations_5_to_8_in_loops(groups):
-    block = redrawn(GlobalTemporalAttention(32, 3, groups=str(groups), regions="4", sa="no"))
-    x = volume(1, 32, 3, 2, 2)
-    flat = x[0].permute(1, 2, 3, 0).flatten(1, 2)  # T, HW, C
-
-    def heads(branch, values):  # T, P, C' -> the same
-        parts = values.chunk(groups, dim=2)
-        rows = []
-        for k in range(groups):
-            mixed = [torch.einsum("ts,spc->tpc", branch.heads.matrices[g, k], parts[g]) for g in range(groups)]
-            rows.append(sum(mixed))
-        return torch.cat(rows, 2)
-
-    pixel, region = block.pixel, block.regional
-    expected = flat + heads(pixel, flat @ pixel.g.weight.flatten(1).T) @ pixel.out.weight.flatten(1).T
-    to_regions = (flat @ region.region.weight.flatten(1).T).softmax(1).transpose(1, 2)  # T, R, HW
-    regions = heads(region, to_regions @ flat @ region.g.weight.flatten(1).T)  # W_R first, as printed
-    expected = expected + to_regions.transpose(1, 2) @ (regions @ region.out.weight.flatten(1).T)
-    assert torch.allclose(block(x)[0].permute(1, 2, 3, 0).flatten(1, 2), expected)
-
-
-def test_gta_takes_the_frames_that_are_left_behind_temporal_pooling():
-    model = build("tsn-resnet18-tp+gta", 5, 8, 48)
-    model(torch.randn(2, 3, 8, 48, 48)).sum().backward()
-    assert {m.matrices.shape[-1] for m in model.modules() if isinstance(m, GlobalHeads)} == {4, 2}
 
 
 # --- other numbers of frames --------------------------------------------------------------------------------------

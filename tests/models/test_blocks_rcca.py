@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from suite.benchmarks.rcca_speed import GatheredCrissCross, _peak, cross_indices, rcca_speed
+from suite.benchmarks.rcca_speed import GatheredCrissCross, _peak, cross_indices
 from suite.evaluation.order_probe import order
 from suite.models import build
 from suite.models.blocks.rcca import CrissCross, RecurrentCrissCross, cross_weights
@@ -233,11 +233,8 @@ def test_it_keeps_nothing_of_the_size_of_the_full_map():
     assert sum(kept) <= 3 * positions * (16 + 24 + 8 + 14 + 14) + 10_000  # per pass: input, projections and weights
 
 
-def test_it_takes_less_time_and_memory_than_the_explicit_map_and_less_time_than_index_lists():
-    """At a fraction of the width of conv3_3; `rcca_speed()` is the measurement at the place itself."""
+def test_it_takes_less_memory_than_the_explicit_map():
+    """At a fraction of the width of conv3_3; `suite bench rcca` measures time and memory at the place itself."""
     place = (1, 64, 8, 20, 20)
-    ratios = rcca_speed(rounds=2, shape=place, memory=False)["ratios"]
-    assert ratios["time, explicit map over three passes"] > 1.2
-    assert ratios["time, gathered over one pass"] > 2
     three, full = (_peak(name, place, "cpu") for name in ("rcca, three passes", "non-local, explicit map"))
     assert three < full / 2

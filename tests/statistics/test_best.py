@@ -1,7 +1,6 @@
 """Bold: the models that are not significantly different from the best, and what is printed of them."""
 
 import math
-import time
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from suite.statistics.best import Measured, best_set
 from suite.statistics.intervals import bootstrap_accuracies
 from suite.statistics.proportions import holm, mcnemar, newcombe
 from suite.statistics.run_table import mean_over_seeds
-from tests.report.test_report import run
+from tests.builders import summary_row
 
 
 def tables(rng, top1, count, *, seeds=1, videos=1_000, sd=0.0, effects=best_study.EFFECTS):
@@ -223,18 +222,17 @@ def test_seeds_of_other_models_count_for_a_model_with_one():
     assert all(np.isinf(degrees).all() for _, degrees in best._Pairs(known(table[:, :1])).spreads)
 
 
-def test_a_table_of_96_models_on_12000_videos_takes_seconds():
+def test_of_96_equally_good_models_on_12000_videos_nearly_all_are_bold():
+    """`suite bench report` measures how long that takes."""
     correct = np.random.default_rng(7).random((96, 1, 12_000)) < 0.6
-    start = time.perf_counter()
-    best_set(known(correct))
-    assert time.perf_counter() - start < 5
+    assert best_set(known(correct)).members.mean() > 0.9
 
 
 # --- what is printed -------------------------------------------------------------------------------------------------
 
 
 def test_tied_says_which_tests_it_used_and_nothing_where_the_best_cannot_be_tested():
-    rows = pd.DataFrame([run(m, t) for m, t in (("tsn", 50.0), ("tam", 70.0), ("i3d", 72.0))])
+    rows = pd.DataFrame([summary_row(m, t) for m, t in (("tsn", 50.0), ("tam", 70.0), ("i3d", 72.0))])
     found = Evidence().tied(mean_over_seeds(rows))
     assert found.tests == (best.UNPAIRED,)
     assert found.labels == {1, 2}
@@ -242,13 +240,13 @@ def test_tied_says_which_tests_it_used_and_nothing_where_the_best_cannot_be_test
     assert Evidence().tied(mean_over_seeds(rows)).labels == frozenset()
     rows.loc[2, "n"], rows.loc[1, "n"] = 240, math.nan
     assert Evidence().tied(mean_over_seeds(rows)).labels == {2}, "a model without n cannot be tested"
-    seeds = pd.DataFrame([run(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in (0, 1, 2)])
+    seeds = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in (0, 1, 2)])
     assert Evidence().tied(mean_over_seeds(seeds)).tests == (best.UNPAIRED_T,)
 
 
 def test_bold_says_what_it_is_about():
     def note(*results):
-        rows = pd.DataFrame([run(m, t + s, seed=s) for m, t, seeds in results for s in range(seeds)])
+        rows = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t, seeds in results for s in range(seeds)])
         return bold_note([Evidence().tied(mean_over_seeds(rows))])
 
     assert "about these weights on other test videos" in note(("tsn", 50.0, 1), ("tam", 70.0, 1))
@@ -257,7 +255,7 @@ def test_bold_says_what_it_is_about():
 
 
 def test_the_accuracy_note_claims_seeds_for_cells_with_predictions_only():
-    rows = pd.DataFrame([run(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in range(3)])
+    rows = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in range(3)])
     assert "interval in brackets, test videos only." in accuracy_table(rows).note
     correct = np.random.default_rng(0).random((6, 240)) < 0.6
     some = Evidence({"moving_shapes": Outcomes({i: n for n, i in enumerate(rows["id"][:3])}, correct[:3])})
@@ -273,10 +271,10 @@ def test_the_accuracy_note_claims_seeds_for_cells_with_predictions_only():
 def test_at_equal_cost_bold_is_the_family_of_all_runs_within_the_budget():
     rows = pd.DataFrame(
         [
-            run("tsn", 50.0, gmacs=1.0, conv_gmacs=1.0),
-            run("tam", 72.0, gmacs=1.0, conv_gmacs=1.0),
-            run("i3d", 73.0, gmacs=1.0, conv_gmacs=1.0),
-            run("s3d", 95.0, gmacs=20.0, conv_gmacs=20.0),
+            summary_row("tsn", 50.0, gmacs=1.0, conv_gmacs=1.0),
+            summary_row("tam", 72.0, gmacs=1.0, conv_gmacs=1.0),
+            summary_row("i3d", 73.0, gmacs=1.0, conv_gmacs=1.0),
+            summary_row("s3d", 95.0, gmacs=20.0, conv_gmacs=20.0),
         ]
     )
     table = equal_cost_table(rows)

@@ -34,11 +34,6 @@ def run(name, top1, *, frames=8, seed=0, dataset="d", **more):
     }
 
 
-@pytest.fixture(scope="module")
-def published():
-    return published_rows()
-
-
 @pytest.mark.parametrize(("dataset", "column"), TABLE_7)
 def test_the_published_accuracies_give_the_published_contributions(published, dataset, column):
     table = contribution(published).set_index(["dataset", "module"])

@@ -18,15 +18,14 @@ from suite.evaluation.predictions import read_own
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.training.loop import Position, Trainer
-from tests.fairness.test_fairness import spec
-from tests.training.test_training import run as train
-from tests.training.test_training import run_spec
+from tests.builders import spec
+from tests.training.builders import run_spec, train
 
 
 @pytest.mark.parametrize("lr", [1e8, 3e38])
 def test_weights_that_diverge_in_the_last_update_are_no_result(tmp_path, lr):
     synthesize("calib_order", tmp_path / "data", videos={"train": 8, "val": 8})
-    diverging = run_spec(lr=lr, clip_gradient=None, warmup_epochs=0, epochs=1, batch=8)
+    diverging = run_spec("tam-resnet18", 4, step_batch=4, lr=lr, clip_gradient=None, warmup_epochs=0, epochs=1, batch=8)
     with pytest.raises((RunFailed, BadInput), match=r"not finite") as caught:
         train(tmp_path, tmp_path / "data", diverging)
     assert diverging.id in str(caught.value)

@@ -1,0 +1,49 @@
+"""A small sweep, and the suite in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+
+STEPS_PER_EPOCH = 6  # of the grid below: 48 videos, batch 8
+
+GRID = """
+title: A small sweep
+protocol: smoke
+data: calib_order
+models: [tsn-resnet18, tam-resnet18]
+chain: {frames: [4, 8]}
+set: {epochs: 2, batch: 8, size: 32, dropout: 0.5}
+"""
+
+
+def suite_process(*args, check=None, **env):
+    command = [sys.executable, "-m", "suite", *map(str, args)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **env}, timeout=400)
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def sweep_args(grid, data, results):
+    return ["sweep", grid, "--data", data, "--results", results, "--checkpoint-steps", 2, "--slots", 2]
+
+
+def comparable(folder):
+    """The files that must not differ between two sweeps, by name."""
+    names = [
+        *folder.glob("runs/*/spec.yaml"),
+        *folder.glob("runs/*/predictions.parquet"),
+        *folder.glob("runs/*/result.json"),
+    ]
+    names += [folder / "summary.csv", *folder.glob("tables/accuracy.*")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in names}
+
+
+def ids(results):
+    summary = pd.read_csv(results / "small" / "summary.csv").set_index(["name", "frames"])
+    return summary["id"].to_dict()
