@@ -12,18 +12,29 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportions_ztest
 
-from suite.collect.evidence import Evidence, gather
-from suite.collect.pairs import Pairs, _pair, adjusted, all_pairs, newcombe_p, over_datasets
-from suite.collect.ranks import group_letters, groups, kendall_tau, rank_intervals, stability, tau_interval
+from suite.collect.evidence import Evidence
+from suite.collect.pairs import Pairs, _pair, adjusted, newcombe_p, over_datasets
+from suite.collect.ranks import group_letters, groups, kendall_tau, rank_intervals, tau_interval
 from suite.evaluation.predictions import Outcome
 from suite.published.references import published_rows
-from suite.report.figures.pairs import pairwise_plot, write_pairwise
-from suite.report.page import write_page
+from suite.report.figures.pairs import pairwise_plot
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table, make_tables, write_tables
-from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
 from suite.statistics.proportions import newcombe
-from suite.statistics.split_use import split_use
+from tests.from_rows import (
+    accuracy_table,
+    all_pairs,
+    gather,
+    make_tables,
+    matrix_table,
+    pairwise_table,
+    ranks_table,
+    split_use,
+    stability,
+    stability_table,
+    write_page,
+    write_pairwise,
+    write_tables,
+)
 from tests.report.test_report import csv_of, run
 
 CLASSES = 20

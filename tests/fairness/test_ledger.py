@@ -9,20 +9,26 @@ import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.evidence import gather
 from suite.collect.resolve import contender
+from suite.collect.results_table import ResultsTable
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, judge
 from suite.published.findings import findings
 from suite.published.references import published_rows
-from suite.report.page import write_page
 from suite.report.tables.formats import Estimate, to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table, make_tables
 from suite.spec import TABLES
-from suite.statistics.run_table import mean_over_seeds, stages
 from tests.fairness.test_fairness import factors
+from tests.from_rows import (
+    accuracy_table,
+    contribution_table,
+    finished,
+    gather,
+    make_tables,
+    mean_over_seeds,
+    write_page,
+)
 from tests.report.test_report import csv_of, run
 
 ROOT = Path(__file__).parents[2]
@@ -275,9 +281,9 @@ def test_a_strict_page_knows_nothing_of_withheld_runs_but_their_letters(rows, st
 def test_figures_of_a_strict_report_get_the_kept_rows_and_draws(rows, odd):
     full, kept = gather(rows, strict=True), rows[~rows["id"].isin(odd)]
     alone = gather(kept, strict=True)
-    shown = stages(full.kept(rows))
-    assert list(shown["id"]) == list(kept["id"])
-    a, b = full.draws(shown), alone.draws(kept)
+    shown = full.kept(ResultsTable.of(rows)).stages
+    assert set(shown.runs["id"]) == set(kept["id"])
+    a, b = full.draws(shown.finished), alone.draws(finished(kept))
     assert set(a) == set(b) == {"moving_shapes"}
     assert np.array_equal(a["moving_shapes"], b["moving_shapes"])
 
@@ -344,7 +350,7 @@ def crosses(figure):
 def test_every_figure_crosses_confounded_runs_and_says_what_a_cross_is(rows, odd):
     from suite.report.figures import scatter as plots
     from suite.report.figures.marks import with_marks
-    from suite.report.figures.tradeoffs import pareto_plot
+    from tests.from_rows import pareto_plot
 
     letters = gather(rows).marks.letters
     runs = with_marks(mean_over_seeds(rows), letters)

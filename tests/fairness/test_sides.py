@@ -13,11 +13,12 @@ from suite.evaluation.classes import benjamini_hochberg, compare_classes
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
-from suite.fairness.sides import compare_sides, t_test
+from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.statistics import intervals
 from suite.statistics.calibration import confidence_of, expected_calibration_error
 from suite.statistics.proportions import paired
+from suite.statistics.significance import t_test
 from tests.fairness.test_fairness import factors, run
 
 N, CLASSES = 400, 20

@@ -10,7 +10,7 @@ import pytest
 
 from suite.published.references import published_rows
 from suite.report.tables.formats import _LATEX, Column, Estimate, Part, Table, to_latex
-from suite.report.tables.make import write_tables
+from tests.from_rows import write_tables
 from tests.report.test_report import NASTY
 
 SMALLEST = 0.65  # of its size: 7-point letters printed smaller than that cannot be read

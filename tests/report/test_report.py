@@ -12,18 +12,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from suite.collect.evidence import Evidence, gather
+from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
+from suite.collect.results_table import ResultsTable
 from suite.published.references import published_rows
-from suite.report.figures.scatter import write_figures
-from suite.report.figures.tradeoffs import write_pareto
-from suite.report.page import write_page
 from suite.report.tables.formats import Column, Estimate, Part, Table, to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table, cost_table, make_tables, write_tables
 from suite.spec import BadInput
-from suite.statistics.contribution import cells
 from suite.statistics.proportions import newcombe, wilson
-from suite.statistics.run_table import mean_over_seeds
+from tests.from_rows import (
+    accuracy_table,
+    cells,
+    contribution_table,
+    cost_table,
+    gather,
+    make_tables,
+    mean_over_seeds,
+    write_figures,
+    write_page,
+    write_pareto,
+    write_tables,
+)
 
 FACTS = {"n": 240, "chance": 12.5, "ceiling_blind": 50.0, "ceiling_ordered": 98.5}
 
@@ -224,7 +232,6 @@ def test_the_288_published_runs_fill_all_figures_without_a_letter_below_8_points
     from matplotlib.text import Text
 
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
 
     runs = mean_over_seeds(published)
     for draw in (plots.accuracy_vs_gflops, plots.accuracy_vs_frames, plots.gain_by_temporal_pooling):
@@ -240,7 +247,6 @@ def test_legends_and_panels_do_not_overlap(published, rows):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
 
     for runs in (mean_over_seeds(published), mean_over_seeds(rows)):
         figure = plots.accuracy_vs_gflops(runs)
@@ -256,7 +262,6 @@ def test_legends_and_panels_do_not_overlap(published, rows):
 
 def test_calibrated_sets_show_chance_and_the_ceiling_of_order_blind_models(rows):
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
 
     def named(table):
         return [t.get_text().replace("\n", " ") for t in plots.accuracy_vs_gflops(mean_over_seeds(table)).axes[0].texts]
@@ -285,9 +290,10 @@ class Page(HTMLParser):
 
 def test_the_page_is_one_file_without_scripts_or_network(tmp_path, rows):
     rows.loc[3, "state"] = "failed"
-    rows["error"] = [None, None, None, "CUDA <out> of memory\nsecond line"]
     write_figures(rows, tmp_path)
-    path = write_page("Demo & <grid>", rows, tmp_path, timing=pd.DataFrame({"id": ["a<b"], "seconds": [3.25]}))
+    clocks = pd.DataFrame({"id": ["a<b"], "seconds": [3.25]})
+    errors = {rows["id"][3]: "CUDA <out> of memory\nsecond line"}
+    path = write_page("Demo & <grid>", rows, tmp_path, clocks, errors=errors)
     text = path.read_text()
     page = Page(text)
     assert path == tmp_path / "report.html"
@@ -334,7 +340,7 @@ def test_a_strict_report_shows_confounded_cells_nowhere(published):
         table = make_tables(published, [name], evidence=evidence)[0]
         names = {(row[0], row[1]) for part in table.parts for row in part.rows}
         assert names
-    assert not marked & set(evidence.kept(published)["id"])
+    assert not marked & set(evidence.kept(ResultsTable.of(published)).runs["id"])
 
 
 def test_seeds_of_a_cell_are_one_confounded_cell():
@@ -352,6 +358,6 @@ def test_one_run_without_predictions_leaves_the_others_paired():
     rows = pd.DataFrame([run("tsn", 0.0), run("tam", 0.0), run("s3d", 71.0)])
     evidence = Evidence({"moving_shapes": Outcomes({rows["id"][0]: 0, rows["id"][1]: 1}, correct)})
     rows.loc[:1, "top1"] = 100 * correct.mean(1)
-    found = evidence.tied(mean_over_seeds(rows))
+    found = evidence.bold_cells(mean_over_seeds(rows))
     assert found.tests == ("exact McNemar test", "Newcombe interval for independent samples")
     assert found.labels == {0, 1, 2}

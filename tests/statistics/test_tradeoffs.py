@@ -11,21 +11,26 @@ import pytest
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
 from suite.published.references import published_rows
-from suite.report.figures.tradeoffs import pareto_plot
 from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
 from suite.spec import BadInput
-from suite.statistics.effects import AXES, blocks_needed, main_effects, paired_effect, signed_rank_p, smallest_holm_p
-from suite.statistics.run_table import finished
+from suite.statistics.effects import AXES, blocks_needed, paired_effect, signed_rank_p, smallest_holm_p
 from suite.statistics.tradeoffs import (
     at_equal_cost,
     below_front,
     computed_cost,
     convention,
     front_membership,
-    fronts,
     pareto_front,
     round_budgets,
+)
+from tests.from_rows import (
+    effects_table,
+    equal_cost_table,
+    finished,
+    fronts,
+    main_effects,
+    pareto_plot,
+    pareto_table,
     with_costs,
 )
 
