@@ -157,18 +157,18 @@ def report(
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
     from suite.app.export import report_archive
     from suite.collect.evidence import INTERVALS
-    from suite.report.build import Company, write_report
+    from suite.report.build import ReportOptions, write_report
     from suite.report.console.listing import notes
     from suite.store.archive import is_archive
     from suite.sweep.plan import reckon
 
     if interval not in INTERVALS:
         raise unknown("value of --interval", interval, INTERVALS)
-    company = Company(tuple(beside or ()), tuple(predictions or ()), strict, interval)
+    options = ReportOptions(tuple(beside or ()), tuple(predictions or ()), strict, interval)
 
     chosen = selection(only, frames, changes, shard)
     if is_archive(grid):
-        if chosen is not None or company != Company():
+        if chosen is not None or options != ReportOptions():
             raise BadInput("An archive is reported whole and by itself; the options are for grids.")
         found = report_archive(Path(grid), results)
         for name in found["differ"]:
@@ -178,5 +178,5 @@ def report(
         reckon(made, finished=False)
         for note in notes(made):
             say(note)
-        found = {"files": [str(file) for file in write_report(made, company, say)]}
+        found = {"files": [str(file) for file in write_report(made, options, say)]}
     print_json(found) if as_json else print("\n".join(found["files"]))

@@ -18,6 +18,7 @@ from suite.fairness.factors import FACTORS, Verdict, agree, judge
 from suite.fairness.grades import GRADES, MINOR
 from suite.spec import BadInput
 from suite.statistics.intervals import difference_error, difference_interval
+from suite.statistics.significance import ALPHA, t_test
 
 Side = tuple[Contender, ...]
 
@@ -68,7 +69,7 @@ def compare_sides(
         found["interval"] = f"paired bootstrap over {classes} classes"
     if per_class:
         rows = compare_classes(*right, labels, names)
-        found |= {"per_class": rows, "discoveries": [row["class"] for row in rows if row["q"] <= 0.05]}
+        found |= {"per_class": rows, "discoveries": [row["class"] for row in rows if row["q"] <= ALPHA]}
     return found
 
 
@@ -101,20 +102,6 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
         p = max(t_test(difference + side * margin, error, degrees, side) for side in (1, -1))
         found |= {"margin": margin, "p_equivalence": p}
     return found
-
-
-def t_test(difference: float, error: float, degrees: float, side: int = 0) -> float:
-    """p-value of a t test of `difference` = 0; side 1 or -1: of the one-sided test that it is above or below 0."""
-    from scipy.special import ndtr, stdtr
-
-    if error == 0:
-        return 1.0 if difference * (side or 1) <= 0 and (side or difference == 0) else 0.0
-    t = difference / error
-
-    def below(x: float) -> float:
-        return float(ndtr(x) if degrees == np.inf else stdtr(degrees, x))
-
-    return below(-side * t) if side else min(1.0, 2 * below(-abs(t)))
 
 
 def _joined(side: Side) -> Contender:

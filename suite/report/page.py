@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import describe_dataset
 from suite.report.tables.formats import Column, Part, Table, to_html
-from suite.report.tables.make import make_tables
+from suite.report.tables.make import make_tables, table_inputs
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
-from suite.statistics.run_table import datasets, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from suite.collect.evidence import Evidence
 
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
@@ -60,30 +59,29 @@ th[colspan] { text-align: center } .text { text-align: left } tbody tr:hover { b
 
 def write_page(
     title: str,
-    rows: pd.DataFrame,
+    table: ResultsTable,
     folder: Path,
     timing: pd.DataFrame | None = None,
     tables: Iterable[Table] | None = None,
     evidence: Evidence | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
-    `rows` are all runs of the grid, whatever their state; `tables` are by default those that rows alone give.
-    `evidence` tells runs at equal measured cost apart.
-    The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same rows,
+    `table` has all runs of the grid, whatever their state; `tables` are by default those that it gives without
+    evidence.  `evidence` tells runs at equal measured cost apart; `errors` are those of failed runs, by id.
+    The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same runs,
     figures and timing give the same bytes.
     """
-    folder = Path(folder)
-    rows = tidy(rows)
-    evidence = evidence or Evidence()
-    tables = make_tables(rows, TABLES, evidence=evidence) if tables is None else tables
+    folder, evidence = Path(folder), evidence or Evidence()
+    tables = make_tables(table_inputs(table, TABLES, evidence=evidence), TABLES) if tables is None else tables
     crossed = bool(evidence.marks.letters) and not evidence.strict
-    kept = evidence.kept(rows)
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows, kept), *_figures(folder, crossed)]
+    kept = evidence.kept(table)
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(table.runs, kept.datasets), *_figures(folder, crossed)]
     body += map(to_html, _shown(tables))
     if timing is not None and len(timing):
         body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
-    body += _trouble(rows)
+    body += _not_finished(table.runs, errors or {})
     body += [_files()]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
@@ -118,7 +116,7 @@ def picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{text}" src="data:image/png;base64,{data}">\n<figcaption>{text}</figcaption></figure>'
 
 
-def _summary(rows: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
+def _summary(rows: pd.DataFrame, datasets: pd.DataFrame) -> list[str]:
     """The states of all runs, and what is true of the data sets of those that are kept."""
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
@@ -126,7 +124,7 @@ def _summary(rows: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
     top1 = TOP1 + (LAST_EPOCH if last else "")
     out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
-    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(kept).to_dict("records")]
+    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets.to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
     return out + (["<ul>", *items, "</ul>"] if items else [])
 
@@ -151,29 +149,28 @@ def _timing(timing: pd.DataFrame) -> Table:
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
+def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:
         return []
-    measured = rows.assign(
-        train_device_hours=rows["id"].map(clocks["train_seconds"]) / 3600,
-        clips_per_second=rows["id"].map(clocks.get("clips_per_second", {})),
+    measured = clocks.assign(
+        train_device_hours=clocks["train_seconds"] / 3600,
+        clips_per_second=clocks.get("clips_per_second", math.nan),
     )
-    table = equal_cost_table(measured, evidence)
-    parts = [part for part in table.parts if "device-hours" in part.title or "clips" in part.title]
-    return [replace(table, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
+    made = equal_cost_table(table, evidence, measured)
+    parts = [part for part in made.parts if "device-hours" in part.title or "clips" in part.title]
+    return [replace(made, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
 
 
-def _trouble(rows: pd.DataFrame) -> list[str]:
-    """Runs that failed or wait for one that did, with the first line of the error where there is a column of it."""
+def _not_finished(rows: pd.DataFrame, errors: Mapping[str, str]) -> list[str]:
+    """Runs that failed or wait for one that did, with the first line of the error where it is known."""
     bad = rows[rows["state"].isin(["failed", "blocked"])]
     if bad.empty:
         return []
-    errors = bad["error"] if "error" in bad else [""] * len(bad)
     lines = [
-        (run_id or name, state, (str(error).strip().splitlines() or [""])[0] if isinstance(error, str) else "")
-        for run_id, name, state, error in zip(bad["id"], bad["name"], bad["state"], errors, strict=True)
+        (run_id or name, state, (str(errors.get(run_id) or "").strip().splitlines() or [""])[0])
+        for run_id, name, state in zip(bad["id"], bad["name"], bad["state"], strict=True)
     ]
     columns = tuple(Column(key, key, text=True) for key in ("run", "state", "error"))
     note = "A blocked run waits for the failed one it starts from; the same sweep command tries them again."

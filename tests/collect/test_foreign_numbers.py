@@ -234,7 +234,7 @@ def test_a_yaml_with_text_for_numbers_gives_the_same_verdict(theirs):
 
 
 def test_a_report_says_what_looks_wrong():
-    from suite.collect.evidence import gather
+    from tests.from_rows import gather
 
     labels = np.arange(80) % NUM
     ids = np.array([f"v{i:04d}" for i in range(80)])

@@ -16,17 +16,17 @@ from suite.collect.power import (
     comparisons,
     detectable,
     detectable_of_weights,
-    measured,
     needed_seeds,
     needed_videos,
     needed_videos_of_weights,
     resolution,
 )
-from suite.fairness.sides import t_test
 from suite.spec import BadInput
 from suite.statistics.intervals import difference_error
 from suite.statistics.proportions import minimal_detectable_difference, paired
+from suite.statistics.significance import t_test
 from tests.builders import said_by, summary_row
+from tests.from_rows import measured
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 276])

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -15,6 +14,7 @@ from suite.__main__ import main
 from suite.app.data import prepare_data
 from suite.collect.frames import frames_by_frames
 from suite.collect.resolve import contender
+from suite.collect.results_table import run_rows
 from suite.data.datasets import open_dataset
 from suite.data.decoding import Decoder, read_frames
 from suite.data.synthetic import synthesize
@@ -23,13 +23,12 @@ from suite.evaluation.perturbed import probe_run
 from suite.evaluation.retest import evaluate_run
 from suite.fairness.compare import compare
 from suite.fairness.factors import judge
-from suite.report.build import with_sources, write_report
+from suite.report.build import write_report
 from suite.report.console.explain import describe, explain
 from suite.report.tables.accuracy import leakage_notes
 from suite.spec import BadInput
 from suite.store.folder import dump_json
 from suite.sweep.plan import Selection, make_plan
-from suite.sweep.summary import rows
 from suite.training.run import execute
 from tests.videos import moving_frames, write_video
 
@@ -273,8 +272,7 @@ def test_shared_videos_that_are_allowed_stand_in_result_ledger_and_caption(leaki
     words = "validation videos of calib_order also occur in the training split (by id: 1, by content: 1)."
     write_report(plan)
     assert f" 2 {words}" in (plan.folder / "tables" / "accuracy.md").read_text()
-    table = with_sources(pd.DataFrame(rows(usual)), usual)
-    assert leakage_notes(table) == []
+    assert leakage_notes(run_rows(usual)) == []
     assert "leakage" in describe(explain(str(plan.runs[0].folder.path), Path()))
 
 

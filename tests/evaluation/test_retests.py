@@ -10,18 +10,18 @@ import torch
 
 from suite.collect.frames import frames_by_frames
 from suite.collect.resolve import contender, from_run
+from suite.collect.results_table import run_rows
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
 from suite.evaluation.retest import evaluate_run
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
-from suite.report.build import retested, with_sources, write_report
+from suite.report.build import retested, write_report
 from suite.spec import BadInput
 from suite.store.evaluations import predictions_of, result_of, stored_test
 from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Selection, make_plan
-from suite.sweep.summary import rows
 from suite.sweep.verify import verify
 from suite.training.run import execute
 
@@ -122,7 +122,7 @@ def test_the_ledger_of_a_further_test_is_its_own(data, results):
     facts = stored.facts | {"environment": stored.facts["environment"] | {"code_test": {"testing": "ffffffffff"}}}
     facts.pop("checksum")
     (stored.predictions.parent / "eval.json").write_text(json.dumps(facts))
-    (ours,) = with_sources(pd.DataFrame(rows(plan))[:1], _Plan(plan, [run])).factors
+    (ours,) = run_rows(_Plan(plan, [run])).factors
     theirs = contender(str(stored.predictions.parent), results).factors
     assert dict(ours["code_test"]) == dict(theirs["code_test"]) == {"testing": "ffffffffff"}
     assert ours["code_train"] != ours["code_test"]

@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.evidence import gather
 from suite.collect.resolve import contender
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, judge
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table
 from tests.builders import factors, summary_row
+from tests.from_rows import accuracy_table, gather
 
 ROOT = Path(__file__).parents[2]
 

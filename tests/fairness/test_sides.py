@@ -9,9 +9,10 @@ from scipy import stats
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
-from suite.fairness.sides import compare_sides, t_test
+from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.statistics import intervals
+from suite.statistics.significance import t_test
 from tests.builders import call_suite, factors, json_of, said_by
 
 N, CLASSES = 400, 20

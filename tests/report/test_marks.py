@@ -5,11 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from suite.collect.evidence import gather
 from suite.report.tables.formats import Estimate, to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table, make_tables
-from suite.statistics.run_table import mean_over_seeds
 from tests.builders import csv_of, factors, summary_row
+from tests.from_rows import accuracy_table, contribution_table, gather, make_tables, mean_over_seeds
 from tests.report.strict import TABLES_WITH_ACCURACIES, frames_tests, grid_rows
 
 
@@ -66,7 +64,7 @@ def crosses(figure):
 def test_every_figure_crosses_confounded_runs_and_says_what_a_cross_is(rows, odd):
     from suite.report.figures import scatter as plots
     from suite.report.figures.marks import with_marks
-    from suite.report.figures.tradeoffs import pareto_plot
+    from tests.from_rows import pareto_plot
 
     letters = gather(rows).marks.letters
     runs = with_marks(mean_over_seeds(rows), letters)

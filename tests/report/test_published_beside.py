@@ -5,14 +5,13 @@ import re
 
 import pandas as pd
 
-from suite.collect.evidence import gather
 from suite.collect.resolve import contender
 from suite.fairness.compare import compare
 from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table
 from tests.builders import csv_of, factors, summary_row
+from tests.from_rows import accuracy_table, contribution_table, gather
 
 
 def from_scratch(*models, frames=(8,)):

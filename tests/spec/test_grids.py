@@ -132,7 +132,7 @@ def test_a_number_stands_beside_the_run_of_its_setting(grid, model, dataset, top
 def test_the_accuracy_table_prints_the_papers_number_beside_ours():
     import pandas as pd
 
-    from suite.report.tables.make import accuracy_table
+    from tests.from_rows import accuracy_table
 
     row = {"dataset": "ucf101", "frames": 8, "seed": 0, "state": "done", "module": "tsm", "backbone": "resnet50"}
     ours = [

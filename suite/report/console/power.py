@@ -7,6 +7,7 @@ from typing import Any
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import load_outcomes
 from suite.collect.power import DISCORDANCE, SEED_SD, Setting, measured, resolution
+from suite.collect.results_table import ResultsTable
 from suite.data.dataset_info import info
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
@@ -50,7 +51,8 @@ def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
         return {}, {}, 0
     rows = pd.DataFrame([row(run) | {"predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done])
     videos = {name: int(n) for name, n in rows.groupby("dataset")["n"].min().items() if n > 0}
-    return measured(rows, Evidence(load_outcomes(rows))), videos, len(done)
+    table = ResultsTable.of(rows)
+    return measured(table.cells, Evidence(load_outcomes(table.finished))), videos, len(done)
 
 
 def describe_power(found: dict[str, Any]) -> list[str]:

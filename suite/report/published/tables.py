@@ -175,13 +175,14 @@ class Runs:
     """The 288 runs of deep_analysis, to be set beside what its tables print of them."""
 
     def __init__(self, folder: Path) -> None:
-        from suite.published.references import published_rows
+        from suite.published.references import published_cells, published_rows
         from suite.statistics.contribution import contribution
 
         rows = published_rows(folder=folder)
         key = ("dataset", "module", "backbone", "pooling", "frames")
         self.runs = {tuple(run[k] for k in key): run for run in rows.to_dict("records")}
-        self.means = {(mean["dataset"], mean["module"]): mean for mean in contribution(rows).to_dict("records")}
+        means = contribution(published_cells(folder)).to_dict("records")
+        self.means = {(mean["dataset"], mean["module"]): mean for mean in means}
 
     def beside(self, number: Number, value: Value) -> float:
         """What belongs beside a printed number, in its unit; NaN where no run has its model, data set and frames."""
