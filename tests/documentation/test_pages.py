@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import pkgutil
 import re
 
 import pytest
@@ -138,3 +140,18 @@ def test_a_page_speaks_the_words_of_the_field(page):
     text = re.sub(r"<!-- `suite.*?<!-- end -->", "", prose(page.read_text()), flags=re.DOTALL)  # quoted from a command
     found = {old: new for old, new in INSTEAD.items() if re.search(old, text)}
     assert found == {}
+
+
+PACKAGES = {
+    ".".join(file.parent.relative_to(ROOT).parts): ast.get_docstring(ast.parse(file.read_text()), clean=False) or ""
+    for file in sorted((ROOT / "suite").rglob("__init__.py"))
+}
+LISTED = re.compile(r"^ {4}([a-z_]+(?:\.\w+)*)(?=  | \w|$)", re.MULTILINE)  # at the start of an indented line
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_says_what_it_contains_and_what_it_lists_is_there(package):
+    assert PACKAGES[package], "no docstring"
+    for name in LISTED.findall(PACKAGES[package]):
+        among_packages = "." in name and (ROOT / "suite" / name.split(".")[0]).is_dir()
+        pkgutil.resolve_name(f"suite.{name}" if among_packages else f"{package}.{name}")  # raises where it is not
