@@ -1,6 +1,6 @@
-"""Networks: backbones x temporal modules x temporal pooling, their weights and their cost.
+"""Networks: backbone x temporal module x temporal pooling x add-on blocks, their weights and their cost.
 
-`build(name)` is the one place that makes a network from a name.
+`build(name)` makes every network; `weights.load` loads its weights, `cost.cost` counts its operations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is to be run, as plain data: model names, protocols, grids, and the errors of wrong input.
+"""What is to be run, as plain data: model names, protocols and grids, and the errors that invalid input raises.
 
-Readable without torch, a GPU or the videos.  Everything below may be imported from here.
+It needs neither torch nor a GPU nor the videos.  Other packages import the names below from here, not from the files.
 """
 
 from suite.spec.errors import BadInput, unknown

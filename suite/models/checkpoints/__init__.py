@@ -1,1 +1,1 @@
-"""Checkpoints of other codebases: their tensors under our names."""
+"""Checkpoints of other codebases: which of their tensors belong to which of ours."""
