@@ -17,7 +17,7 @@ from suite.report.console.progress import Display
 from suite.spec import BadInput
 from suite.store.folder import lock
 from suite.sweep.executors.local import LocalExecutor, Machine
-from suite.sweep.plan import Plan, PlannedRun, make_plan, reckon, remember
+from suite.sweep.plan import Plan, PlannedRun, add_costs, make_plan, remember
 from suite.sweep.stored import store_plan
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
     for name in datasets_of(plan):
         if info(name).reader != "calibrated":
             open_dataset(name, data)  # a missing data set is said at once, not after the costs are reckoned
-    reckon(plan)
+    add_costs(plan)
     busy = f"Another sweep is at work on {plan.folder}; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):

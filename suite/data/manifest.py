@@ -174,7 +174,7 @@ def _dev_rank(video: str) -> bytes:
     return hashlib.sha256(f"video-fair-bench/dev/1:{video}".encode()).digest()
 
 
-def condemn(manifest: Manifest, video: Video) -> None:
+def mark_undecodable(manifest: Manifest, video: Video) -> None:
     """Writes into the index that a video cannot be decoded, though its first frame could."""
     path = path_in_folder(manifest, video)
     try:

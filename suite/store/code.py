@@ -28,7 +28,7 @@ _ALWAYS = {
     "suite.data.calibrated": "describes generated data, whose content the manifest's hash has",
     "suite.data.manifest:build_manifest": "indexes videos, whose list the manifest's hash has",
     "suite.data.leakage": "counts shared videos, and changes none",
-    "suite.data.manifest:condemn": "marks a video for the next indexing",
+    "suite.data.manifest:mark_undecodable": "marks a video for the next indexing",
     "suite.data.manifest:Index": "remembers what indexing found",
     "suite.data.datasets:info": "facts printed beside results",
     "suite.data.datasets:DatasetInfo": "facts printed beside results",

@@ -76,7 +76,7 @@ def device_facts(device: str) -> dict[str, Any]:
     return facts
 
 
-def known_trouble(facts: dict[str, Any]) -> str | None:
+def known_issue(facts: dict[str, Any]) -> str | None:
     """A sentence where a device's libraries are known to compute wrongly, None otherwise."""
     cudnn = facts.get("cudnn") or 0
     if 90800 <= cudnn < 91500:

@@ -6,7 +6,7 @@ from typing import Any
 
 from suite.data.datasets import info
 from suite.spec import BadInput, parse_model
-from suite.store.provenance import known_trouble
+from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan, PlannedRun
 
 SUMMARY = (  # columns of summary.csv, in order
@@ -91,9 +91,9 @@ def status(plan: Plan) -> dict[str, Any]:
     return counts | {"runs": listed}
 
 
-def troubles(plan: Plan) -> list[str]:
+def known_issues(plan: Plan) -> list[str]:
     """Sentences on library versions that finished runs were made with and that are known to be wrong."""
-    found = {known_trouble(session) for run in plan.runs for session in _sessions(run)}
+    found = {known_issue(session) for run in plan.runs for session in _sessions(run)}
     return sorted(found - {None})
 
 

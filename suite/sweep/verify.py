@@ -43,7 +43,7 @@ def verify(
     device: str | None = None,
     workers: int = 0,
     seed: int = 0,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Tests a sample of the finished runs of a plan again, as their protocol says, and compares video by video.
 
@@ -63,7 +63,7 @@ def verify(
     datasets = {name: open_dataset(name, data) for name in dict.fromkeys(run.spec.dataset for run in chosen)}
     found = []
     for number, run in enumerate(chosen, 1):
-        say(f"[{number}/{len(chosen)}] {run.id}")
+        log(f"[{number}/{len(chosen)}] {run.id}")
         found.append(_verify(run, datasets[run.spec.dataset], data, device, workers))
     return {
         "grid": plan.grid.name,
@@ -89,10 +89,10 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
         raise BadInput("No run of this grid is finished; there is nothing to verify.")
     count = max(1, math.ceil(len(runs) * number / 100 - 1e-9)) if share else int(number)
 
-    def lot(run: PlannedRun) -> str:
+    def sort_key(run: PlannedRun) -> str:
         return hashlib.sha256(f"{seed} {run.id}".encode()).hexdigest()
 
-    drawn = {run.id for run in sorted(runs, key=lot)[:count]}
+    drawn = {run.id for run in sorted(runs, key=sort_key)[:count]}
     return [run for run in runs if run.id in drawn]
 
 

@@ -14,7 +14,7 @@ from suite.spec import BadInput, read_yaml
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import PlannedRun
-from suite.sweep.summary import row, timing, troubles
+from suite.sweep.summary import known_issues, row, timing
 from tests.fairness.test_fairness import run as command
 from tests.fairness.test_fairness import spec
 from tests.report.test_latex import compiled, needs_latex
@@ -153,7 +153,7 @@ FILES = [
     *(("history.jsonl", text, lambda run: run.folder.read_history()) for text in HISTORY),
     *(("error.json", text, lambda run: run.folder.error()) for text in (b"[]", b"3", b'{"x": 1}', b"[" * 100_000)),
     *(("provenance.json", text, timing) for text in (b"[]", b'{"sessions": [3]}', b'{"sessions": {"a": 1}}')),
-    ("provenance.json", b'{"sessions": [{"cudnn": "9"}]}', lambda run: troubles(_Plan([run]))),
+    ("provenance.json", b'{"sessions": [{"cudnn": "9"}]}', lambda run: known_issues(_Plan([run]))),
     *(("result.json", text, row) for text in (b"[" * 100_000, b'{"id": "RUN"}')),
 ]
 

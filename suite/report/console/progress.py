@@ -11,18 +11,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from suite.report.console.plain import duration
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan, PlannedRun
 
 LINE_EVERY = 30.0  # seconds between plain lines without an event
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it: 45 s, 7 min, 3 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class Estimate:
