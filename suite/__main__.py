@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import typer
 
-# each registers its own commands
-from suite.commands import benchmarks, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
 from suite.commands.options import app, log
 from suite.spec import BadInput
+
+for name in ("sweeping", "provenance", "comparing", "record", "networks", "benchmarks", "datasets"):
+    import_module(f"suite.commands.{name}")  # each registers its commands; --help lists them in this order
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def bench(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[layout|rcca|arc|report|intervals]",
+            metavar="WHAT",
             help="layout: speed of our layers relative to plain ones in the default memory layout. "
             "rcca: RCCA-3D against non-local blocks and gather. arc: peak memory of ARC by number of steps. "
             "report: time and memory of a report over 300 generated runs. "

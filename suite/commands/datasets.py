@@ -28,7 +28,7 @@ app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)
 def synthesize_command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Calibration data sets (default: all three, level easy)."),
+        typer.Argument(metavar="NAME", help="Calibration data sets (default: all three, level easy)."),
     ] = None,
     root: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write into (default: $SUITE_DATA, else ./data).")

@@ -92,7 +92,7 @@ GridName = Annotated[
     str, typer.Argument(metavar="GRID", help="Name of a grid in experiments/, or the path of a grid file.")
 ]
 ModelNames = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Model names, e.g. tam-resnet18-tp (see suite models).")
+    list[str], typer.Argument(metavar="NAME", help="Model names, e.g. tam-resnet18-tp (see suite models).")
 ]
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="Device to compute on (default: cuda where there is a GPU).")

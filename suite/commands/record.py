@@ -23,7 +23,7 @@ def reproduce(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="[all|costs|brief]",
+            metavar="WHAT",
             help="What to rebuild: all; costs, every printed cost against the counted one; brief, the summary of the "
             "README.",
         ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from suite.spec import BadInput
+from suite.store.folder import RunFolder
 from suite.store.provenance import device_facts
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Plan, PlannedRun
@@ -12,6 +13,8 @@ from suite.sweep.plan import Plan, PlannedRun
 # Sustained multiply-adds per second x 1e12, assumed until runs are finished.
 PER_GPU = 60.0
 PER_CORE = 0.03  # fp32; the demo's eight runs on two cores of an Intel Xeon lie between 0.029 and 0.031
+
+MOST_READ = 48  # finished runs whose timing is read
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,11 @@ def left(run: PlannedRun) -> float:
 
 
 def speed_here(plan: Plan) -> Speed:
-    """The speed of this machine: from finished runs of the plan that it made, else assumed."""
+    """The speed of this machine: from runs of the grid that it finished, whatever their settings, else assumed."""
     machine = Machine.of()
     name = device_facts(machine.device)["name"]
-    timed = [found for run in plan.runs if (found := _timing(run, machine.device, name))]
+    folders = [RunFolder(file.parent) for file in sorted((plan.folder / "runs").glob("*/result.json"))[:MOST_READ]]
+    timed = [found for folder in folders if (found := _timing(folder, machine.device, name))]
     if timed:
         per_thread = sum(macs for macs, _ in timed) / sum(seconds for _, seconds in timed) / 1e12
         runs = f"{len(timed)} finished run{'s' * (len(timed) > 1)}"
@@ -61,16 +65,18 @@ def speed_here(plan: Plan) -> Speed:
     return Speed(machine.device, machine.slots, per_thread * threads, basis)
 
 
-def _timing(run: PlannedRun, device: str, name: str) -> tuple[float, float] | None:
+def _timing(folder: RunFolder, device: str, name: str) -> tuple[float, float] | None:
     """Multiply-adds of the training of a finished run, and its seconds times CPU threads; None if made elsewhere."""
-    sessions = run.folder.read_provenance().get("sessions", [])
-    result = run.folder.result()
+    try:
+        result, spec, history = folder.result(), folder.spec(), folder.read_history()
+        sessions = folder.read_provenance().get("sessions", [])
+    except BadInput:  # status and report say what is wrong with it
+        return None
     if not result or not sessions or any((s.get("device"), s.get("name")) != (device, name) for s in sessions):
         return None
     threads = {s.get("threads") for s in sessions} if device == "cpu" else {1}
-    history: list[dict[str, Any]] = run.folder.read_history()
     seconds = sum(line.get("seconds", 0.0) for line in history)
-    videos = result.get("videos", {}).get("train", 0) * (1 - run.spec.protocol.dev)
+    videos = result.get("videos", {}).get("train", 0) * (1 - spec.protocol.dev)
     if len(threads) != 1 or not isinstance(count := threads.pop(), int) or seconds <= 0 or videos <= 0:
         return None
     return 3 * result["macs"] * videos * len(history), seconds * count

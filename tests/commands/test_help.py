@@ -1,12 +1,11 @@
 """The help of every command: complete, grouped by task, no first line cut."""
 
 import re
-import sys
 
 import pytest
 import typer
 
-from suite.__main__ import main
+import suite.__main__  # noqa: F401  registers the commands
 from suite.commands.options import PANELS, app
 
 ROOT = typer.main.get_command(app)
@@ -23,21 +22,6 @@ def commands(group=ROOT, path=("suite",)):
 ALL = dict(commands())
 LEAVES = {path: command for path, command in ALL.items() if not hasattr(command, "commands")}
 named = pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-
-
-@pytest.fixture
-def suite(capsys, monkeypatch):
-    """Runs `suite ARGS` in this process at a width; gives exit code, standard output and standard error."""
-
-    def run(*args, width=80):
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["suite", *map(str, args)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @named

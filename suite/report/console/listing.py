@@ -29,7 +29,7 @@ def notes(plan: Plan) -> list[str]:
 
 def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
-    made = table("model", "data", ">frames", ">seed", "state", ">top-1", "")
+    made = table("model", "data", ">frames", ">seed", "state", ">top-1", "~")
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
@@ -39,19 +39,22 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
 
 
 def print_models(found: dict[str, Any]) -> None:
+    costs = any(entry["params"] is not None for kind in ("modules", "blocks", "networks") for entry in found[kind])
+    counts = (">frames", ">params (M)", ">GMACs") if costs else ()
     for kind, title in (("modules", "temporal module"), ("blocks", "add-on block"), ("networks", "architecture")):
-        made = table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs")
+        made = table(title, "~paper", "~defined in", "example", *counts)
         options, sign = [], "+" if kind == "blocks" else ""
         for entry in found[kind]:
             known = entry["params"] is not None
+            numbers = (
+                (entry["frames"], f"{entry['params'] / 1e6:.2f}", f"{entry['macs'] / 1e9:.1f}") if known else ("",) * 3
+            )
             made.add_row(
                 sign + entry["name"],
                 entry["paper"],
                 entry["formula"],
                 entry["example"],
-                str(entry["frames"] or ""),
-                f"{entry['params'] / 1e6:.2f}" if known else "",
-                f"{entry['macs'] / 1e9:.1f}" if known else "",
+                *numbers[: len(counts)],
             )
             values = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
             options += [f"  {sign}{entry['name']}: {values}"] if values else []
@@ -67,7 +70,7 @@ def print_models(found: dict[str, Any]) -> None:
 
 
 def print_costs(found: list[dict[str, Any]], frames: int, size: int) -> None:
-    made = table("model", ">params (M)", ">GMACs (convolutions)", ">GMACs (all)", "operators not counted")
+    made = table("model", ">params (M)", ">GMACs (convolutions)", ">GMACs (all)", "~operators not counted")
     for entry in found:
         made.add_row(
             entry["name"],
@@ -105,7 +108,7 @@ def print_perturbed(found: dict[str, Any]) -> None:
 
 def print_evaluations(tests: list[dict[str, Any]]) -> None:
     """Tests of one model: a line per test, then where the weights came from."""
-    made = table(">frames", ">clips x crops", "data", ">videos", ">top-1 (%)", ">top-5 (%)", "predictions")
+    made = table(">frames", ">clips x crops", "data", ">videos", ">top-1 (%)", ">top-5 (%)", "~predictions")
     for test in tests:
         accuracy = [f"{test[key]:.1f}" if key in test else "no labels" for key in ("top1", "top5")]
         folder = f"{test['folder']}{' (already tested)' if test.get('skipped') else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,11 +30,14 @@ class PlainConsole(Console):
 
 
 def show(*parts: Any) -> None:
-    """Prints texts and tables to standard output; in a pipe no line is folded."""
+    """Prints texts and tables to standard output; in a pipe no line is folded, and nothing is ever cut off."""
     console = PlainConsole()
-    if not console.is_terminal:
-        console.width = max(PIPE_WIDTH, console.width)
+    edge = console.width if console.is_terminal else max(PIPE_WIDTH, console.width)
     for part in parts:
+        console.width = edge
+        if isinstance(part, Table):
+            wide = console.options.update(max_width=10_000)
+            console.width = max(edge, Measurement.get(console, wide, part).minimum)
         console.print(part, soft_wrap=isinstance(part, str) and not console.is_terminal)
 
 
@@ -45,28 +49,30 @@ class _OneLineCells(Table):
 
 
 def table(*columns: str) -> Table:
-    """An empty table; a column whose name begins with '>' is aligned to the right."""
+    """An empty table; '>' before a column's name aligns it to the right, '~' lets it fold in a narrow terminal."""
     made = _OneLineCells(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         made.add_column(
-            column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold", no_wrap=True
+            column.lstrip(">~"),
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=not column.startswith("~"),
         )
     return made
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it: 45 s, 7 min, 3 h 20 min, 12 days."""
+    """A length of time as people say it: 45 s, 7 min, 3 h 20 min, 12 days, 47 years."""
     if seconds < 90:
         return "under 1 s" if 0 < seconds < 0.5 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
     hours = round(minutes / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if hours < 24 else f"{hours} h" if hours < 72 else _days(hours)
-
-
-def _days(hours: int) -> str:
-    return f"{round(hours / 24):,} days"
+    if hours < 72:
+        return f"{minutes // 60} h {minutes % 60:02d} min" if hours < 24 else f"{hours} h"
+    days = hours / 24
+    return f"{days:.0f} days" if days < 730 else f"{days / 365:,.0f} years"
 
 
 def memory(gib: float) -> str:

@@ -69,7 +69,7 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     }
     common = [f"{name} {values[0]}" for name, values in facts.items() if len(set(values)) == 1]
     columns = {name: values for name, values in facts.items() if len(set(values)) > 1}
-    unavailable = {entry["dataset"] for entry in found["data"] if not entry["available"]}
+    problems = {entry["dataset"]: entry["problem"] for entry in found["data"] if not entry["available"]}
     made = table(
         "model",
         *(f">{name}" if name == "seed" else name for name in columns),
@@ -82,7 +82,7 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     rate = found["estimate"]["tera_macs_per_second"] * 1e12
     for number, chain in enumerate(chains):
         first = chain[0]
-        states = Counter(_state(run, unavailable) for run in chain)
+        states = Counter(_state(run, problems) for run in chain)
         seconds = sum(map(left, chain)) / rate
         costs = [f"{run.gmacs:.3g}" for run in (first, chain[-1])]
         made.add_row(
@@ -92,7 +92,7 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
             f"{first.params / 1e6:.2f} M",
             memory(max(run.gib for run in chain)),
             duration(seconds) if seconds else "",
-            ", ".join(f"{count} {state}" for state, count in states.items()),
+            ", ".join(f"{count} {state}" if len(chain) > 1 else state for state, count in states.items()),
         )
     head = [f"All chains: {', '.join(common)}." if len(chains) > 1 else f"{', '.join(common)}."] if common else []
     if any(len(chain) > 1 for chain in chains):
@@ -118,7 +118,11 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
             gpu = duration(sum(map(left, plan.runs)) / (PER_GPU * 1e12))
             lines.append(f"On one GPU at {PER_GPU:g} T multiply-adds per second: {gpu}.")
         lines.append(f"Estimated memory per training step: up to {memory(totals['gib_max'])}.")
-    lines += [f"{entry['dataset']}: {entry['problem']}" for entry in found["data"] if not entry["available"]]
+    lines += [
+        f"{entry['dataset']} cannot be run here: {entry['problem']}."
+        for entry in found["data"]
+        if not entry["available"]
+    ]
     return lines
 
 
@@ -126,10 +130,12 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _state(run: PlannedRun, unavailable: set[str]) -> str:
-    """The state of a run for a person: one that cannot start says why."""
-    state = run.state()
-    return "todo (no data)" if state == "todo" and run.spec.dataset in unavailable else state
+def _state(run: PlannedRun, problems: dict[str, str]) -> str:
+    """The state of a run for a person: one that cannot start says so."""
+    state, problem = run.state(), problems.get(run.spec.dataset)
+    if state != "todo" or not problem:
+        return state
+    return "no reader" if problem.startswith("no reader") else "no data"
 
 
 def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:

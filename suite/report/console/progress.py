@@ -88,14 +88,14 @@ class Display:
             result = run.result() or {}
             text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
         elif event == "stopped":
-            text = f"stopped  {name}; its state is saved"
+            text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":
-            text = f"stopped  {name}; it goes on from its last checkpoint"
+            text = f"stopped  {name}; it will resume from its last checkpoint"
         else:
-            error = (run.folder.error() or {}).get("error", "the run ended without a word")
-            text = f"{'again    ' if event == 'retry' else 'failed   '}{name}: {error}"
+            error = (run.folder.error() or {}).get("error", "the run exited without an error message")
+            text = f"{'retry    ' if event == 'retry' else 'failed   '}{name}: {error}"
         done = sum(r.state() == "done" for r in self.plan.runs)
-        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {text}", markup=False)
+        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {text}")
         self.last_line = time.monotonic()
 
     def tick(self, executor: LocalExecutor) -> None:
@@ -104,12 +104,12 @@ class Display:
             self.live.update(self.render(executor))
         elif time.monotonic() - self.last_line > LINE_EVERY:
             parts = [f"{slot.run.spec.model} {100 * slot.fraction():.0f} %" for slot in executor.slots]
-            self.console.print(f"         {', '.join(parts)}; {self.left(executor)}", markup=False)
+            self.console.print(f"         {', '.join(parts)}; {self.left(executor)}")
             self.last_line = time.monotonic()
 
     def left(self, executor: LocalExecutor) -> str:
         seconds = self.estimate.seconds_left(executor)
-        return "reckoning the time left" if seconds is None else f"about {duration(seconds)} left"
+        return "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
 
     def render(self, executor: LocalExecutor) -> Group:
         done = sum(run.state() == "done" for run in self.plan.runs)
