@@ -93,8 +93,9 @@ def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarra
     except Undecodable as error:
         mark_undecodable(manifest, video)  # the next start counts it, so that allow_missing can speak of it
         raise BadInput(
-            f"Video '{video.id}' could be read when it was indexed and cannot now; the next start counts it among the "
-            f"missing or undecodable, so fetch it again or raise allow_missing: {error}"
+            f"Video '{video.id}' was readable when it was indexed but is not any more; the next start "
+            "counts it among the "
+            f"missing or undecodable, so restore it or raise allow_missing: {error}"
         ) from None
 
 

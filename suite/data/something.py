@@ -42,11 +42,11 @@ def find(data: Path, title: str = "Something-Something V2") -> Files:
         raise BadInput(
             f"{title} is not in '{data}': looked for {LAYOUTS[0].format('labels')} and {LAYOUTS[1].format('labels')} "
             f"there and in its folder {FOLDER}; get annotations and videos from the data set's official page "
-            f"(Something-Something V2, by 20BN, now Qualcomm) and name the folder with DATA= or SUITE_DATA."
+            f"(Something-Something V2, by 20BN, now Qualcomm) and give their folder with DATA= or SUITE_DATA."
         )
     if root is None:
         raise BadInput(
-            f"{title} in '{data}' has annotations and no videos: looked for the folder {VIDEOS} there and in {FOLDER}; "
+            f"{title} in '{data}' has annotations but no videos: looked for the folder {VIDEOS} there and in {FOLDER}; "
             f"unpack the official video archive so that {VIDEOS}/<id>.webm exists."
         )
     return Files(root, annotations)
@@ -96,7 +96,7 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
             items.append(Item(video, f"{video}.webm", None, None))
             continue
         if not isinstance(template, str):
-            raise BadInput(f"{path}: video '{video}' has no 'template', so that its class is not known.")
+            raise BadInput(f"{path}: video '{video}' has no 'template', so its class is unknown.")
         name = class_of(template)
         if name not in known:
             raise BadInput(

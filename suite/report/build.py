@@ -107,10 +107,10 @@ def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
         found = from_file(path)
         theirs = found.row | {"predictions": found.outcome}
         if theirs["dataset"] not in set(table["dataset"]):
-            raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
+            raise BadInput(f"{path.name} has predictions on {theirs['dataset']}, which is not a data set of this grid.")
         if theirs["frames"] != theirs["frames"]:
             raise BadInput(
-                f"{path.with_suffix('.yaml').name} says no frames; a table has a column for each number of them."
+                f"{path.with_suffix('.yaml').name} does not specify 'frames', which decides the column of a table."
             )
         parts.append(pd.DataFrame([_labelled(theirs, table)]))
         if any(theirs["id"] in set(part["id"]) for part in parts[:-1]):

@@ -134,7 +134,9 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     ]
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
-        raise BadInput(f"init names the file {min(odd)}, which is neither here nor in the folder of SUITE_WEIGHTS.")
+        raise BadInput(
+            f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
+        )
     if selection.shard:
         index, count = selection.shard
         chains = chains[index - 1 :: count]
@@ -225,4 +227,4 @@ def last_selection(grid: str, results: Path) -> Selection:
     except FileNotFoundError:
         return Selection()
     except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{file} is damaged; remove it, and the whole grid is shown.") from None
+        raise BadInput(f"{file} is damaged; remove it to show the whole grid.") from None

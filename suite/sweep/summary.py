@@ -33,7 +33,7 @@ def row(run: PlannedRun) -> dict[str, Any]:
     spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
     result = run.result() or {}
     if result and not (_numbers(result, "conv_macs", "macs") and isinstance(result.get("video", {}), dict)):
-        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away and the run starts again.")
+        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away to run it again.")
 
     def percent(fraction: float | None) -> float | None:
         return None if fraction is None else 100 * fraction

@@ -84,9 +84,9 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
     number = float(match["number"]) if match else 0.0
     share = bool(match and match["percent"])
     if not match or number <= 0 or (share and number > 100) or (not share and number != int(number)):
-        raise BadInput(f"--sample takes a share such as 5%, or a number of runs such as 3, not '{sample}'.")
+        raise BadInput(f"--sample expects a percentage such as 5% or a number of runs such as 3, not '{sample}'.")
     if not runs:
-        raise BadInput("No run of this grid is finished; there is nothing to verify.")
+        raise BadInput("No run of this grid is finished, so there is nothing to verify.")
     count = max(1, math.ceil(len(runs) * number / 100 - 1e-9)) if share else int(number)
 
     def sort_key(run: PlannedRun) -> str:
@@ -200,9 +200,9 @@ def _read(path: Path, classes: int) -> Stored:
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow derives its errors from these
         raise BadInput(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}).") from None
     if logits.ndim != 2 or logits.shape[1] != classes:
-        raise BadInput(f"{path.name} has {logits.shape[-1]} logits a video, the data set has {classes} classes.")
+        raise BadInput(f"{path.name} has {logits.shape[-1]} logits per video, but the data set has {classes} classes.")
     if len(set(ids)) < len(ids) or not ((labels >= 0) & (labels < classes)).all():
-        raise BadInput(f"{path.name} holds a video twice, or a label out of range.")
+        raise BadInput(f"{path.name} contains a video twice or a label out of range.")
     if len(odd := np.flatnonzero(~np.isfinite(logits).all(1))):
         raise BadInput(f"{path.name}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
     return Stored(ids, labels, logits)
@@ -249,7 +249,7 @@ def _compared(stored: Stored, again: Stored) -> dict[str, Any]:
     import numpy as np
 
     if sorted(stored.ids) != sorted(again.ids):
-        raise BadInput("The checkpoint was tested again on other videos than the stored ones; nothing is compared.")
+        raise BadInput("The new test covers other videos than the stored predictions; they cannot be compared.")
     where = {video: row for row, video in enumerate(again.ids)}
     fresh = again.logits[[where[video] for video in stored.ids]]
     return {

@@ -81,7 +81,8 @@ def describe_power(found: dict[str, Any]) -> list[str]:
         lines.append(f"{target}: not possible: {least}.")
     lines += [
         f"Discordant videos per pair: {100 * first['discordance']:.3g} % ({sources['discordance']}); standard "
-        f"deviation over seeds: {first['seed_sd']:.3g} points ({sources['seed_sd']}). Set them with --discordance and --seed-sd.",
+        f"deviation over seeds: {first['seed_sd']:.3g} points ({sources['seed_sd']}). Set them with "
+        "--discordance and --seed-sd.",
         "These weights: exact McNemar test, sampling of test videos only. Retrained: t test over test videos and "
         "seeds (with one seed, the standard deviation over seeds is taken as known). Several comparisons: first step "
         "of Holm, a lower bound of the power.",
