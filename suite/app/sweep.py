@@ -15,7 +15,7 @@ from suite.report.build import write_report
 from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
-from suite.spec import BadInput
+from suite.spec import BadInput, one_line
 from suite.store.folder import lock
 from suite.sweep.executors.local import LocalExecutor, Machine
 from suite.sweep.plan import Plan, PlannedRun, add_costs, make_plan, remember
@@ -79,11 +79,11 @@ def _last_words(plan: Plan, stopped: bool, console: Console) -> None:
     left = [run for run in plan.runs if run.state() != "done"]
     for run in left:
         if (error := run.folder.error()) is not None:
-            console.print(f"failed: {run.id}: {error['error']}", markup=False)
+            console.print(f"failed: {run.id}: {one_line(error['error'])}")
     table = folder / "tables" / "accuracy.md"
     if table.exists() and len(left) < len(plan.runs):
         console.print()
-        console.print(table.read_text().rstrip(), markup=False, soft_wrap=True)
+        console.print(table.read_text().rstrip())
         console.print()
     if stopped:
         console.print(f"Stopped with {len(left)} runs left; run the same command again to continue.")

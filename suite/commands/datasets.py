@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, print_json, show
+from suite.spec import printable
 
 LISTED = 5  # ids that a line names
 
@@ -71,7 +72,7 @@ def check_command(
         print_json(found)
     else:
         for key, value in found.items():
-            show(f"{key}: {_shown(key, value)}")
+            show(f"{key}: {printable(str(_shown(key, value)))}")
     if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed")):
         raise typer.Exit(1)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from suite.store.identity import EvaluationSpec
 
 AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
-SAME = "the same CPU, packages, threads and code that tests"
+SAME = "the same CPU, packages, threads and test code"
 BITS, CLASSES = "bit-identical", f"same classes for {AGREEMENT:.0%} of videos".replace("%", " %")
 
 
@@ -49,7 +49,7 @@ def verify(
 
     A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
     those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
-    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and code that tests.
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and test code.
     Each run says by its `standard` which of the last two was applied, and `why`.
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
@@ -176,7 +176,7 @@ def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, An
         found.append(f"another version of {', '.join(changed)}")
     if code:
         if changed := _changed(code, now["code_test"]):
-            found.append(f"the code that tests has changed since ({', '.join(changed)})")
+            found.append(f"the test code has changed since ({', '.join(changed)})")
     elif not before.get("code_sha256") or before["code_sha256"] != now["code_sha256"]:
         found.append("the run did not record which code tests")
     return found

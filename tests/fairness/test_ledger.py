@@ -105,7 +105,7 @@ def test_published_rows_are_compared_on_what_is_known(tmp_path):
     found = compare(a, b)
     assert (found["grade"], found["comparable"], found["confounds"]) == ("unknown", False, [])
     same, differs, not_known = found["verdict"].partition(": ")[2].split("; ")
-    assert "effective batch" in same
+    assert "effective batch size" in same
     assert differs == "differs in nothing"
     assert "seed" in not_known.removeprefix("not known: ").split(", ")
     other = contender("published.mini_ssv2.tam-resnet50.f16", tmp_path)
@@ -157,7 +157,7 @@ def test_a_truthful_foreign_model_has_no_letter_and_stays_in_a_strict_table(thei
     assert gather(rows).marks.letters == {}
     strict = accuracy_table(rows, evidence=gather(rows, strict=True))
     assert "withheld" not in to_markdown(strict)
-    assert "Minor differences between runs: code that trains (not reported for 1 of 3)" in strict.note
+    assert "Minor differences between runs: training code (not reported for 1 of 3)" in strict.note
 
 
 # --- a grid with one run that is the best by far, and confounded --------------------------------------------------
@@ -310,7 +310,7 @@ def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, 
     text = to_markdown(table)
     # behind a number, alone or with another letter, or behind the name of the model
     assert re.search(rf"<sup>([a-z],)?{odd}|\({odd}\)", text)
-    assert f"{odd}: effective batch 16 instead of 32" in table.note
+    assert f"{odd}: effective batch size 16 instead of 32" in table.note
     cells = [cell for part in table.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     # an effect is over all other cells and a ranking over all models, so that each rests on a confounded run here
     rests_on_all = name in ("effects", "rank_stability")

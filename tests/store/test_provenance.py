@@ -182,7 +182,7 @@ def test_checkpoints_give_the_stored_predictions_bit_for_bit(home, capsys, monke
     code, out, _ = command(capsys, monkeypatch, *args, "--device", "cpu")
     assert code == 0
     assert "all confirmed" in out
-    assert "Required: bit-identical (the same CPU, packages, threads and code that tests)" in out
+    assert "Required: bit-identical (the same CPU, packages, threads and test code)" in out
 
 
 def rewritten(folder, change):
@@ -271,7 +271,7 @@ def test_a_problem_is_exit_code_1_and_said(home, small, tmp_path, capsys, monkey
     code, out, _ = command(capsys, monkeypatch, "verify", home / "small.yaml", *args)
     assert code == 1
     assert "predictions.parquet: result.json says top5 0, the predictions give" in out
-    assert "1 of 3 finished runs tested again on cpu (sample 5%, seed 0), 1 of them with problems." in out
+    assert "1 of 3 finished runs retested on cpu (sample 5%, seed 0), 1 with problems." in out
 
 
 def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, tmp_path, monkeypatch):
@@ -281,10 +281,10 @@ def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, 
         run = verify(plan, "100%", home / "data")["runs"][0]
         assert ("where bits must be the same" in " | ".join(run["problems"])) == (not why) == bool(run["problems"])
         assert run["standard"] == ("same classes for 99 % of videos" if why else "bit-identical")
-        assert run["why"] == ("another CPU" if why else "the same CPU, packages, threads and code that tests")
+        assert run["why"] == ("another CPU" if why else "the same CPU, packages, threads and test code")
 
 
-CHANGED = "the code that tests has changed since"
+CHANGED = "the test code has changed since"
 NEW = {"code": "abc", "code_sha256": "1", "code_test": {"data": "d", "training": "t"}}
 OLD = {"code": "abc", "code_sha256": "1"}
 
@@ -300,7 +300,7 @@ OLD = {"code": "abc", "code_sha256": "1"}
         (NEW, NEW | {"threads": 99, "python": "3"}, ["another number of threads", "another version of Python"]),
         (NEW, NEW | {"packages": {"torch": "9"}}, ["another version of torch"]),
         (NEW, NEW | {"device": "cuda"}, ["tested on cpu then and on cuda now"]),
-        (OLD, NEW, []),  # a run of before there was a digest of the code that tests, and nothing has changed since
+        (OLD, NEW, []),  # a run of before there was a digest of the test code, and nothing has changed since
         (OLD, NEW | {"code_sha256": "2"}, ["the run did not record which code tests"]),
         ({"code": "abc"}, NEW, ["the run did not record which code tests"]),
         ({"code": None}, NEW, ["the run did not record which code tests"]),
@@ -416,7 +416,7 @@ def test_a_grid_at_work_or_without_results_is_not_exported(home, small, tmp_path
 
     with (
         lock(small.runs[3].folder.path / ".lock", 1, "busy"),
-        pytest.raises(BadInput, match="1 runs of small are at work"),
+        pytest.raises(BadInput, match="1 runs of small are in progress"),
     ):
         export(small, tmp_path / "x.tar.gz")
     (small.runs[3].folder.path / ".lock").unlink()
@@ -447,7 +447,7 @@ def member(name, kind=tarfile.REGTYPE, size=4, link=""):
 
 
 PLAIN = (member("plan.json"), b"true")
-OUTSIDE = "is not inside it"
+OUTSIDE = "points outside the archive"
 UNLISTED = "its manifest does not list"
 
 
@@ -467,11 +467,11 @@ UNLISTED = "its manifest does not list"
         ([(member("results", tarfile.FIFOTYPE), b"")], {}, UNLISTED),
         ([PLAIN, PLAIN], {}, UNLISTED),
         ([PLAIN], {"files": {"plan.json": b"false"}}, UNLISTED),
-        ([PLAIN], {"files": {"plan.json": b"tru!"}}, "does not have its sha256"),
-        ([PLAIN], {"files": {"plan.json": b"true", "b": b""}}, "'b' is not in it"),
+        ([PLAIN], {"files": {"plan.json": b"tru!"}}, "the SHA-256 of .* does not match"),
+        ([PLAIN], {"files": {"plan.json": b"true", "b": b""}}, "'b' is missing"),
         ([PLAIN], {"bytes": 1 << 49}, "GiB left"),
         ([PLAIN], {"bytes": -1}, OUTSIDE),
-        ([PLAIN], {"bytes": float("inf")}, "not one of ours"),
+        ([PLAIN], {"bytes": float("inf")}, "has another format"),
         ([PLAIN], {"form": "archive-9"}, "has the format archive-9"),
         ([(member("zeros", size=5 << 20), bytes(5 << 20))], {}, "3 times its size"),
     ],
@@ -500,7 +500,7 @@ def test_an_archive_with_an_accuracy_that_nobody_measured_is_refused(archive, tm
     files = {name: tmp_path / "forged" / name for name in manifest["files"]}
     about = {key: value for key, value in manifest.items() if key not in ("format", "files")}
     pack(files, about, tmp_path / "forged.tar.gz")
-    with pytest.raises(BadInput, match=r"result says top-1 99\.9, its predictions give") as caught:
+    with pytest.raises(BadInput, match=r"result states top-1 99\.9, but the predictions give") as caught:
         report_archive(tmp_path / "forged.tar.gz", tmp_path / "results")
     assert file.parent.name in str(caught.value)
 

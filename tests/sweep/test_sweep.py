@@ -204,7 +204,7 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
     driver.send_signal(signal.SIGTERM)
     printed, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130
-    assert "the same command goes on" in printed
+    assert "run the same command again to continue" in printed
     steps = [
         int(line.split("stopped at step ")[1].split()[0])
         for log in tmp_path.glob("small/runs/*/log.txt")
@@ -264,7 +264,7 @@ def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds
     line = next(line for line in table.splitlines() if "perfect" in line)
     assert "100.0" in line
     assert "<sup>" in line
-    assert "effective batch differs within the column: 8 (" in table
+    assert "effective batch size differs within the column: 8 (" in table
     assert f"Warning: {warning}" in table
     assert (own / "small" / "summary.csv").read_bytes() == before, "their model is none of the grid's runs"
     called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv", "--strict")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from suite.spec import one_line, printable
 
+GAP = 2  # between columns
 PIPE_WIDTH = 180  # of tables; a pipe has no edge to fold at
 
 
@@ -35,9 +36,8 @@ def show(*parts: Any) -> None:
     edge = console.width if console.is_terminal else max(PIPE_WIDTH, console.width)
     for part in parts:
         console.width = edge
-        if isinstance(part, Table):
-            wide = console.options.update(max_width=10_000)
-            console.width = max(edge, Measurement.get(console, wide, part).minimum)
+        if isinstance(part, _OneLineCells):
+            console.width = max(edge, part.least_width())
         console.print(part, soft_wrap=isinstance(part, str) and not console.is_terminal)
 
 
@@ -47,10 +47,19 @@ class _OneLineCells(Table):
     def add_row(self, *cells: Any, **more: Any) -> None:
         super().add_row(*(Text(one_line(str(cell))) for cell in cells), **more)
 
+    def least_width(self) -> int:
+        """Below this width, words or numbers would be cut."""
+        width = 0
+        for column in self.columns:
+            texts = [str(column.header), *(str(cell) for cell in column.cells)]
+            parts = texts if column.no_wrap else [word for text in texts for word in text.split()]
+            width += max(map(cell_len, parts), default=0) + GAP
+        return width
+
 
 def table(*columns: str) -> Table:
     """An empty table; '>' before a column's name aligns it to the right, '~' lets it fold in a narrow terminal."""
-    made = _OneLineCells(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    made = _OneLineCells(box=None, padding=(0, GAP, 0, 0), header_style="bold")
     for column in columns:
         made.add_column(
             column.lstrip(">~"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from suite.report.console.plain import duration
+from suite.report.console.plain import PlainConsole, duration
+from suite.spec import one_line
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -57,7 +58,7 @@ class Estimate:
 class Display:
     """Follows a sweep; use as a context manager, with `event` and `tick` as the executor's callbacks."""
 
-    def __init__(self, plan: Plan, console: Console):
+    def __init__(self, plan: Plan, console: PlainConsole):
         self.plan, self.console = plan, console
         self.estimate = Estimate(plan)
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
@@ -95,7 +96,7 @@ class Display:
             error = (run.folder.error() or {}).get("error", "the run exited without an error message")
             text = f"{'retry    ' if event == 'retry' else 'failed   '}{name}: {error}"
         done = sum(r.state() == "done" for r in self.plan.runs)
-        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {text}")
+        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}")
         self.last_line = time.monotonic()
 
     def tick(self, executor: LocalExecutor) -> None:
@@ -120,7 +121,7 @@ class Display:
             testing = p.get("videos") and f"testing {p['tested']}/{p['videos']}"
             doing = testing or f"step {p.get('step', 0)}/{p.get('steps', '?')}"
             table.add_row(
-                Text(f"{slot.run.spec.model}"),
+                Text(one_line(slot.run.spec.model)),
                 Text(f"{slot.run.spec.frames} frames"),
                 Text(slot.run.spec.dataset),
                 ProgressBar(total=1.0, completed=slot.fraction(), width=24),
