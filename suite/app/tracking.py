@@ -58,4 +58,4 @@ class Tracking:
             except TrackingError as error:
                 self.broken = error
         if self.broken:
-            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are whole.", markup=False)
+            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are complete.")

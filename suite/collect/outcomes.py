@@ -72,7 +72,7 @@ def _read(row: dict[str, Any]) -> Outcome:
     result = stored_beside(Path(source))
     outcome = read_own(Path(source), result.get("class_names"))
     if outcome.labels is None:
-        raise BadInput(f"The predictions of {row['id']} come without labels, so that its accuracy cannot be checked.")
+        raise BadInput(f"The predictions of {row['id']} have no labels, so its accuracy cannot be checked.")
     name, pairs = str(row["id"]), _pairs(row["dataset"])
     for stored in ({key: row.get(key) for key in ("n", "top1", "top5", "pair_top1")}, result):
         check_stored(stored, outcome, name, pairs)

@@ -48,9 +48,11 @@ class Setting:
 
     def __post_init__(self) -> None:
         if not (0 < self.discordance <= 1 and 0 <= self.seed_discordance <= 1):
-            raise BadInput(f"The discordance is a share of videos above 0 and up to 1, not {self.discordance:g}.")
+            raise BadInput(
+                f"The discordance, a share of videos, must be above 0 and at most 1, not {self.discordance:g}."
+            )
         if not (self.seed_sd >= 0 and math.isfinite(self.seed_sd)):
-            raise BadInput(f"The standard deviation over seeds is 0 points or more, not {self.seed_sd:g}.")
+            raise BadInput(f"The standard deviation over seeds must be at least 0 points, not {self.seed_sd:g}.")
 
     @property
     def largest(self) -> float:

@@ -128,10 +128,10 @@ def _predicted(path: Path, ours: pd.DataFrame) -> dict[str, Any]:
     found = from_file(path)
     theirs = found.row | {"predictions": found.outcome}
     if theirs["dataset"] not in set(ours["dataset"]):
-        raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
+        raise BadInput(f"{path.name} has predictions on {theirs['dataset']}, which is not a data set of this grid.")
     if theirs["frames"] != theirs["frames"]:
         raise BadInput(
-            f"{path.with_suffix('.yaml').name} says no frames; a table has a column for each number of them."
+            f"{path.with_suffix('.yaml').name} does not specify 'frames', which decides the column of a table."
         )
     return _labelled(theirs, ours)
 

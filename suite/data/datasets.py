@@ -58,7 +58,9 @@ class Dataset:
         if shared := leakage.describe():
             notes.append(f"{shared}.")
         if same := len(leakage.same_id_only):
-            notes.append(f"{same} ids stand in both splits for different files; they do not count as shared videos.")
+            notes.append(
+                f"{same} ids occur in both splits with different files; these are not counted as shared videos."
+            )
         return notes
 
 
@@ -69,13 +71,11 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     """
     about, root = info(name), Path(root)
     if about.reader is None:
-        raise BadInput(
-            f"{about.title} is known by its numbers only: no reader for its annotation format is in this version."
-        )
+        raise BadInput(f"{about.title} cannot be opened: this version has no reader for its annotation format.")
     if not root.is_dir():
         raise BadInput(
-            f"{about.title} was looked for in the folder '{root}', which does not exist; get its official files from "
-            f"their publisher and name the folder they are in with DATA= or SUITE_DATA."
+            f"{about.title} was not found, since the folder '{root}' does not exist; get its official files from their "
+            f"publisher and give their folder with DATA= or SUITE_DATA."
         )
     if about.reader == "calibrated":
         return _open_calibrated(about, root)
@@ -111,7 +111,9 @@ def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
 
     def read(split: str) -> Manifest:
         if split == "test":
-            raise BadInput(f"{about.title} has no test split; its validation split is drawn afresh, use 'val'.")
+            raise BadInput(
+                f"{about.title} has no test split; use 'val', whose videos are generated independently of 'train'."
+            )
         items = something.read_items(files, split, classes)
         return build_manifest(split, classes, items, files.root, something.VIDEOS)
 

@@ -26,7 +26,7 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
     if a.factors.get("dataset") != b.factors.get("dataset") and axis != "dataset":
         raise BadInput(
             f"{a.label} was tested on {a.factors.get('dataset')}, {b.label} on {b.factors.get('dataset')}: their "
-            "accuracies say nothing of each other."
+            "accuracies cannot be compared."
         )
     found = {"a": a.label, "b": b.label, **described(verdict), "warnings": []}
     if a.outcome is not None and b.outcome is not None:
@@ -51,11 +51,11 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             found |= {"margin": margin, "p_equivalence": equivalence(right_a, right_b, margin)}
         return found
     if margin is not None:
-        raise BadInput("Equivalence is shown on the predictions of both; one of the two has accuracies alone.")
+        raise BadInput("An equivalence test needs the predictions of both sides; one side has only accuracies.")
     low, high = newcombe(a.top1, a.n, b.top1, b.n)
     known = a.n if a.n == b.n else None
     found |= {"top1_a": a.top1, "top1_b": b.top1, "n": known, "difference": a.top1 - b.top1, "ci95": [low, high]}
-    return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies alone"}
+    return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies only"}
 
 
 def _as_dict(difference: Difference) -> dict[str, Any]:

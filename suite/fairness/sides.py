@@ -44,7 +44,7 @@ def compare_sides(
     that resamples classes.  Raises BadInput when a side mixes configurations, or an option needs what is not there.
     """
     if cluster not in (None, "class"):
-        raise BadInput(f"--cluster takes 'class', not '{cluster}'.")
+        raise BadInput(f"--cluster expects 'class', not '{cluster}'.")
     several = max(len(a), len(b)) > 1
     found = _compare_seeds(a, b, axis, margin) if several else compare(a[0], b[0], axis, margin)
     found |= {"seeds": [len(a), len(b)], "ece": {"a": _calibration(a), "b": _calibration(b)}}
@@ -54,7 +54,7 @@ def compare_sides(
     if several:
         raise BadInput(f"{option} compares one run per side; A has {len(a)} and B has {len(b)}.")
     if a[0].outcome is None or b[0].outcome is None:
-        raise BadInput(f"{option} needs the predictions of both; one of the two has accuracies alone.")
+        raise BadInput(f"{option} needs the predictions of both sides; one side has only accuracies.")
     right = aligned(a[0].outcome, b[0].outcome, (a[0].label, b[0].label))
     labels, names = classes_of(a[0].outcome, b[0].outcome)
     if cluster:
@@ -97,7 +97,7 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
             found["warnings"] += suspicions(run.label, o.predicted, o.labels, o.classes)
     if margin is not None:
         if not margin > 0:
-            raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")
+            raise BadInput(f"The margin of an equivalence test must be above 0 percentage points, not {margin}.")
         # TOST: the larger of two one-sided p-values (Schuirmann 1987)
         p = max(t_test(difference + side * margin, error, degrees, side) for side in (1, -1))
         found |= {"margin": margin, "p_equivalence": p}
@@ -151,7 +151,7 @@ def _outcomes(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray]:
     """Who was right, bool (S_a, N) and (S_b, N), over the same videos."""
     for run in (*a, *b):
         if run.outcome is None:
-            raise BadInput(f"Several runs per side are compared on their predictions; {run.label} has none.")
+            raise BadInput(f"A comparison of several runs per side needs their predictions; {run.label} has none.")
     against = next((run for run in (*a, *b) if run.outcome.labels is not None), a[0])
 
     def of(side: Sequence[Contender]) -> np.ndarray:

@@ -3,7 +3,7 @@
 It needs neither torch nor a GPU nor the videos.  Other packages import the names below from here, not from the files.
 """
 
-from suite.spec.errors import BadInput, unknown
+from suite.spec.errors import BadInput, one_line, printable, unknown
 from suite.spec.files import Strict, checked, experiments_dir, read_yaml
 from suite.spec.grid import TABLES, Axes, Chain, Grid, load_grid
 from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
@@ -30,7 +30,9 @@ __all__ = [
     "file_sha256",
     "load_grid",
     "load_protocol",
+    "one_line",
     "parse_model",
+    "printable",
     "read_yaml",
     "unknown",
     "weights_file",

@@ -181,7 +181,7 @@ def equivalence(correct_a: np.ndarray, correct_b: np.ndarray, margin: float) -> 
     the margin, so that few or no discordant videos do not count as certainty.
     """
     if not margin > 0:
-        raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")
+        raise BadInput(f"The margin of an equivalence test must be above 0 percentage points, not {margin}.")
     if margin >= 100:
         return 0.0
     from scipy.special import ndtr

@@ -123,7 +123,9 @@ def with_costs(done: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
             values["value"] = values["value"].fillna(1.0)
             odd = values[values["value"] < 1]
             if len(odd):
-                raise BadInput(f"The run {odd['id'].iloc[0]} has {odd['value'].iloc[0]:g} test views: at least 1.")
+                raise BadInput(
+                    f"The run {odd['id'].iloc[0]} has {odd['value'].iloc[0]:g} test views; at least 1 is needed."
+                )
         # the groups of mean_over_seeds, in its order
         runs[column] = values.groupby(CELL, sort=False, dropna=False)["value"].mean().to_numpy()
     for column in ("gmacs", "conv_gmacs"):
@@ -210,7 +212,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
     budgets = round_budgets(runs, cost) if budgets is None else sorted({float(b) for b in budgets})
     for budget in budgets:
         if not budget > 0:
-            raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} buys nothing; give positive numbers.")
+            raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} is not positive; give budgets above 0.")
     known = runs.assign(price=price, run=runs.index, model=runs.groupby(SERIES, sort=False, dropna=False).ngroup())
     known = known.assign(rounded=runs["top1"].round(DECIMALS))[price.notna() & runs["top1"].notna()]
     known = known.sort_values(["rounded", "price"], ascending=[False, True])

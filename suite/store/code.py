@@ -28,7 +28,7 @@ _ALWAYS = {
     "suite.data.synthetic": "describes generated data, whose content the manifest's hash has",
     "suite.data.manifest:build_manifest": "indexes videos, whose list the manifest's hash has",
     "suite.data.leakage": "counts shared videos, and changes none",
-    "suite.data.manifest:condemn": "marks a video for the next indexing",
+    "suite.data.manifest:mark_undecodable": "marks a video for the next indexing",
     "suite.data.manifest:Index": "remembers what indexing found",
     "suite.data.dataset_info": "facts of a data set, whose classes the manifest's hash has",
     "suite.data.check": "reports what is there",

@@ -54,7 +54,7 @@ def stored_test(folder: RunFolder, evaluation: EvaluationSpec) -> StoredTest | N
         raise BadInput(f"{place / 'eval.json'} was changed after it was written; restore it, or remove its folder.")
     if tested_as(found) == evaluation.id and found.get("run") == folder.id and "top1" in found:
         return StoredTest(_accuracies(found), place / "predictions.parquet", found)
-    raise BadInput(f"{place / 'eval.json'} is not this test of {folder.id}; remove its folder.")
+    raise BadInput(f"{place / 'eval.json'} belongs to another test than this one of {folder.id}; remove its folder.")
 
 
 def tested_as(facts: Any) -> str | None:
@@ -74,7 +74,9 @@ def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:
         return None
     own = folder.spec()
     if own.scheme == SCHEME and result.get("spec_sha256") not in (None, folder.spec_sha256()):
-        raise BadInput(f"{folder.spec_file} was changed after the run was tested; restore it, or move the run away.")
+        raise BadInput(
+            f"{folder.spec_file} was changed after the run was tested; restore it, or move the run's folder away."
+        )
     clip, video = spec.evaluation(), spec.video_evaluation()
     if (clip, video) == (own.evaluation(), own.video_evaluation()):
         return result

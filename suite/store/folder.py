@@ -92,13 +92,13 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
         if result is not None and (not isinstance(result, dict) or result.get("id") != self.id):
-            raise BadInput(
-                f"{self.result_file} is not the result of this run; move its folder away and it starts again."
-            )
+            raise BadInput(f"{self.result_file} is not the result of this run; move its folder away to run it again.")
         if result is not None and not is_result(result):
             raise self._damaged(self.result_file)
         if result is not None and not intact(result):
-            raise BadInput(f"{self.result_file} was changed after it was written; restore it, or move the run away.")
+            raise BadInput(
+                f"{self.result_file} was changed after it was written; restore it, or move the run's folder away."
+            )
         return result
 
     def read_provenance(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class RunFolder:
     def error(self) -> dict[str, Any] | None:
         error = _read_json(self.error_file)
         if error is not None and not (isinstance(error, dict) and isinstance(error.get("error"), str)):
-            raise BadInput(f"{self.error_file} is damaged; remove it and the run starts again.")
+            raise BadInput(f"{self.error_file} is damaged; remove it to run again.")
         return error
 
     def state(self) -> str:
@@ -167,7 +167,7 @@ class RunFolder:
             raise self._damaged(self.history) from None
 
     def _damaged(self, file: Path) -> BadInput:
-        return BadInput(f"{file} is damaged; move its folder away and the run starts again.")
+        return BadInput(f"{file} is damaged; move its folder away to run it again.")
 
     def is_locked(self) -> bool:
         file = self.path / ".lock"
@@ -227,7 +227,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
-        raise BadInput(f"{path} is damaged; move its folder away and the run starts again.") from None
+        raise BadInput(f"{path} is damaged; move its folder away to run it again.") from None
 
 
 def is_locked(path: Path) -> bool:

@@ -29,9 +29,12 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     """
     busy = [run.id for run in plan.runs if run.state() == "running"]
     if busy:
-        raise BadInput(f"{len(busy)} runs of {plan.grid.name} are at work (first {busy[0]}); export it when they end.")
+        raise BadInput(
+            f"{len(busy)} runs of {plan.grid.name} are in progress (first {busy[0]}); export the grid when "
+            "they have finished."
+        )
     if not any(run.state() == "done" for run in plan.runs):
-        raise BadInput(f"Grid {plan.grid.name} has no finished run under {plan.folder} that could be exported.")
+        raise BadInput(f"Grid {plan.grid.name} has no finished run in {plan.folder} to export.")
     home = root / "results" / plan.grid.name
     _experiments(plan, root / "experiments")
     staged: dict[str, PlannedRun] = {}

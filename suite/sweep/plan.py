@@ -23,7 +23,6 @@ from suite.store.identity import RunSpec
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
-TERA_MACS = {"cpu": 0.1, "cuda": 60.0}  # sustained multiply-adds per second that device-hours are reckoned with, x 1e12
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,6 @@ class PlannedRun:
             return "blocked"
         return state
 
-    def device_hours(self, device: str = "cuda") -> float:
-        return self.cost_macs / (TERA_MACS[device] * 1e12) / 3600
-
     def chain_cost(self) -> float:
         """Multiply-adds from here to the end of the longest chain that hangs on this run."""
         return self.cost_macs + max((child.chain_cost() for child in self.children), default=0.0)
@@ -138,17 +134,19 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     ]
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
-        raise BadInput(f"init names the file {min(odd)}, which is neither here nor in the folder of SUITE_WEIGHTS.")
+        raise BadInput(
+            f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
+        )
     if selection.shard:
         index, count = selection.shard
         chains = chains[index - 1 :: count]
     plan = Plan(name, grid, selection, results / grid.name, [run for chain in chains for run in chain])
     if costs:
-        reckon(plan)
+        add_costs(plan)
     return plan
 
 
-def reckon(plan: Plan, finished: bool = True) -> None:
+def add_costs(plan: Plan, finished: bool = True) -> None:
     """Adds what every run costs; finished=False passes over runs whose result says it.
 
     Raises BadInput for a model that cannot be built or cannot take its clips.
@@ -229,13 +227,4 @@ def last_selection(grid: str, results: Path) -> Selection:
     except FileNotFoundError:
         return Selection()
     except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{file} is damaged; remove it, and the whole grid is shown.") from None
-
-
-def totals(plan: Plan) -> dict[str, Any]:
-    return {
-        "runs": len(plan.runs),
-        "chains": sum(run.parent is None for run in plan.runs),
-        "device_hours": sum(run.device_hours() for run in plan.runs),
-        "gib_max": max((run.gib for run in plan.runs), default=0.0),
-    }
+        raise BadInput(f"{file} is damaged; remove it to show the whole grid.") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
-from suite.store.provenance import known_trouble
+from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan, PlannedRun
 
 SUMMARY = (  # columns of summary.csv, in order
@@ -33,7 +33,7 @@ def row(run: PlannedRun) -> dict[str, Any]:
     spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
     result = run.result() or {}
     if result and not (_numbers(result, "conv_macs", "macs") and isinstance(result.get("video", {}), dict)):
-        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away and the run starts again.")
+        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away to run it again.")
 
     def percent(fraction: float | None) -> float | None:
         return None if fraction is None else 100 * fraction
@@ -91,9 +91,9 @@ def status(plan: Plan) -> dict[str, Any]:
     return counts | {"runs": listed}
 
 
-def troubles(plan: Plan) -> list[str]:
+def known_issues(plan: Plan) -> list[str]:
     """Sentences on library versions that finished runs were made with and that are known to be wrong."""
-    found = {known_trouble(session) for run in plan.runs for session in _sessions(run)}
+    found = {known_issue(session) for run in plan.runs for session in _sessions(run)}
     return sorted(found - {None})
 
 

@@ -55,7 +55,8 @@ class Batches:
         self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
         if protocol.epochs and not self.steps_per_epoch:
             raise BadInput(
-                f"A batch of {protocol.batch} needs more than the {videos} training videos of {spec.dataset}."
+                f"The batch size {protocol.batch} is larger than the number of training videos of "
+                f"{spec.dataset}, {videos}."
             )
 
     @property

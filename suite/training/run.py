@@ -84,7 +84,9 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance = _earlier_provenance(folder)
     if trainer.resume():
         if not _same_data(splits, provenance.get("data", {})):
-            raise BadInput(f"{folder.id} was begun with other videos of {spec.dataset}; move its folder away.")
+            raise BadInput(
+                f"{folder.id} was started with other videos of {spec.dataset}; move its folder away to run it again."
+            )
         folder.say(f"resumed from step {trainer.at.step}")
     else:
         report = initial_weights(model, spec, folder, dataset)
@@ -133,7 +135,9 @@ def initial_weights(
     report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
     named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
     if named and report.sha256 != spec.weights_sha256:
-        raise BadInput(f"{source} is not the file that {spec.id} was planned with (another SHA-256); plan it again.")
+        raise BadInput(
+            f"{source} is not the file that {spec.id} was planned with (different SHA-256); plan the grid again."
+        )
     return report
 
 

@@ -177,7 +177,7 @@ def alike(data):
 
 def test_a_run_on_exchanged_videos_is_stale_and_confounded(usual, home, data, tmp_path):
     exchange(data, *alike(data))
-    with pytest.raises(BadInput, match=r"1 finished runs .* were made with other videos of calib_order"):
+    with pytest.raises(BadInput, match=r"1 finished runs .* used other videos of calib_order"):
         prepare_data(usual, data, CONSOLE)
     other = trained(home, tmp_path / "results", data)
     found = verdict(usual, other)
@@ -212,7 +212,7 @@ def test_a_run_from_before_fingerprints_is_accepted_where_its_list_of_videos_is_
     assert len(frames_by_frames([folder])) == 2
     assert probe_run(folder, ("none",), root=home / "data")["n"] == 16
     file_of(data, 1_000_001).unlink()
-    with pytest.raises(BadInput, match=r"made with other videos|missing"):
+    with pytest.raises(BadInput, match=r"used other videos|missing"):
         prepare_data(copied, data, CONSOLE)
     with pytest.raises(BadInput, match="are not those that"):
         probe_run(folder, ("none",), root=data)

@@ -190,7 +190,7 @@ def test_absent_data_are_described(data, tmp_path):
     with pytest.raises(BadInput, match="does not exist"):
         open_dataset("ssv2", tmp_path / "nowhere")
     shutil.rmtree(videos_of(data))
-    with pytest.raises(BadInput, match="annotations and no videos"):
+    with pytest.raises(BadInput, match="annotations but no videos"):
         open_dataset("mini_ssv2", data)
     annotation(data / "something-something-v2", "validation").unlink()
     videos_of(data).mkdir()

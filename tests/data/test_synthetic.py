@@ -202,7 +202,7 @@ def test_a_killed_synthesis_leaves_no_half_set(tmp_path, monkeypatch):
 def test_a_folder_of_somebody_else_is_never_overwritten(tmp_path):
     (tmp_path / "calib_order").mkdir()
     (tmp_path / "calib_order" / "thesis.txt").write_text("mine")
-    with pytest.raises(BadInput, match="is no calibrated set"):
+    with pytest.raises(BadInput, match="is not a calibration data set"):
         synthesize("calib_order", tmp_path, {"train": 8, "val": 0})
     assert (tmp_path / "calib_order" / "thesis.txt").read_text() == "mine"
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from suite.__main__ import app
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.published.findings import findings, in_brief
 from suite.published.references import published_rows
 from suite.spec import load_grid

@@ -67,7 +67,7 @@ def test_a_run_at_its_own_frames_gives_its_own_predictions_and_other_frames_fill
     out, _, code = call("eval", first.path, "--frames", "4,8", "--root", data)
     lines = out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["4 frames", "8 frames"]
-    assert [line.endswith("(was there)") for line in lines] == [True, False]
+    assert ["(already tested)" in line for line in lines] == [True, False]
     assert (other / "eval.json").stat().st_mtime_ns == before
 
     tests = frames_by_frames([second, first.path])
@@ -140,9 +140,9 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((tied.id, "--results", tmp_path, *at), "name the folder of one"),
         ((unfinished.path, *at), "is not finished"),
         ((foreign.path, *at), "does not hold the weights of this run"),
-        ((first.id, *at), "is no run in results/*/runs"),
-        ((tmp_path / "nothing", *at), "is no run"),
-        ((first.path, "--weights", "imagenet", *at), "brings its weights"),
+        ((first.id, *at), "is not a run in results/*/runs"),
+        ((tmp_path / "nothing", *at), "is not a run"),
+        ((first.path, "--weights", "imagenet", *at), "has its own weights"),
         ((first.path, "--frames", "0", *at), "at least one frame"),
         ((first.path, "--frames", "a", *at), "whole numbers"),
         ((first.path, "--frames", "5", "--root", others), "are not those that"),
@@ -169,10 +169,10 @@ def test_other_views_of_a_run_go_to_a_folder_of_their_own(data, trained, tmp_pat
     assert call(*args)[2] == 0
     found = json.loads((tmp_path / "views" / "f2" / "eval.json").read_text())
     assert (found["views"], found["size"], found["run"]) == ("2x1", 32, first.id)
-    assert "(was there)" in call(*args)[0]
+    assert "(already tested)" in call(*args)[0]
     _, err, code = call("eval", first.path, "--clips", "3", "--out", tmp_path / "views", "--root", data)
     assert code == 2
-    assert "holds another test" in err
+    assert "contains another test" in err
 
 
 def test_a_test_that_was_cut_short_is_made_again(data, trained):

@@ -68,14 +68,17 @@ BAD = {
     "row 3 has no id": {"id": ["a", "b", None], "label": [0, 1, 2]},
     "no column 'id'": {"video": IDS, "label": [0, 1, 2]},
     "not a finite number": {"id": IDS, **{f"logit_{k}": [0.0, NAN if k == 2 else 1.0, 2.0] for k in range(NUM)}},
-    "has 5 logits a video, the data set has 8 classes": {"id": IDS, **{f"logit_{k}": [0.0] * 3 for k in range(5)}},
+    "has 5 logits per video, but the data set has 8 classes": {
+        "id": IDS,
+        **{f"logit_{k}": [0.0] * 3 for k in range(5)},
+    },
     "none of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
-    "neither 'logits' nor 'prediction' nor 'label'": {"id": IDS, "score": [0, 1, 2]},
-    "'inf' is none of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
+    "none of the columns 'logits', 'prediction' and 'label'": {"id": IDS, "score": [0, 1, 2]},
+    "'inf' is not one of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
     "row 2 has no list of logits": {"id": IDS, "logits": ["[1, 2]", "[1, 2", "[1, 2]"]},
-    "logits that are no numbers": {"id": IDS, "logits": ['["a", 2]', "[1, 2]", "[1, 2]"]},
-    "do not run from logit_0": {"id": IDS, "logit_1": [0.0] * 3, "logit_2": [0.0] * 3},
-    "holds no predictions": {"id": [], "label": []},
+    "logits that are not numbers": {"id": IDS, "logits": ['["a", 2]', "[1, 2]", "[1, 2]"]},
+    "are not numbered from logit_0": {"id": IDS, "logit_1": [0.0] * 3, "logit_2": [0.0] * 3},
+    "contains no predictions": {"id": [], "label": []},
 }
 
 

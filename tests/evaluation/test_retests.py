@@ -205,11 +205,11 @@ def test_another_checkpoint_under_the_name_of_a_run_is_refused(data, results):
     saved = torch.load(first.folder.checkpoint, weights_only=True)
     saved["state"] = {key: value + 1 if value.is_floating_point() else value for key, value in saved["state"].items()}
     torch.save(saved, first.folder.checkpoint)
-    with pytest.raises(BadInput, match="another SHA-256"):
+    with pytest.raises(BadInput, match="different SHA-256"):
         evaluate_run(first.folder, root=data, clips=2)
     shutil.rmtree(second.folder.path)
     second.folder.create(second.spec)
-    with pytest.raises(BadInput, match="another SHA-256"):
+    with pytest.raises(BadInput, match="different SHA-256"):
         execute(second.folder, data, Control(), second.spec)
 
 

@@ -95,7 +95,7 @@ def test_published_rows_are_compared_on_what_is_known(tmp_path):
     found = compare(a, b)
     assert (found["grade"], found["comparable"], found["confounds"]) == ("unknown", False, [])
     same, differs, not_known = found["verdict"].partition(": ")[2].split("; ")
-    assert "effective batch" in same
+    assert "effective batch size" in same
     assert differs == "differs in nothing"
     assert "seed" in not_known.removeprefix("not known: ").split(", ")
     other = contender("published.mini_ssv2.tam-resnet50.f16", tmp_path)
@@ -147,4 +147,4 @@ def test_a_truthful_foreign_model_has_no_letter_and_stays_in_a_strict_table(thei
     assert gather(rows).marks.letters == {}
     strict = accuracy_table(rows, evidence=gather(rows, strict=True))
     assert "withheld" not in to_markdown(strict)
-    assert "Minor differences between runs: code that trains (not reported for 1 of 3)" in strict.note
+    assert "Minor differences between runs: training code (not reported for 1 of 3)" in strict.note

@@ -213,7 +213,11 @@ def test_classes_and_clusters_from_the_command_line(files, capsys):
 
 @pytest.mark.parametrize(
     ("options", "why"),
-    [(["--per-class"], "one run per side"), (["--cluster", "video"], "takes 'class'"), (["--cluster", "class"], "one")],
+    [
+        (["--per-class"], "one run per side"),
+        (["--cluster", "video"], "expects 'class'"),
+        (["--cluster", "class"], "one"),
+    ],
 )
 def test_options_that_need_one_run_per_side_say_so(files, capsys, options, why):
     with pytest.raises(SystemExit) as stopped:

@@ -30,7 +30,7 @@ def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, 
     text = to_markdown(table)
     # behind a number, alone or with another letter, or behind the name of the model
     assert re.search(rf"<sup>([a-z],)?{odd}|\({odd}\)", text)
-    assert f"{odd}: effective batch 16 instead of 32" in table.note
+    assert f"{odd}: effective batch size 16 instead of 32" in table.note
     cells = [cell for part in table.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     # an effect is over all other cells and a ranking over all models, so that each rests on a confounded run here
     rests_on_all = name in ("effects", "rank_stability")

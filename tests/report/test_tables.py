@@ -40,9 +40,9 @@ def test_confounded_cells_carry_letters_and_a_strict_table_withholds_them(publis
     cells = {row[1]: row for part in table.parts if part.title == "mini_kinetics" for row in part.rows}
     marked = [cell for row in cells.values() for cell in row if isinstance(cell, Estimate) and cell.mark]
     assert marked
-    assert "effective batch" in table.note
+    assert "effective batch size" in table.note
     for text in (to_markdown(table), to_latex(table), to_html(table)):
-        assert "epochs seen along the chain" in text
+        assert "cumulative epochs" in text
     strict = accuracy_table(published, evidence=gather(published, strict=True))
     values = [cell for part in strict.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     assert all(math.isnan(cell.value) == bool(cell.mark) for cell in values)

@@ -41,11 +41,11 @@ def find(data: Path, title: str = "Something-Something V2", folder: str = FOLDER
     if annotations is None:
         raise BadInput(
             f"{title} is not in '{data}': looked for {LAYOUTS[0].format('labels')} and {LAYOUTS[1].format('labels')} "
-            f"there and in its folder {folder}; {_source(folder)} and name the folder with DATA= or SUITE_DATA."
+            f"there and in its folder {folder}; {_source(folder)} and give their folder with DATA= or SUITE_DATA."
         )
     if root is None:
         raise BadInput(
-            f"{title} in '{data}' has annotations and no videos: looked for the folder {VIDEOS} there and in {folder}; "
+            f"{title} in '{data}' has annotations but no videos: looked for the folder {VIDEOS} there and in {folder}; "
             f"unpack the videos so that {VIDEOS}/<id>.webm exists."
         )
     return Files(root, annotations)
@@ -103,7 +103,7 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
             items.append(Item(video, f"{video}.webm", None, None))
             continue
         if not isinstance(template, str):
-            raise BadInput(f"{path}: video '{video}' has no 'template', so that its class is not known.")
+            raise BadInput(f"{path}: video '{video}' has no 'template', so its class is unknown.")
         name = class_of(template)
         if name not in known:
             raise BadInput(

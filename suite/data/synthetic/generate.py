@@ -43,7 +43,9 @@ def synthesize(
     if _is_complete(folder, card, any_count=videos is None):
         return folder
     if folder.exists() and _read_card(folder).get("generator") != GENERATOR:
-        raise BadInput(f"'{folder}' exists and is no calibrated set; move it away or name another folder with DATA=.")
+        raise BadInput(
+            f"'{folder}' exists but is not a calibration data set; move it away or give another folder with DATA=."
+        )
     root.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=root))
     try:
@@ -59,7 +61,9 @@ def split_name(name: str) -> tuple[str, str]:
     """'calib_order@level=hard' -> ('calib_order', 'hard'); no level is 'easy'."""
     base, _, option = name.partition("@")
     if option and not option.startswith("level="):
-        raise BadInput(f"In data set name '{name}' the option '{option}' is unknown; calibrated sets take level=.")
+        raise BadInput(
+            f"In data set name '{name}' the option '{option}' is unknown; calibration data sets have the option level=."
+        )
     return base, option.removeprefix("level=") or "easy"
 
 
@@ -95,7 +99,7 @@ def _card(kinds: CalibratedSet, level: str, seed: int, videos: dict[str, int]) -
     for split, count in videos.items():
         if split not in ("train", "val") or count < 0:
             raise BadInput(
-                f"A calibrated set has the splits 'train' and 'val'; {count} videos of '{split}' were asked for."
+                f"Calibration data sets have the splits 'train' and 'val'; {count} videos of '{split}' were requested."
             )
     return {
         "generator": GENERATOR,

@@ -167,7 +167,7 @@ LEVELS = {
 
 def find(name: str, level: str) -> tuple[CalibratedSet, Level]:
     if name not in SETS:
-        raise unknown("calibrated set", name, SETS)
+        raise unknown("calibration data set", name, SETS)
     if level not in LEVELS:
         raise unknown("level", level, LEVELS)
     return SETS[name], LEVELS[level]
@@ -184,8 +184,8 @@ def locate(name: str, level: str, root: Path) -> Path:
         if (folder / CARD).is_file() and (folder == inner or folder.name == inner.name):
             return folder
     raise BadInput(
-        f"The calibrated set '{name}' (level {level}) is not in '{root}': there is no {inner / CARD}; "
-        f"make it with suite data synthesize, or name another folder with DATA= or SUITE_DATA."
+        f"The calibration data set '{name}' (level {level}) is not in '{root}': there is no {inner / CARD}; "
+        f"make it with suite data synthesize, or give another folder with DATA= or SUITE_DATA."
     )
 
 
@@ -196,9 +196,10 @@ def read_card(folder: Path, name: str, level: str) -> dict[str, Any]:
         card = json.loads(path.read_text())
         right = card["generator"] == GENERATOR and (card["set"], card["level"]) == (name, level)
     except (OSError, ValueError, KeyError, TypeError):
-        raise BadInput(f"{path} cannot be read; delete the folder and make the set again.") from None
+        raise BadInput(f"{path} cannot be read; delete the folder and generate the data set again.") from None
     if not right:
         raise BadInput(
-            f"{path} describes another set than '{name}' at level {level}; delete the folder and make it again."
+            f"{path} describes another data set than '{name}' at level {level}; delete the folder and "
+            "generate it again."
         )
     return card
