@@ -4,7 +4,8 @@ Readable without torch, a GPU or the videos.  Everything below may be imported f
 """
 
 from suite.spec.errors import BadInput, unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
+from suite.spec.experiments import find_grid, find_protocol, grid_files, protocol_files, shipped
+from suite.spec.files import Strict, checked, read_yaml
 from suite.spec.grid import TABLES, Axes, Chain, Grid, load_grid
 from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
 from suite.spec.protocol import Augmentation, Evaluation, Protocol, Sampling, load_protocol
@@ -26,12 +27,16 @@ __all__ = [
     "Sampling",
     "Strict",
     "checked",
-    "experiments_dir",
     "file_sha256",
+    "find_grid",
+    "find_protocol",
+    "grid_files",
     "load_grid",
     "load_protocol",
     "parse_model",
+    "protocol_files",
     "read_yaml",
+    "shipped",
     "unknown",
     "weights_file",
 ]

@@ -1,17 +1,18 @@
 """The grids: a file per experiment of the papers, under the papers' protocols, beside their printed numbers."""
 
 import math
+import re
 
 import pytest
 
 from suite.data.datasets import info, names, open_dataset
 from suite.published.names import canonical, namesake
 from suite.published.references import REFERENCES, published_rows
-from suite.spec import BadInput, experiments_dir, load_grid, load_protocol
+from suite.spec import BadInput, grid_files, load_grid, load_protocol, protocol_files
 from suite.sweep import plan as planning
 from suite.sweep.plan import Selection, make_plan
 
-GRIDS = sorted(path.stem for path in experiments_dir().glob("*.yaml"))
+GRIDS = sorted(grid_files())
 PAPERS = [name for name in GRIDS if load_grid(name).reference not in (None, "deep_analysis")]
 
 
@@ -38,9 +39,11 @@ def test_every_grid_plans_without_data_and_names_no_model_twice(name, tmp_path):
     models = [canonical(model) for model in plan.grid.model_names()]
     assert len(set(models)) == len(models)  # nor under another spelling
     assert len(plan.runs) >= len(models) * len(plan.grid.data) * len(plan.grid.chain.frames)
-    text = (experiments_dir() / f"{name}.yaml").read_text()
+    file = grid_files()[name]
+    asked = file.stem if file.parent.name == "experiments" else f"{file.parent.name}/{file.stem}"
+    text = file.read_text()
     assert text.startswith("# ")
-    assert f"make sweep{f' GRID={name}' if name != 'demo' else ''}" in text
+    assert re.search(rf"make sweep{f' GRID={asked}' if name != 'demo' else ''}\b", text)
     assert plan.grid.title
 
 
@@ -177,8 +180,8 @@ def test_protocols_have_the_numbers_that_the_papers_state(name, tmp_path):
 
 
 def test_every_number_of_a_protocol_has_its_source_beside_it():
-    for path in (experiments_dir() / "protocols").glob("*.yaml"):
-        protocol = load_protocol(path.stem)
+    for name, path in protocol_files().items():
+        protocol = load_protocol(name)
         assert protocol.source
         if protocol.source.startswith("this project"):
             continue
