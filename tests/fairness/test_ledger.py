@@ -450,7 +450,7 @@ def test_the_readme_quotes_what_the_findings_say():
 def test_the_committed_findings_are_what_the_record_gives_today():
     from suite.report.reproduce import to_text
 
-    assert (ROOT / "results/reproduced/findings.md").read_text() == to_text(findings()), "run `make reproduce`"
+    assert (ROOT / "results/example/findings.md").read_text() == to_text(findings()), "see `make reproduce`"
 
 
 def test_the_readme_quotes_the_cost_audit_as_it_was_computed():

@@ -47,6 +47,43 @@ def test_every_grid_plans_without_data_and_names_no_model_twice(name, tmp_path):
     assert plan.grid.title
 
 
+def comment(name):
+    """The comment at the top of a grid's file, as one line."""
+    lines = grid_files()[name].read_text().splitlines()
+    return " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_comment_of_a_grid_says_how_many_runs_it_has_and_which_data_cannot_be_read(name, tmp_path):
+    text, grid = comment(name), load_grid(name)
+    assert text.partition("?")[1] or " under the protocol of " in text, "a grid answers a question"
+    assert f"{len(make_plan(name, Selection(), tmp_path, costs=False).runs)} run" in text
+    unread = [info(data).title for data in grid.data if info(data).reader is None]
+    assert ("no reader" in text) == bool(unread)
+    assert all(title in text for title in unread)
+
+
+@pytest.mark.parametrize("name", [name for name in GRIDS if load_grid(name).reference])
+def test_the_comment_of_a_grid_gives_the_range_of_the_published_accuracies(name, tmp_path):
+    stated = re.search(r"Published top-1: (.*?)\. ", comment(name))[1].split("; ")
+    grid, found = load_grid(name), {}
+    for run, row in beside(name, tmp_path):
+        found.setdefault(run.spec.dataset, []).append(row["top1"])
+    assert len(stated) == len(grid.data)
+    for data, text in zip(grid.data, stated, strict=True):
+        low, *high = re.match(r"([\d.]+)(?: to ([\d.]+))? %", text).groups()
+        assert float(low) == pytest.approx(min(found[data]), abs=0.0501)
+        assert float(high[0] or low) == pytest.approx(max(found[data]), abs=0.0501)
+
+
+@pytest.mark.slow
+@pytest.mark.more
+@pytest.mark.parametrize("name", [name for name in GRIDS if "GPU hour" in comment(name)])
+def test_the_comment_of_a_grid_gives_the_hours_that_its_plan_estimates(name, tmp_path):
+    hours = planning.totals(make_plan(name, Selection(), tmp_path))["device_hours"]
+    assert float(re.search(r"about ([\d.]+) GPU hour", comment(name))[1]) == pytest.approx(hours, rel=0.05)
+
+
 MATCHED = {  # runs of each grid that have a published number beside them
     "table5_aggregation": 20,
     "table5_aggregation_kinetics": 20,
