@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine: `make sweep` and `make test`.
 GRID ?= demo
 ARGS ?=
+PORT ?= 5000
 PYTHON ?= python3
 VENV := .venv
 SUITE := $(VENV)/bin/suite
@@ -56,8 +57,8 @@ lint: $(READY)   ## ruff
 bench: $(READY)  ## speed, as ratios within one run
 	@$(SUITE) bench $(ARGS)
 
-mlflow: $(READY) ## the tracking interface on localhost
-	@$(VENV)/bin/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}
+mlflow: $(READY) ## the MLflow interface on localhost (PORT=5000)
+	@$(SUITE) mlflow --port $(PORT)
 
 lock: $(READY)   ## resolve pyproject.toml into requirements.lock anew
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
