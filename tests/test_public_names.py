@@ -87,7 +87,7 @@ def test_predictions_that_were_changed_are_refused(results):
     file = run.folder / "predictions.parquet"
     table = run.predictions
     table.assign(label=(table.label + 1) % len(run.classes)).to_parquet(file)
-    with pytest.raises(suite.BadInput, match="changed by hand, or is damaged"):
+    with pytest.raises(suite.BadInput, match="was edited or is damaged"):
         suite.load(run.id, results).predictions  # noqa: B018
 
 

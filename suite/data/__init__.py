@@ -1,8 +1,12 @@
 """Data sets: which videos there are, how they are read, which frames make a clip, and how clips are cropped.
 
     rng          random numbers keyed by (seed, epoch, video id, purpose)
-    datasets     the data sets by name: class counts, upper bounds, what a flip does to a label; opens a data set
-    something    reader of the Something-Something V2 annotations
+    dataset_info what is known of a data set without its videos, from one YAML file each (`sets/`)
+    datasets     opens a data set: its classes and splits
+    formats      readers of annotation formats
+    flips        what a horizontal flip does to a label
+    check        the report of `suite data check`
+    availability whether a data set can be used on this machine
     manifest     the videos of a split with frame counts and fingerprints; its hash
     index        what is known of each file, stored between runs; fingerprints
     leakage      videos that the training and the validation split share
@@ -10,8 +14,8 @@
     sampling     which frames make a clip
     transforms   crops and flips of uint8 clips
     clips        torch data sets of training clips and test views
-    calibrated   the synthetic calibration sets: their classes and upper bounds; `synthetic` writes their videos
+    synthetic    the synthetic calibration sets: what they contain, how their videos are drawn and encoded
 
-Other packages start from `datasets.info` (works without the videos), `datasets.open_dataset` and `clips`.
+Other packages start from `dataset_info.info` (works without the videos), `datasets.open_dataset` and `clips`.
 The package imports without torch and without any video, so that `suite plan` answers at once.
 """

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from suite.data.synthetic import sets as calibrated
-from suite.spec import BadInput, Strict, checked, experiments_dir, read_yaml, unknown
+from suite.spec import BadInput, Strict, checked, experiment_folders, read_yaml, unknown
 
 SPLITS = ("train", "val", "test")
 
@@ -85,7 +85,9 @@ def _infos() -> list[DatasetInfo]:
 def _files() -> dict[str, Path]:
     """Name -> YAML file, the suite's first."""
     own = {path.stem: path for path in sorted(Path(str(resources.files("suite.data") / "sets")).glob("*.yaml"))}
-    theirs = {path.stem: path for path in sorted((experiments_dir() / "datasets").glob("*.yaml"))}
+    theirs = {
+        path.stem: path for folder in experiment_folders() for path in sorted((folder / "datasets").glob("*.yaml"))
+    }
     for name in own.keys() & theirs.keys():
         raise BadInput(f"{theirs[name]} has the name of a data set of the suite; choose another one.")
     return own | theirs

@@ -50,7 +50,7 @@ def run_table(folder: Path = PUBLISHED) -> pd.DataFrame:
 
     path = folder / "deep_analysis_mini.csv"
     if not path.is_file():
-        raise BadInput(f"The published numbers are not at {path}: run from a checkout of the repository.")
+        raise BadInput(f"The published numbers are not at {path}; install the suite again.")
     table = pd.read_csv(path, keep_default_na=False)
     for column in ("top1", "top5", "conv_macs", "params", "epochs", "batch_size", "frames"):
         numbers = pd.to_numeric(table[column], errors="coerce") if column in table else None

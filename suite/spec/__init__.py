@@ -4,7 +4,8 @@ It needs neither torch nor a GPU nor the videos.  Other packages import the name
 """
 
 from suite.spec.errors import BadInput, one_line, printable, unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
+from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
+from suite.spec.files import Strict, checked, read_yaml
 from suite.spec.grid import TABLES, Axes, Chain, Grid, load_grid
 from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
 from suite.spec.protocol import Augmentation, Evaluation, Protocol, Sampling, load_protocol
@@ -26,14 +27,19 @@ __all__ = [
     "Sampling",
     "Strict",
     "checked",
-    "experiments_dir",
+    "experiment_folders",
     "file_sha256",
+    "find_grid",
+    "find_protocol",
+    "grid_files",
     "load_grid",
     "load_protocol",
     "one_line",
     "parse_model",
     "printable",
+    "protocol_files",
     "read_yaml",
+    "shipped",
     "unknown",
     "weights_file",
 ]

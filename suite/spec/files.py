@@ -66,9 +66,3 @@ def _size(value: Any, known: dict[int, int]) -> int:
     elif not known[id(value)]:
         raise ValueError("an alias stands inside of what it stands for")
     return known[id(value)]
-
-
-def experiments_dir() -> Path:
-    """Where grids and protocols are: `experiments/` of the working directory or of this checkout."""
-    here = Path.cwd() / "experiments"
-    return here if here.is_dir() else Path(__file__).resolve().parents[2] / "experiments"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from suite.spec.errors import BadInput, unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
+from suite.spec.errors import BadInput
+from suite.spec.experiments import find_grid, grid_name
+from suite.spec.files import Strict, checked, read_yaml
 
 
 class Chain(Strict):
@@ -68,12 +68,10 @@ class Grid(Strict):
 
 def load_grid(name: str) -> Grid:
     """The grid `name` of experiments/, or the one in the file `name`."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else experiments_dir() / f"{name}.yaml"
-    if not path.is_file():
-        raise unknown("grid", name, [p.stem for p in experiments_dir().glob("*.yaml")])
+    path = find_grid(name)
     data = read_yaml(path, "Grid")
     if isinstance(data, dict):
-        data = {"name": path.stem, **data}
+        data = {"name": grid_name(path), **data}
         if isinstance(data.get("data"), str):
             data["data"] = [data["data"]]
     grid = checked(Grid, data, f"grid {path.name}")

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from suite.spec.errors import unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
+from suite.spec.experiments import find_protocol
+from suite.spec.files import Strict, checked, read_yaml
 
 
 class Sampling(Strict):
@@ -162,10 +163,7 @@ def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def load_protocol(name: str) -> Protocol:
-    folder = experiments_dir() / "protocols"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        raise unknown("protocol", name, [p.stem for p in folder.glob("*.yaml")])
+    path = find_protocol(name)
     data = read_yaml(path, "Protocol")
     protocol = checked(Protocol, {"name": name, **data} if isinstance(data, dict) else data, f"protocol {path.name}")
     protocol.stage(chained=True, overrides={})  # a wrong key in `chained` shows now, not at the second stage

@@ -45,6 +45,7 @@ def code_version() -> str | None:
         ).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "suite/__init__.py")  # an installed copy may lie in another repository
         commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", "suite")
     except (OSError, subprocess.SubprocessError):
         return None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, experiments_dir, load_grid
+from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.provenance import environment
@@ -122,10 +122,9 @@ def foreign_paths(plan: Plan) -> list[str]:
 def _experiments(plan: Plan, folder: Path) -> None:
     """The grid's own file and its protocol's, under the names by which they are found."""
     (folder / "protocols").mkdir(parents=True)
-    grid = Path(plan.name) if plan.name.endswith((".yaml", ".yml")) else experiments_dir() / f"{plan.name}.yaml"
-    protocol = f"{plan.grid.protocol}.yaml"
-    shutil.copyfile(grid, folder / f"{plan.grid.name}.yaml")
-    shutil.copyfile(experiments_dir() / "protocols" / protocol, folder / "protocols" / protocol)
+    protocol = find_protocol(plan.grid.protocol)
+    shutil.copyfile(find_grid(plan.name), folder / f"{plan.grid.name}.yaml")
+    shutil.copyfile(protocol, folder / "protocols" / protocol.name)
 
 
 def _copy_files(source: Path, target: Path, grid_folder: Path, weights: bool) -> None:

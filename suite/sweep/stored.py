@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, Grid, experiments_dir, load_grid, weights_file
+from suite.spec import BadInput, Grid, find_protocol, load_grid, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.identity import digest
 from suite.sweep.plan import Plan, PlannedRun, Selection
@@ -76,10 +76,9 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
 
 def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun]) -> str:
     """A digest of everything that a plan depends on."""
-    protocol = experiments_dir() / "protocols" / f"{grid.protocol}.yaml"
     stated = {
         "grid": grid.model_dump(mode="json"),
-        "protocol": hashlib.sha256(protocol.read_bytes()).hexdigest(),
+        "protocol": hashlib.sha256(find_protocol(grid.protocol).read_bytes()).hexdigest(),
         "selection": selection.as_dict(),
         "code": _naming_code(),
         "weights": {source: _state(source) for source in sorted({run.spec.protocol.init for run in runs})},

@@ -11,8 +11,8 @@ from suite.collect.results_table import ResultsTable
 from suite.published.references import published_rows
 from suite.report.tables import make
 from suite.spec import TABLES
+from tests.builders import summary_row as run
 from tests.from_rows import all_pairs, gather
-from tests.report.test_report import run
 
 SUITE = Path(results_table.__file__).parents[1]
 

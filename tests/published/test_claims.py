@@ -10,7 +10,7 @@ from tests.sweep.builders import ROOT
 def test_the_committed_findings_are_what_the_record_gives_today():
     from suite.report.reproduce import to_text
 
-    assert (ROOT / "results/reproduced/findings.md").read_text() == to_text(findings()), "run `make reproduce`"
+    assert (ROOT / "results/example/findings.md").read_text() == to_text(findings()), "see `make reproduce`"
 
 
 def test_fewer_winners_are_left_unseparated_by_a_paired_interval_the_fewer_videos_are_discordant():
