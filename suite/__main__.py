@@ -11,7 +11,7 @@ import sys
 import typer
 
 # each registers its own commands
-from suite.commands import benchmarks, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
+from suite.commands import benchmarks, cleaning, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
 from suite.commands.options import app, say
 from suite.spec import BadInput
 

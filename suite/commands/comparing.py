@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Json, Results, app, print_json
+from suite.commands.options import RESULTS, Json, Results, app, print_json, say
 
 
 @app.command()
@@ -34,11 +34,13 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """What is the same, what differs, the verdict, and the difference with its interval."""
-    from suite.collect.resolve import read_side
+    from suite.collect.resolve import read_results
     from suite.fairness.sides import compare_sides
     from suite.report.console.comparison import print_comparison
 
-    found = compare_sides(read_side(a, results), read_side(b, results), axis, margin, per_class, cluster)
+    found = compare_sides(
+        read_results(a, results, say), read_results(b, results, say), axis, margin, per_class, cluster
+    )
     print_json(found) if as_json else print_comparison(found)
 
 

@@ -91,16 +91,21 @@ def evaluate(
 
     Of a run, all that is not given is as it was, and each frame count goes to <folder>/f<frames>.
     """
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
-    from suite.store.find import find_run
+    from suite.spec.model_names import is_model_name
+    from suite.store.find import find_runs
 
     views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
     counts = numbers(frames, "--frames", ",")
-    if run := find_run(name, results):
-        if weights is not None:
-            raise BadInput(f"{name} is a run and brings its weights; --weights is for a model name.")
+    if weights is not None and find_runs(name, results):
+        raise BadInput(f"{name} is a run and brings its weights; --weights is for a model name.")
+    if weights is None:
+        if is_model_name(name) and not find_runs(name, results):
+            raise BadInput(f"'{name}' is no run in {results}/*/runs; a model is tested with --weights and on --data.")
+        run = resolve_run(name, results)
         changes = {**views, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
         if as_json:
@@ -110,8 +115,8 @@ def evaluate(
             there = " (was there)" if test["skipped"] else ""
             print(f"{test['test_frames']} frames: {top1} of {test['n']} videos, in {test['folder']}{there}")
         return
-    if weights is None or dataset is None:
-        raise BadInput(f"'{name}' is no run in {results}/*/runs, and a model is tested with --weights and on --data.")
+    if dataset is None:
+        raise BadInput("A model name is tested with --weights and on --data.")
     if len(counts) > 1:
         raise BadInput("Several frame counts at once are for runs; test a model name at one.")
     defaults = {"clips": 1, "crops": 1, "fusion": "logits", "precision": "fp32", "batch": 8, "size": 224}
@@ -144,11 +149,11 @@ def order(names: list[str], frames: int = 8, size: int = 64, classes: int = 16, 
 
 
 def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Path, device: str | None, as_json: bool):
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.perturbed import probe_run
     from suite.report.console.listing import print_perturbed
-    from suite.store.find import need_run
 
-    found = probe_run(need_run(run, results), kinds, root=data_root(data), device=device)
+    found = probe_run(resolve_run(run, results), kinds, root=data_root(data), device=device)
     print_json(found) if as_json else print_perturbed(found)
 
 

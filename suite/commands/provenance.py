@@ -33,8 +33,17 @@ def explain(
 
 @app.command()
 def verify(
-    grid: Annotated[str, typer.Argument(help="A grid, or an archive that `suite export --weights` made.")],
-    sample: Annotated[str, typer.Option(help="Share of the finished runs, e.g. 5%, or their number, e.g. 3.")] = "5%",
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="GRID|RUN",
+            help="A grid, an archive that `suite export --weights` made, or runs as `suite explain` takes them.",
+        ),
+    ],
+    sample: Annotated[
+        str | None,
+        typer.Option(help="Share of the finished runs, e.g. 5%, or their number, e.g. 3 (default: 5% of a grid)."),
+    ] = None,
     data: Data = None,
     results: Results = RESULTS,
     device: Annotated[str | None, typer.Option(help="cpu or cuda (default: cuda where there is one).")] = None,
@@ -49,14 +58,23 @@ def verify(
     or bits differ on a CPU of the same name with the same packages, threads and code that tests; else 0. Per run the
     output says which of the last two was required, and why.
     """
+    from suite.collect.resolve import resolve_unless_grid
     from suite.report.console.explain import describe_verified
     from suite.store.archive import is_archive, open_archive
     from suite.sweep.archived import archived_plan
+    from suite.sweep.plan import PlannedRun
     from suite.sweep.verify import verify as check
+    from suite.sweep.verify import verify_runs
 
-    unpacked = open_archive(Path(grid), results / "archives") if is_archive(grid) else None
-    plan = archived_plan(unpacked) if unpacked else planned(grid, results, None, costs=False)
-    found = check(plan, sample, data_root(data), device=device, workers=workers, seed=seed, say=say)
+    machine = {"device": device, "workers": workers, "seed": seed, "say": say}
+    named = None if is_archive(what) else resolve_unless_grid(what, results)
+    if named is not None:
+        runs = [PlannedRun(run.spec(), run, archived_id=run.id) for run in named]
+        found = verify_runs(runs, what, sample or "100%", data_root(data), **machine)
+    else:
+        unpacked = open_archive(Path(what), results / "archives") if is_archive(what) else None
+        plan = archived_plan(unpacked) if unpacked else planned(what, results, None, costs=False)
+        found = check(plan, sample or "5%", data_root(data), **machine)
     print_json(found) if as_json else print(describe_verified(found))
     if not found["ok"]:
         raise typer.Exit(1)

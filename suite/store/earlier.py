@@ -60,6 +60,12 @@ def id_today(folder: RunFolder) -> str | None:
     return next((new for new, old in earlier_ids(str(folder.path.parent), names).items() if old == folder.id), None)
 
 
+def ids_today(runs: Path) -> dict[str, Path]:
+    """The ids that this version gives to runs of identity scheme 1 below `runs`, with their folders."""
+    names = tuple(sorted(entry.name for entry in os.scandir(runs)))
+    return {run: runs / name for run, name in earlier_ids(str(runs), names).items()}
+
+
 def _by_hash(names: tuple[str, ...], run: str) -> str | None:
     """The folder whose id has the same hash, where a changed default gave the run another readable name."""
     end = "-" + run.rpartition("-")[2]

@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from suite.__main__ import main
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.evaluation.inference import parquet_bytes
 from suite.evaluation.predictions import Outcome, aligned, read_predictions
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, agree, judge
 from suite.fairness.ledger import mark
+from suite.fairness.result import Result
 from suite.fairness.run_factors import of_run
 from suite.published.findings import FINDINGS, findings
 from suite.published.findings_printed import one_convention
@@ -228,7 +228,7 @@ def outcome(predicted, labels=None, ids=None):
 
 
 def result(predicted, labels, **kind):
-    return Contender("x", 50.0, len(predicted), factors(**kind), outcome(predicted, labels))
+    return Result("x", 50.0, len(predicted), factors(**kind), outcome(predicted, labels))
 
 
 def test_the_difference_of_two_results_and_its_sign():
@@ -246,26 +246,26 @@ def test_the_difference_of_two_results_and_its_sign():
 def test_other_videos_are_refused_and_labels_may_come_from_the_other_side():
     labels = [0, 1, 2, 3]
     a = result([0, 1, 2, 0], labels)
-    theirs = Contender("t", float("nan"), 4, factors(), outcome([0, 1, 0, 0]))
+    theirs = Result("t", float("nan"), 4, factors(), outcome([0, 1, 0, 0]))
     assert compare(a, theirs)["difference"] == pytest.approx(25.0)
-    other = Contender("o", 1.0, 4, factors(), outcome([0, 1, 2, 0], labels, ["v000", "v001", "v002", "w"]))
+    other = Result("o", 1.0, 4, factors(), outcome([0, 1, 2, 0], labels, ["v000", "v001", "v002", "w"]))
     with pytest.raises(BadInput, match="not tested on the same videos"):
         compare(a, other)
-    wrong = Contender("o", 1.0, 4, factors(), outcome([0, 1, 2, 0], [1, 0, 2, 3]))
+    wrong = Result("o", 1.0, 4, factors(), outcome([0, 1, 2, 0], [1, 0, 2, 3]))
     with pytest.raises(BadInput, match="disagree on the label of 2 videos"):
         compare(a, wrong)
 
 
 def test_published_rows_are_compared_from_accuracies_alone(tmp_path):
-    a = contender("published.mini_ssv2.tsn-resnet50.f8", tmp_path)
-    b = contender("published.mini_ssv2.tam-resnet50.f8", tmp_path)
+    a = read_result("published.mini_ssv2.tsn-resnet50.f8", tmp_path)
+    b = read_result("published.mini_ssv2.tam-resnet50.f8", tmp_path)
     found = compare(a, b)
     assert found["p_mcnemar"] is None
     assert found["difference"] == pytest.approx(33.9351 - 65.4378)
     assert not found["comparable"]
     assert not found["confounds"]
     with pytest.raises(BadInput, match="did you mean"):
-        contender("published.mini_ssv2.tsn-resnet50.f9", tmp_path)
+        read_result("published.mini_ssv2.tsn-resnet50.f9", tmp_path)
 
 
 # --- predictions of other codebases -------------------------------------------------------------------------------
@@ -302,12 +302,12 @@ def test_the_three_forms_of_a_predictions_file_say_the_same(theirs, tmp_path):
         {"id": IDS, "label": [3, 1, 0], "logits": [json.dumps(list(row)) for row in logits]},
     ]
     for form, suffix in zip(forms, (".parquet", ".csv", ".csv", ".csv"), strict=True):
-        read = contender(str(theirs(form, suffix)), tmp_path)
+        read = read_result(str(theirs(form, suffix)), tmp_path)
         assert read.top1 == pytest.approx(200 / 3)
         assert read.factors["backbone"] == "resnet18"
         assert read.factors["batch"] is None
     classes = [f"class {k}" for k in range(NUM)]
-    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
+    only = read_result(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
     assert only.outcome.labels is None
     assert list(only.outcome.predicted) == [3, 1, 2]
 
@@ -333,7 +333,7 @@ def test_classes_are_matched_by_name_where_the_orders_differ():
 
 def test_names_alone_say_the_classes(theirs, tmp_path):
     path = theirs({"id": IDS, "prediction": ["cat", "dog", "dog"], "label": ["cat", "dog", "cat"]}, dataset="elsewhere")
-    read = contender(str(path), tmp_path)
+    read = read_result(str(path), tmp_path)
     assert read.outcome.classes == ("cat", "dog")
     assert read.top1 == pytest.approx(200 / 3)
 
@@ -377,7 +377,7 @@ def test_malformed_predictions_are_refused_in_one_sentence(theirs, capsys, why):
 )
 def test_a_wrong_spec_of_predictions_is_refused(theirs, tmp_path, about, why):
     with pytest.raises(BadInput, match=why):
-        contender(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)
+        read_result(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)
 
 
 def run(*words):

@@ -1,0 +1,22 @@
+"""What `suite clean` found, for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def print_leftovers(found: dict[str, Any]) -> None:
+    """One line per failed or abandoned run, then what is kept and what was done."""
+    for run in found["runs"]:
+        print(f"{run['state']:9}  {run['id']}  {run['epochs']} epochs, {run['bytes'] / 2**20:.1f} MiB")
+        if run["error"]:
+            print(f"           {run['error']}")
+    kept = ", ".join(f"{count} {reason}" for reason, count in found["kept"].items() if count)
+    print(f"Kept: {kept or 'none'}.")
+    what = f"{len(found['runs'])} failed or abandoned runs, {found['bytes'] / 2**20:.1f} MiB"
+    if not found["runs"]:
+        print(f"{found['grid']} has no failed or abandoned runs.")
+    elif found["removed"]:
+        print(f"Removed {what}.")
+    else:
+        print(f"{what}; nothing removed. To remove them: suite clean {found['grid']} --yes")
