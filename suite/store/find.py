@@ -34,6 +34,7 @@ from suite.store.run_names import (
 )
 
 IN_RUN = ("spec.yaml", "result.json", "predictions.parquet", "provenance.json", "checkpoint.pt", "history.jsonl")
+READ = 50  # runs whose settings are compared for an error
 Cell = tuple[str, str, str]  # data set, model, f<frames>[/<control>]
 
 
@@ -118,7 +119,7 @@ def _one(text: str, found: list[RunFolder]) -> RunFolder:
         (run.id if by_id else str(run.path) for run in found),
         "one of them" if by_id else "the folder of one",
     )
-    apart = differences(map(_settings, found)) or "their predictions"
+    apart = differences(map(_settings, found[:READ])) or "their predictions"
     raise BadInput(f"'{text}' fits {len(found)} runs ({listed(names)}), which differ in {apart}; name {wanted}.")
 
 

@@ -220,6 +220,23 @@ def test_the_folder_of_a_grid_names_it(made):
         resolve_grid("mine:calib_order/tsn-resnet18/f8")
 
 
+@pytest.mark.parametrize("models", ["tam-resnet18", "tam-*", "tam-resnet18@sites=all"])
+def test_status_shows_the_models_of_a_grid_that_are_named(command, tmp_path, models):
+    grid = tmp_path / "mine.yaml"
+    grid.write_text("protocol: smoke\ndata: calib_order\nmodels: [tsn-resnet18, tam-resnet18]\nchain: {frames: [8]}\n")
+    for args in ((f"{grid}:{models}",), (grid, "--only", models)):
+        assert [run["name"] for run in command("status", *args)[1]["runs"]] == ["tam-resnet18"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\0", "x" * 5000, "a#b", "#", ":", "mine:", "mine:/", "[", "mine:[", "x.csv", "../.."]
+)
+def test_what_names_nothing_is_one_sentence(made, text):
+    with pytest.raises(BadInput) as caught:
+        read_results(text, made[0])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_run_that_lacks_a_planned_test_has_neither_result_nor_predictions(made):
     results, ids = made
     run, twice = resolve_run(ids["tsn"], results), run_spec(**{"evaluation.video_clips": 2})

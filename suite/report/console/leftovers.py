@@ -13,10 +13,11 @@ def print_leftovers(found: dict[str, Any]) -> None:
             print(f"           {run['error']}")
     kept = ", ".join(f"{count} {reason}" for reason, count in found["kept"].items() if count)
     print(f"Kept: {kept or 'none'}.")
-    what = f"{len(found['runs'])} failed or abandoned runs, {found['bytes'] / 2**20:.1f} MiB"
+    count = len(found["runs"])
+    runs = f"{count} failed or abandoned run{'' if count == 1 else 's'}, {found['bytes'] / 2**20:.1f} MiB"
     if not found["runs"]:
         print(f"{found['grid']} has no failed or abandoned runs.")
     elif found["removed"]:
-        print(f"Removed {what}.")
+        print(f"Removed {runs}.")
     else:
-        print(f"{what}; nothing removed. To remove them: suite clean {found['grid']} --yes")
+        print(f"Found {runs}; nothing is removed without --yes: suite clean {found['grid']} --yes")
