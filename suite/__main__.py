@@ -14,7 +14,17 @@ import typer
 from suite.commands.options import app, log
 from suite.spec import BadInput
 
-for name in ("sweeping", "provenance", "comparing", "record", "networks", "benchmarks", "datasets", "tracking"):
+for name in (
+    "sweeping",
+    "provenance",
+    "comparing",
+    "record",
+    "networks",
+    "benchmarks",
+    "datasets",
+    "cleaning",
+    "tracking",
+):
     import_module(f"suite.commands.{name}")  # each registers its commands; --help lists them in this order
 
 

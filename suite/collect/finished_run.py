@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.collect.resolve import read_side
+from suite.collect.resolve import read_results, resolve_run
 from suite.evaluation.predictions import check_stored, read_own
 from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.store.evaluations import predictions_of, result_of
-from suite.store.find import need_run
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
 
@@ -71,7 +70,7 @@ def load(run: str | Path, results: str | Path = "results") -> FinishedRun:
     results: the folder that holds the grids' results.  Raises BadInput when there is no such run, when several have
     that beginning, when it is not finished, or when its files were changed by hand.
     """
-    folder = need_run(str(run), Path(results))
+    folder = resolve_run(str(run), Path(results))
     spec = folder.spec()
     result = result_of(folder, spec)
     if result is None:
@@ -95,5 +94,5 @@ def compare(
     `p_mcnemar` (exact McNemar test, McNemar 1947).  Raises BadInput when a side is not found, or the two were not
     tested on the same videos.
     """
-    sides = [read_side(side if isinstance(side, str) else ",".join(side), Path(results)) for side in (a, b)]
+    sides = [read_results(side if isinstance(side, str) else ",".join(side), Path(results)) for side in (a, b)]
     return compare_sides(*sides, axis=axis, margin=margin)

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import COMPARE, RESULTS, Json, Results, app, examples, print_json
+from suite.commands.options import COMPARE, RESULTS, Json, Results, app, examples, log, print_json
 
 SIDE = (
-    "A run id, run folder, predictions file (.csv, .parquet) with its YAML, or a published row (published.…). Several "
-    "seeds of one model: ID,ID,ID."
+    "A run (its id, the beginning of one, its folder or GRID:DATASET/MODEL/fFRAMES), a folder of suite eval, a "
+    "predictions file (.csv, .parquet) with its YAML, or a published row (published.…). Several seeds of one model: "
+    "ID,ID,ID."
 )
 
 
@@ -48,11 +49,13 @@ def compare(
     Shows which factors are the same, which differ and how serious that is, then the difference in top-1 accuracy with
     its 95 % confidence interval.
     """
-    from suite.collect.resolve import read_side
+    from suite.collect.resolve import read_results
     from suite.fairness.sides import compare_sides
     from suite.report.console.comparison import print_comparison
 
-    found = compare_sides(read_side(a, results), read_side(b, results), axis, margin, per_class, cluster)
+    found = compare_sides(
+        read_results(a, results, log), read_results(b, results, log), axis, margin, per_class, cluster
+    )
     print_json(found) if as_json else print_comparison(found)
 
 

@@ -161,17 +161,22 @@ def evaluate(
     Writes per-view and per-video logits. For a run, every setting that is not given is the run's own, and each frame
     count is written to <folder>/f<frames>.
     """
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
     from suite.report.console.listing import print_evaluations
-    from suite.store.find import find_run
+    from suite.spec.model_names import is_model_name
+    from suite.store.find import find_runs
 
     views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
     counts = numbers(frames, "--frames", ",")
-    if run := find_run(name, results):
-        if weights is not None:
-            raise BadInput(f"{name} is a run, which has its own weights; use --weights with a model name only.")
+    if weights is not None and find_runs(name, results):
+        raise BadInput(f"{name} is a run, which has its own weights; use --weights with a model name only.")
+    if weights is None:
+        if is_model_name(name) and not find_runs(name, results):
+            raise BadInput(f"'{name}' is not a run in {results}/*/runs; to test a model, give --weights and --data.")
+        run = resolve_run(name, results)
         changes = {**views, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
         if as_json:
@@ -179,8 +184,8 @@ def evaluate(
         else:
             print_evaluations(tests)
         return
-    if weights is None or dataset is None:
-        raise BadInput(f"'{name}' is not a run in {results}/*/runs; to test a model, give --weights and --data.")
+    if dataset is None:
+        raise BadInput("A model name needs --data, the name of the data set to test on.")
     if len(counts) > 1:
         raise BadInput("Several frame counts are for runs only; give one with a model name.")
     defaults = {"clips": 1, "crops": 1, "fusion": "logits", "precision": "fp32", "batch": 8, "size": 224}
@@ -219,11 +224,11 @@ def order(
 
 
 def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Path, device: str | None, as_json: bool):
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.perturbed import probe_run
     from suite.report.console.listing import print_perturbed
-    from suite.store.find import need_run
 
-    found = probe_run(need_run(run, results), kinds, root=data_root(data), device=device)
+    found = probe_run(resolve_run(run, results), kinds, root=data_root(data), device=device)
     print_json(found) if as_json else print_perturbed(found)
 
 

@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -211,10 +212,14 @@ def share(text: str | None) -> tuple[int, int] | None:
 
 
 def planned(grid: str, results: Path, chosen: Any, costs: bool = True) -> Any:
-    """The plan of a selection, or of the one that was last planned."""
-    from suite.sweep.plan import last_selection, load_grid, make_plan
+    """The plan of a selection, or of the one that was last planned; grid: also its folder, or GRID:MODELS."""
+    from suite.collect.resolve import resolve_grid
+    from suite.sweep.plan import Selection, last_selection, load_grid, make_plan
     from suite.sweep.stored import stored_plan
 
+    grid, models = resolve_grid(grid)
+    if models:
+        chosen = replace(chosen or Selection(), only=(*(chosen.only if chosen else ()), models))
     if chosen is None:
         chosen = last_selection(load_grid(grid).name, results)
         if not costs and (found := stored_plan(grid, chosen, results)):

@@ -66,12 +66,20 @@ def explain(
     ),
 )
 def verify(
-    grid: Annotated[
-        str, typer.Argument(metavar="GRID|ARCHIVE", help="A grid, or an archive made by suite export --weights.")
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="GRID|RUN",
+            help="A grid, an archive made by suite export --weights, or runs in the forms of suite explain.",
+        ),
     ],
     sample: Annotated[
-        str, typer.Option(metavar="N|N%", help="How many of the finished runs to test: a number or a percentage.")
-    ] = "5%",
+        str | None,
+        typer.Option(
+            metavar="N|N%",
+            help="How many of the finished runs to test: a number or a percentage (default: 5% of a grid).",
+        ),
+    ] = None,
     data: Data = None,
     results: Results = RESULTS,
     device: Device = None,
@@ -88,14 +96,23 @@ def verify(
     predicted class, or predictions are not bit-identical on the same CPU model with the same packages, threads and
     test code. The output says for each run which of the last two was required, and why.
     """
+    from suite.collect.resolve import resolve_unless_grid
     from suite.report.console.explain import describe_verified
     from suite.store.archive import is_archive, open_archive
     from suite.sweep.archived import archived_plan
+    from suite.sweep.plan import PlannedRun
     from suite.sweep.verify import verify as check
+    from suite.sweep.verify import verify_runs
 
-    unpacked = open_archive(Path(grid), results / "archives") if is_archive(grid) else None
-    plan = archived_plan(unpacked) if unpacked else planned(grid, results, None, costs=False)
-    found = check(plan, sample, data_root(data), device=device, workers=workers, seed=seed, log=log)
+    machine = {"device": device, "workers": workers, "seed": seed, "log": log}
+    named = None if is_archive(what) else resolve_unless_grid(what, results)
+    if named is not None:
+        runs = [PlannedRun(run.spec(), run, archived_id=run.id) for run in named]
+        found = verify_runs(runs, what, sample or "100%", data_root(data), **machine)
+    else:
+        unpacked = open_archive(Path(what), results / "archives") if is_archive(what) else None
+        plan = archived_plan(unpacked) if unpacked else planned(what, results, None, costs=False)
+        found = check(plan, sample or "5%", data_root(data), **machine)
     print_json(found) if as_json else show(describe_verified(found))
     if not found["ok"]:
         raise typer.Exit(1)

@@ -7,13 +7,13 @@ from typing import Any
 from suite.evaluation.predictions import same_numbers
 from suite.evaluation.suspicious import suspicions
 from suite.fairness.code_parts import differing
-from suite.fairness.contender import Contender
 from suite.fairness.factors import Difference, Verdict, judge
+from suite.fairness.result import Result
 from suite.spec import BadInput
 from suite.statistics.proportions import equivalence, newcombe, paired
 
 
-def compare(a: Contender, b: Contender, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
+def compare(a: Result, b: Result, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
     """What `suite compare --json` prints: verdict, confounds, difference a - b in percentage points, its 95 % interval.
 
     With predictions of both the interval is Tango's score interval and p_mcnemar exact; with accuracies alone

@@ -13,14 +13,14 @@ from suite.evaluation.classes import classes_of, compare_classes
 from suite.evaluation.predictions import aligned
 from suite.evaluation.suspicious import suspicions
 from suite.fairness.compare import compare, described
-from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, Verdict, agree, judge
 from suite.fairness.grades import GRADES, MINOR
+from suite.fairness.result import Result
 from suite.spec import BadInput
 from suite.statistics.intervals import difference_error, difference_interval
 from suite.statistics.significance import ALPHA, t_test
 
-Side = tuple[Contender, ...]
+Side = tuple[Result, ...]
 
 # may change between the seeds of one model without making it another configuration
 ENVIRONMENT = tuple(factor for factor, grade in GRADES.items() if grade.grade == MINOR)
@@ -104,8 +104,8 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
     return found
 
 
-def _joined(side: Side) -> Contender:
-    """A side as one contender with the factors that its runs share.  Raises BadInput where they do not belong together.
+def _joined(side: Side) -> Result:
+    """A side as one result with the factors that its runs share.  Raises BadInput where they do not belong together.
 
     A factor that some run does not state is unknown; a known difference is refused unless it is the seed, the
     environment or a consequence of training.
@@ -154,7 +154,7 @@ def _outcomes(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray]:
             raise BadInput(f"A comparison of several runs per side needs their predictions; {run.label} has none.")
     against = next((run for run in (*a, *b) if run.outcome.labels is not None), a[0])
 
-    def of(side: Sequence[Contender]) -> np.ndarray:
+    def of(side: Sequence[Result]) -> np.ndarray:
         pairs = (aligned(against.outcome, run.outcome, (against.label, run.label)) for run in side)
         return np.stack([right for _, right in pairs])
 
@@ -169,7 +169,7 @@ def _calibration(side: Side) -> dict[str, float] | None:
     return {key: float(np.mean([one[key] for one in found])) for key in found[0]}
 
 
-def _calibration_of(run: Contender) -> dict[str, float] | None:
+def _calibration_of(run: Result) -> dict[str, float] | None:
     views = run.factors.get("views")
     single = isinstance(views, Mapping) and views.get("number") == 1
     return describe_calibration(run.outcome) if single and run.outcome is not None else None

@@ -85,6 +85,14 @@ def parse_model(text: str) -> ModelName:
     return ModelName(text.strip(), match["module"], match["backbone"], pooling, head.options, tuple(tail))
 
 
+def is_model_name(text: str) -> bool:
+    """Whether a text has the form of a model name."""
+    try:
+        return bool(parse_model(text))
+    except BadInput:
+        return False
+
+
 def _whole_network(head: Part, text: str) -> tuple[str, str] | None:
     """(module, backbone) of a whole network; None when the name is that of a module on a backbone."""
     if ":" in head.name:

@@ -32,7 +32,7 @@ def is_archive(text: str | os.PathLike[str]) -> bool:
     path = Path(text)
     if str(path).endswith(ENDINGS):
         return True
-    if not path.is_file():
+    if not os.path.isfile(path):  # False also for what no path can be
         return False
     with open(path, "rb") as file:
         return file.read(2) == b"\x1f\x8b"

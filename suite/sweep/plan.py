@@ -19,6 +19,7 @@ from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.store.identity import RunSpec
+from suite.store.run_names import canonical
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
@@ -157,7 +158,7 @@ def add_costs(plan: Plan, finished: bool = True) -> None:
 
 
 def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
-    globs = list(globs)
+    globs = list(map(canonical, globs))
     spelled = {name: {name, canonical_name(name)} for name in names}  # as the grid writes it, and as tables do
     for glob in globs:
         if not any(fnmatch.filter(spellings, glob) for spellings in spelled.values()):

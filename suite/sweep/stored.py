@@ -74,6 +74,17 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
     return Plan(name, grid, selection, folder, list(runs.values()))
 
 
+def stored_runs(folder: Path) -> set[str]:
+    """The names of the runs of the plan that is stored in results/<grid>, whatever it was made from."""
+    try:
+        content = json.loads((folder / FILE).read_text())
+        return {str(entry[key]) for entry in content["runs"] for key in ("id", "folder")}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise BadInput(f"{folder / FILE} is damaged; `suite plan` writes it anew.") from None
+
+
 def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun]) -> str:
     """A digest of everything that a plan depends on."""
     stated = {

@@ -54,10 +54,25 @@ def verify(
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
     """
+    return verify_runs(plan.runs, plan.grid.name, sample, data, device=device, workers=workers, seed=seed, log=log)
+
+
+def verify_runs(
+    runs: Sequence[PlannedRun],
+    name: str,
+    sample: str,
+    data: Path,
+    *,
+    device: str | None = None,
+    workers: int = 0,
+    seed: int = 0,
+    log: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """`verify` of some runs; name: what they are called together.  Raises BadInput as `verify`."""
     from suite.data.datasets import open_dataset
     from suite.device import usable_device
 
-    done = [run for run in plan.runs if run.state() == "done"]
+    done = [run for run in runs if run.state() == "done"]
     chosen = draw(done, sample, seed)
     device = usable_device(device)
     datasets = {name: open_dataset(name, data) for name in dict.fromkeys(run.spec.dataset for run in chosen)}
@@ -66,7 +81,7 @@ def verify(
         log(f"[{number}/{len(chosen)}] {run.id}")
         found.append(_verify(run, datasets[run.spec.dataset], data, device, workers))
     return {
-        "grid": plan.grid.name,
+        "grid": name,
         "sample": sample,
         "seed": seed,
         "device": device,
@@ -86,7 +101,7 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
     if not match or number <= 0 or (share and number > 100) or (not share and number != int(number)):
         raise BadInput(f"--sample expects a percentage such as 5% or a number of runs such as 3, not '{sample}'.")
     if not runs:
-        raise BadInput("No run of this grid is finished, so there is nothing to verify.")
+        raise BadInput("None of these runs is finished, so there is nothing to verify.")
     count = max(1, math.ceil(len(runs) * number / 100 - 1e-9)) if share else int(number)
 
     def sort_key(run: PlannedRun) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from suite.__main__ import main
 from suite.app.data import prepare_data
 from suite.collect.frames import frames_by_frames
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.collect.results_table import run_rows
 from suite.data.datasets import open_dataset
 from suite.data.decoding import Decoder, read_frames
@@ -87,7 +87,7 @@ def data(home, tmp_path):
 
 
 def verdict(a, b, axis="module"):
-    sides = [contender(str(plan.runs[0].folder.path), Path()) for plan in (a, b)]
+    sides = [read_result(str(plan.runs[0].folder.path), Path()) for plan in (a, b)]
     return compare(*sides, axis)
 
 
@@ -118,8 +118,8 @@ def test_runs_that_differ_in_their_decoder_alone_are_not_silently_comparable(usu
 def test_a_test_by_another_decoder_than_the_runs_own_is_told_apart(usual, home, copied, tmp_path, monkeypatch):
     monkeypatch.setenv("SUITE_DECODER", "pyav")
     test = evaluate_run(copied.runs[0].folder, root=home / "data")[0]
-    again = contender(test["folder"], tmp_path).factors["decoder"]
-    own = contender(str(copied.runs[0].folder.path), tmp_path).factors["decoder"]
+    again = read_result(test["folder"], tmp_path).factors["decoder"]
+    own = read_result(str(copied.runs[0].folder.path), tmp_path).factors["decoder"]
     assert again["training"] == own["training"] != again["test"]
     assert again["test"].startswith("pyav ")
 
@@ -277,7 +277,7 @@ def test_shared_videos_that_are_allowed_stand_in_result_ledger_and_caption(leaki
 
 
 def _judged(a, b):
-    sides = [contender(str(plan.runs[0].folder.path), Path()).factors for plan in (a, b)]
+    sides = [read_result(str(plan.runs[0].folder.path), Path()).factors for plan in (a, b)]
     return [vars(d) for d in judge(*sides).confounds]
 
 

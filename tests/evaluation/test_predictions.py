@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.evaluation.predictions import Outcome, aligned, read_predictions
 from suite.spec import BadInput
 from tests.builders import call_suite
@@ -24,12 +24,12 @@ def test_the_three_forms_of_a_predictions_file_say_the_same(theirs, tmp_path):
         {"id": IDS, "label": [3, 1, 0], "logits": [json.dumps(list(row)) for row in logits]},
     ]
     for form, suffix in zip(forms, (".parquet", ".csv", ".csv", ".csv"), strict=True):
-        read = contender(str(theirs(form, suffix)), tmp_path)
+        read = read_result(str(theirs(form, suffix)), tmp_path)
         assert read.top1 == pytest.approx(200 / 3)
         assert read.factors["backbone"] == "resnet18"
         assert read.factors["batch"] is None
     classes = [f"class {k}" for k in range(NUM)]
-    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
+    only = read_result(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
     assert only.outcome.labels is None
     assert list(only.outcome.predicted) == [3, 1, 2]
 
@@ -55,7 +55,7 @@ def test_classes_are_matched_by_name_where_the_orders_differ():
 
 def test_names_alone_say_the_classes(theirs, tmp_path):
     path = theirs({"id": IDS, "prediction": ["cat", "dog", "dog"], "label": ["cat", "dog", "cat"]}, dataset="elsewhere")
-    read = contender(str(path), tmp_path)
+    read = read_result(str(path), tmp_path)
     assert read.outcome.classes == ("cat", "dog")
     assert read.top1 == pytest.approx(200 / 3)
 
@@ -103,4 +103,4 @@ def test_malformed_predictions_are_refused_in_one_sentence(theirs, capsys, why):
 )
 def test_a_wrong_spec_of_predictions_is_refused(theirs, tmp_path, about, why):
     with pytest.raises(BadInput, match=why):
-        contender(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)
+        read_result(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)

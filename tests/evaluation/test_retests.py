@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from suite.collect.frames import frames_by_frames
-from suite.collect.resolve import contender, from_run
+from suite.collect.resolve import from_run, read_result
 from suite.collect.results_table import run_rows
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
@@ -110,7 +110,7 @@ def test_stages_tested_otherwise_are_trained_alike(data, results):
 def test_dense_test_clips_are_no_uniform_ones(data, results):
     run = planned(results).runs[0]
     made = evaluate_run(run.folder, root=data, rule="dense", stride=2)[0]
-    found = compare(from_run(run.folder), contender(made["folder"], results))
+    found = compare(from_run(run.folder), read_result(made["folder"], results))
     assert [d["field"] for d in found["confounds"]] == ["test_sampling"]
     assert found["grade"] == "confounded"
 
@@ -123,7 +123,7 @@ def test_the_ledger_of_a_further_test_is_its_own(data, results):
     facts.pop("checksum")
     (stored.predictions.parent / "eval.json").write_text(json.dumps(facts))
     (ours,) = run_rows(_Plan(plan, [run])).factors
-    theirs = contender(str(stored.predictions.parent), results).factors
+    theirs = read_result(str(stored.predictions.parent), results).factors
     assert dict(ours["code_test"]) == dict(theirs["code_test"]) == {"testing": "ffffffffff"}
     assert ours["code_train"] != ours["code_test"]
 
@@ -197,7 +197,7 @@ def test_a_test_in_the_folder_of_another_is_refused(data, results):
     with pytest.raises(BadInput, match="is not this test"):
         result_of(folder, wanted)
     with pytest.raises(BadInput, match="was changed"):
-        contender(str(place_of(folder, wanted.evaluation())), results)
+        read_result(str(place_of(folder, wanted.evaluation())), results)
 
 
 def test_another_checkpoint_under_the_name_of_a_run_is_refused(data, results):
@@ -230,7 +230,7 @@ def test_a_test_of_another_shape_is_one_sentence(data, results, edit):
     place = Path(evaluate_run(run.folder, root=data, clips=2)[0]["folder"])
     change(place / "eval.json", lambda test: (test.pop("checksum"), test.update(edit)))
     with pytest.raises(BadInput, match="damaged") as caught:
-        contender(str(place), results)
+        read_result(str(place), results)
     assert "\n" not in str(caught.value)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.collect.resolve import contender, from_run
+from suite.collect.resolve import from_run, read_result
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
 from suite.fairness.compare import compare
@@ -77,7 +77,7 @@ def test_another_file_under_the_same_init_is_another_run(data, tmp_path):
     assert folders[0].id != folders[1].id
     assert differing(*folders) == {"weights"}
     assert compare(*map(from_run, folders))["grade"] == "confounded"
-    assert contender(folders[0].id, tmp_path).label == folders[0].id
+    assert read_result(folders[0].id, tmp_path).label == folders[0].id
 
 
 def test_exchanged_videos_are_noticed(plain, data, tmp_path):
@@ -145,7 +145,7 @@ def test_other_test_views_are_another_test_of_the_same_run(plain, data, tmp_path
     assert first.checkpoint.read_bytes() == weights  # nothing was trained
     assert first.predictions.read_bytes() == plain.predictions.read_bytes()  # the first test stays
     assert result["top1"] == json.loads((place_of(first, spec.evaluation()) / "eval.json").read_text())["top1"]
-    found = compare(from_run(first), contender(str(place_of(first, spec.evaluation())), tmp_path))
+    found = compare(from_run(first), read_result(str(place_of(first, spec.evaluation())), tmp_path))
     assert {d["field"] for d in found["confounds"]} == {"views", "fusion"}
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
+from suite.fairness.result import Result
 from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.statistics import intervals
@@ -27,7 +27,7 @@ def seed_of(seed, accuracy, rng, label=None, **kind):
     right = rng.random(N) < accuracy
     outcome = Outcome(IDS, np.where(right, LABELS, (LABELS + 1) % CLASSES), LABELS)
     label = label or f"{kind.get('model', 'tsn-resnet18')}.s{seed}"
-    return Contender(label, 100 * right.mean(), N, factors(seed=seed, **kind), outcome)
+    return Result(label, 100 * right.mean(), N, factors(seed=seed, **kind), outcome)
 
 
 @pytest.fixture
@@ -118,14 +118,14 @@ def test_runs_of_one_side_differ_in_their_seed_only(sides):
         compare_sides((*a, seed_of(1, 0.7, rng, label="elsewhere")), b)
     with pytest.raises(BadInput, match="given twice"):
         compare_sides((*a, a[0]), b)
-    alone = Contender("alone", 70.0, N, factors(seed=9))
+    alone = Result("alone", 70.0, N, factors(seed=9))
     with pytest.raises(BadInput, match="alone has none"):
         compare_sides((*a, alone), b)
 
 
 def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(sides):
     a, b = sides
-    other = Contender(a[2].label, a[2].top1, N, a[2].factors | {"device": "other"}, a[2].outcome)
+    other = Result(a[2].label, a[2].top1, N, a[2].factors | {"device": "other"}, a[2].outcome)
     found = compare_sides((*a[:2], other), b)
     assert (found["grade"], found["comparable"]) == ("minor_differences", True)
     assert [d["field"] for d in found["confounds"]] == ["device"]
@@ -137,7 +137,7 @@ def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(side
 def pair_of(a, b, labels=LABELS):
     """Two results on N videos with these outcomes and classes; wrong predictions are another class."""
     return tuple(
-        (Contender(name, 100 * right.mean(), N, factors(), Outcome(IDS, np.where(right, labels, -1), labels)),)
+        (Result(name, 100 * right.mean(), N, factors(), Outcome(IDS, np.where(right, labels, -1), labels)),)
         for name, right in (("a", a), ("b", b))
     )
 

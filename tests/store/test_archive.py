@@ -14,7 +14,7 @@ from suite.app.export import export, report_archive
 from suite.report.console.explain import explain
 from suite.spec import BadInput
 from suite.store.archive import FORMAT, open_archive, pack, read_manifest
-from suite.store.cells import find_runs
+from suite.store.find import find_runs
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import Selection, make_plan

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from suite.collect.resolve import Other, resolve
 from suite.evaluation.predictions import check_stored, read_own
 from suite.fairness.data_factors import leakage_of
+from suite.fairness.factors import FACTORS
 from suite.fairness.factors import text as text_of
 from suite.spec import printable
-from suite.store.cells import find_runs
 from suite.store.earlier import id_today, run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
@@ -21,11 +23,23 @@ LISTED = 5  # file names shown of a longer list
 
 
 def explain(text: str, results: Path) -> dict[str, Any]:
-    """All runs that a RUN or CELL (see `suite.store.cells`) means, each with what made it.
+    """All runs that `text` names (see `suite.collect.resolve`), each with what made it; of a test the run tested.
 
-    Raises BadInput when there is none, or a file of one is damaged.
+    Other results come as `results`: what is known of them, by factor.  Raises BadInput when `text` names nothing, or a
+    file is damaged.
     """
-    return {"asked": text, "runs": [explain_run(folder) for folder in find_runs(text, results)]}
+    named = resolve(text, results)
+    runs = [one.run() if isinstance(one, Other) else one for one in named]
+    others = [_explain_other(one) for one, run in zip(named, runs, strict=True) if run is None]
+    found = {"asked": text, "runs": [explain_run(run) for run in runs if run is not None]}
+    return found | ({"results": others} if others else {})
+
+
+def _explain_other(other: Other) -> dict[str, Any]:
+    """A result that is no run here: its accuracy and its factors, None where unknown."""
+    result = other.read()
+    known = {key: None if math.isnan(value) else value for key, value in (("top1", result.top1), ("n", result.n))}
+    return {"kind": other.kind, "text": other.text, "label": result.label, **known, "factors": result.factors}
 
 
 def explain_run(folder: RunFolder) -> dict[str, Any]:
@@ -73,7 +87,8 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> str:
     """What `explain` found as text for a person."""
-    return "\n\n".join("\n".join(map(printable, _lines(run))) for run in found["runs"])
+    parts = [*map(_lines, found["runs"]), *map(_other_lines, found.get("results", []))]
+    return "\n\n".join("\n".join(map(printable, lines)) for lines in parts)
 
 
 def describe_verified(found: dict[str, Any]) -> str:
@@ -100,6 +115,15 @@ def describe_verified(found: dict[str, Any]) -> str:
     return "\n".join(
         [*map(printable, out), f"{found['grid']}: {drawn} (sample {found['sample']}, seed {found['seed']}), {words}."]
     )
+
+
+def _other_lines(result: dict[str, Any]) -> list[str]:
+    top1 = "top-1 unknown" if result["top1"] is None else f"top-1 {result['top1']:.2f} %"
+    videos = "" if result["n"] is None else f" of {result['n']:.0f} videos"
+    known = {FACTORS[key]: text_of(value) for key, value in result["factors"].items() if value is not None}
+    missing = [FACTORS[key] for key, value in result["factors"].items() if value is None]
+    out = [result["label"], f"  {result['kind']} {result['text']}: {top1}{videos}", "", "Known", *_facts(known)]
+    return [*out, "", f"Not known: {', '.join(missing)}"] if missing else out
 
 
 def _lines(run: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from suite.evaluation.predictions import Outcome
 
 
 @dataclass(frozen=True)
-class Contender:
+class Result:
     """One result: how it is called, its top-1 (percent) over n videos, its factors, its predictions where known."""
 
     label: str
