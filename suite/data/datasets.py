@@ -72,13 +72,13 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     about, root = info(name), Path(root)
     if about.reader is None:
         raise BadInput(f"{about.title} cannot be opened: this version has no reader for its annotation format.")
+    if about.reader == "calibrated":
+        return _open_calibrated(about, root)
     if not root.is_dir():
         raise BadInput(
             f"{about.title} was not found, since the folder '{root}' does not exist; get its official files from their "
             f"publisher and give their folder with DATA= or SUITE_DATA."
         )
-    if about.reader == "calibrated":
-        return _open_calibrated(about, root)
     files = something.find(root, about.title, about.folder)
     everything = something.read_classes(files)
     classes = about.class_list or everything

@@ -134,7 +134,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
 
-    def say(self, message: str) -> None:
+    def add_log(self, message: str) -> None:
         """One line into the run's log."""
         with open(self.log, "a") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}\n")

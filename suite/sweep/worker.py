@@ -68,12 +68,12 @@ def _work(job: Job, driver: Connection, asked: list[int]) -> int:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
         return DONE
     except Stopped as stop:
-        folder.say(str(stop))
+        folder.add_log(str(stop))
         return STOPPED
     except (BadInput, RunFailed) as error:
         folder.fail(str(error), "input")
         return BAD_INPUT
     except Exception as error:
-        folder.say(traceback.format_exc())
+        folder.add_log(traceback.format_exc())
         folder.fail(f"{type(error).__name__}: {error}", "error")
         return FAILED

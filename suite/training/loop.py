@@ -151,7 +151,7 @@ class Trainer:
         if self.best and self.best.state:
             self.model.load_state_dict(self.best.state)
             self.best.state = None  # they are the model's now: a final checkpoint holds them once
-            self.folder.say(f"selected epoch {self.best.epoch + 1}: {self.curve} top-1 {self.best.top1:.2f} %")
+            self.folder.add_log(f"selected epoch {self.best.epoch + 1}: {self.curve} top-1 {self.best.top1:.2f} %")
 
     def _train(self, batches: Batches, control: Control) -> None:
         per_epoch = batches.steps_per_epoch
@@ -255,7 +255,7 @@ class Trainer:
                 state = {key: value.detach().to("cpu", copy=True) for key, value in self.model.state_dict().items()}
                 self.best = Best(epoch, top1, state)
         self.folder.add_history(record)
-        self.folder.say(
+        self.folder.add_log(
             f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "
             f"train top-1 {record['train_top1']:.1f} % in {seconds:.1f} s"
         )

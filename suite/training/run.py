@@ -87,11 +87,11 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
             raise BadInput(
                 f"{folder.id} was started with other videos of {spec.dataset}; move its folder away to run it again."
             )
-        folder.say(f"resumed from step {trainer.at.step}")
+        folder.add_log(f"resumed from step {trainer.at.step}")
     else:
         report = initial_weights(model, spec, folder, dataset)
         provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
-        folder.say(f"started: {report or 'from scratch'}")
+        folder.add_log(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
     )
@@ -106,7 +106,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(provenance))
     write_atomic(folder.result_file, dump_json(sealed(result)))  # last: the run is done
-    folder.say(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
+    folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
 
 

@@ -185,7 +185,7 @@ def locate(name: str, level: str, root: Path) -> Path:
             return folder
     raise BadInput(
         f"The calibration data set '{name}' (level {level}) is not in '{root}': there is no {inner / CARD}; "
-        f"make it with suite data synthesize, or give another folder with DATA= or SUITE_DATA."
+        f"generate it with suite data synthesize, or give another folder with DATA= or SUITE_DATA."
     )
 
 

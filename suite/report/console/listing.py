@@ -29,7 +29,7 @@ def notes(plan: Plan) -> list[str]:
 
 def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
-    made = table("model", "data", ">frames", ">seed", "state", ">top-1", "~")
+    made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
