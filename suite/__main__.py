@@ -13,7 +13,7 @@ import typer
 # each registers its own commands
 from suite.commands import benchmarks, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
 from suite.commands.options import app, say
-from suite.spec import BadInput
+from suite.spec import BadInput, one_line
 
 
 def main() -> None:
@@ -29,12 +29,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        say(f"suite: {error.filename or 'A file'}: {error.strerror or error}.")
+        say(one_line(f"suite: {error.filename or 'A file'}: {error.strerror or error}."))
         sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line have it
             raise
-        say(f"suite: {error.format_message()} (suite --help lists what there is)")
+        say(one_line(f"suite: {error.format_message()} (suite --help lists what there is)"))
         sys.exit(2)
 
 

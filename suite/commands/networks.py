@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Data, Json, Results, app, data_root, numbers, print_json
+from suite.commands.options import RESULTS, AllowCode, Data, Json, Results, app, data_root, numbers, print_json
 from suite.spec import BadInput
 
 probe_app = typer.Typer(no_args_is_help=True, help="Laws that networks obey.")
@@ -85,6 +85,7 @@ def evaluate(
     ] = None,
     results: Results = RESULTS,
     allow_missing: int | None = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Test any model with any loadable checkpoint, or a finished run; writes logits a view and a video.
@@ -154,7 +155,12 @@ def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Pat
 
 @probe_app.command("shuffle")
 def shuffle(
-    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+    run: str,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: str | None = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
     """Accuracy of a finished run on reversed and on shuffled clips."""
     _probe_run(run, ("reverse", "shuffle"), data, results, device, as_json)
@@ -162,7 +168,12 @@ def shuffle(
 
 @probe_app.command("freeze")
 def freeze(
-    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+    run: str,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: str | None = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
     """Accuracy of a finished run on clips that repeat their middle frame."""
     _probe_run(run, ("freeze",), data, results, device, as_json)

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from suite.spec import BadInput
+from suite.spec import BadInput, parse_yaml
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -22,6 +21,24 @@ Results = Annotated[Path, typer.Option(help="Where results/<grid> lies.")]
 Only = Annotated[list[str] | None, typer.Option(help="Glob on model names; may be repeated.")]
 Frames = Annotated[str | None, typer.Option(help="Frame counts of the grid to keep, e.g. 8,16.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Protocol key=value; changes the runs' identity.")]
+
+
+def _allow_code(allowed: bool) -> bool:
+    from suite.models.user_code import RULES
+
+    RULES.allowed = allowed
+    return allowed
+
+
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=_allow_code,
+        help="Import the code of models 'package.module:factory' also where others name them: in an archive, or in a "
+        "grid or run folder outside the working directory (links followed). Your own grids need no option.",
+    ),
+]
 Shard = Annotated[str | None, typer.Option(help="i/n: the i-th of n shares of the chains.")]
 
 RESULTS = Path("results")
@@ -62,10 +79,9 @@ def selection(only: list[str] | None, frames: str | None, changes: list[str] | N
         key, eq, value = item.partition("=")
         if not eq:
             raise BadInput(f"--set takes key=value, not '{item}'.")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise BadInput(f"--set {item}: '{value}' is not a value.") from None
+        if key in overrides:
+            raise BadInput(f"--set changes '{key}' twice; give it once.")
+        overrides[key] = parse_yaml(value, f"The value of --set {item}")
     return Selection(tuple(only or ()), numbers(frames, "--frames", ","), overrides, share(shard))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Data, Json, Results, app, data_root, planned, print_json, say
+from suite.commands.options import RESULTS, AllowCode, Data, Json, Results, app, data_root, planned, print_json, say
 
 
 @app.command()
@@ -40,6 +40,7 @@ def verify(
     device: Annotated[str | None, typer.Option(help="cpu or cuda (default: cuda where there is one).")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that load data.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the draw; the same seed draws the same runs.")] = 0,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Test checkpoints of finished runs again and compare with the stored predictions, video by video.
@@ -68,6 +69,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The archive (default: <results>/<grid>.tar.gz).")] = None,
     results: Results = RESULTS,
     weights: Annotated[bool, typer.Option("--weights", help="Checkpoints of finished runs too.")] = False,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """One archive of a grid; `suite report` and `suite compare` read it on another machine."""

@@ -9,6 +9,7 @@ import typer
 
 from suite.commands.options import (
     RESULTS,
+    AllowCode,
     Data,
     Frames,
     Json,
@@ -43,6 +44,7 @@ def sweep(
     checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.")] = 60.0,
     checkpoint_steps: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints, instead.")] = None,
     tracking: Annotated[bool, typer.Option(help="Log to MLflow.")] = True,
+    allow_code: AllowCode = False,
 ) -> None:
     """Run what is missing of a grid, then write its tables and figures."""
     from suite.app.sweep import run_sweep
@@ -71,6 +73,7 @@ def plan(
     seed_sd: Annotated[
         float | None, typer.Option(help="Standard deviation of the accuracy over seeds (points), for the power.")
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
@@ -152,6 +155,7 @@ def report(
     interval: Annotated[
         str, typer.Option(help="Beside a mean over seeds: ci (95 % interval), sd (standard deviation), or both.")
     ] = "both",
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""

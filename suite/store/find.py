@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from suite.spec import BadInput, file_sha256, unknown
+from suite.models.user_code import RULES
+from suite.spec import BadInput, file_sha256, unknown, written_by_others
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import find_earlier
 from suite.store.folder import RunFolder
@@ -24,7 +25,10 @@ def find_run(text: str, results: Path) -> RunFolder | None:
         return need_run(inner, open_archive(Path(archive), results / "archives"))
     folder = Path(text)
     if (folder / "spec.yaml").is_file():
-        return RunFolder(folder.resolve())
+        found = RunFolder(folder.resolve())
+        if others := written_by_others(folder, results):
+            RULES.named_by_others(found.spec().model, others)
+        return found
     if not ID.fullmatch(text):
         return None
     places = sorted(path.parent for path in results.glob("*/runs/*/spec.yaml"))

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, experiments_dir, load_grid
+from suite.models.user_code import RULES
+from suite.spec import BadInput, experiments_dir, grid_file, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.provenance import environment
@@ -80,6 +81,8 @@ def archived_plan(results: Path) -> Plan:
         if isinstance(error, BadInput):
             raise
         raise BadInput(damaged) from None
+    for spec in specs:
+        RULES.named_by_others(spec.model, f"the archive unpacked in {root}")
     grid = root / "experiments" / f"{name}.yaml"
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}
@@ -119,9 +122,8 @@ def foreign_paths(plan: Plan) -> list[str]:
 def _experiments(plan: Plan, folder: Path) -> None:
     """The grid's own file and its protocol's, under the names by which they are found."""
     (folder / "protocols").mkdir(parents=True)
-    grid = Path(plan.name) if plan.name.endswith((".yaml", ".yml")) else experiments_dir() / f"{plan.name}.yaml"
     protocol = f"{plan.grid.protocol}.yaml"
-    shutil.copyfile(grid, folder / f"{plan.grid.name}.yaml")
+    shutil.copyfile(grid_file(plan.name), folder / f"{plan.grid.name}.yaml")
     shutil.copyfile(experiments_dir() / "protocols" / protocol, folder / "protocols" / protocol)
 
 

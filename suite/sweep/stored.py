@@ -15,7 +15,7 @@ from typing import Any
 from suite.spec import BadInput, Grid, experiments_dir, load_grid, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.identity import digest
-from suite.sweep.plan import Plan, PlannedRun, Selection
+from suite.sweep.plan import Plan, PlannedRun, Selection, note_author
 
 FILE = "plan.json"
 NAMING = "spec models store/identity.py data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
@@ -43,6 +43,7 @@ def store_plan(plan: Plan) -> None:
 def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
     """The plan of a grid and a selection as it was stored, without costs; None where it would be another one now."""
     grid = load_grid(name)
+    note_author(name, grid)
     folder = results / grid.name
     try:
         content = json.loads((folder / FILE).read_text())
