@@ -23,8 +23,12 @@ from hypothesis import strategies as st
 
 from suite.__main__ import main
 from suite.collect.evidence import gather
+from suite.collect.resolve import read_side
+from suite.commands.options import selection
+from suite.data.datasets import check
+from suite.fairness.sides import compare_sides
 from suite.report.build import with_sources
-from suite.spec import BadInput, experiments_dir
+from suite.spec import BadInput, experiments_dir, load_grid, load_protocol
 from suite.store.archive import open_archive, pack
 from suite.sweep.archived import archived_plan, stage
 from suite.sweep.summary import SUMMARY, rows, timing
@@ -59,6 +63,15 @@ def answer(*words):
         assert lines[0].startswith("suite: ")
         assert lines[0].isprintable()
     return code, out.getvalue()
+
+
+def works(read, *arguments):
+    """Whether a file or option is taken; False where it is refused in one sentence, anything else is a failure."""
+    try:
+        read(*arguments)
+    except BadInput:  # one printable line by construction, see test_input.py
+        return False
+    return True
 
 
 ODD_NUMBERS = [0, -1, 1, 3, 250, 0.5, 1.0, 1e300, 10**30, 2**63, -0.0, math.inf, -math.inf, math.nan]
@@ -152,22 +165,42 @@ def home(tmp_path_factory):
     os.chdir(before)
 
 
-@examples(20)
+@examples(100)
 @given(grid=changed(GRID))
 def test_grids(home, grid):
+    (home / "experiments" / "mine.yaml").write_text(as_text(grid), encoding="utf-8")
+    works(load_grid, "mine")
+
+
+@examples(10)
+@given(grid=changed(GRID, changes=1))
+def test_grids_on_the_command_line(home, grid):
     (home / "experiments" / "mine.yaml").write_text(as_text(grid), encoding="utf-8")
     code, out = answer("status", "mine", "--json")
     if code == 0:
         assert json.loads(out)["todo"] == len(json.loads(out)["runs"]) > 0
 
 
-@examples(12)
-@given(
-    lines=st.lists(st.sampled_from([*as_text(GRID).splitlines(), "- x", "a: &a [*a]", "\t", "{", "? [a]: 1", "!!x 1"]))
-)
+ODD_LINES = [
+    "- x",
+    "a: &a [*a]",
+    "\t",
+    "{",
+    "? [a]: 1",
+    "!!x 1",
+    "<<: 3",
+    "<<: *a",
+    "? {a: b}",
+    "data: !!set {a}",
+    "...",
+]
+
+
+@examples(60)
+@given(lines=st.lists(st.sampled_from([*as_text(GRID).splitlines(), *ODD_LINES])))
 def test_lines_of_grids(home, lines):
     (home / "experiments" / "mine.yaml").write_text("\n".join(lines), encoding="utf-8")
-    assert answer("status", "mine", "--json")[0] in (0, 2)
+    works(load_grid, "mine")
 
 
 PROTOCOL = {
@@ -196,14 +229,12 @@ PROTOCOL = {
 }
 
 
-@examples(20)
-@given(protocol=changed(PROTOCOL), epochs=st.sampled_from([None, 1, 3, 60]))
-def test_protocols(home, protocol, epochs):
-    grid = {"protocol": "own", "data": "calib_order", "models": ["tsn-resnet18"], "chain": {"frames": [8, 16]}}
-    grid |= {} if epochs is None else {"set": {"epochs": epochs}}
-    (home / "experiments" / "mine.yaml").write_text(as_text(grid))
+@examples(150)
+@given(protocol=changed(PROTOCOL), changes=changed(PROTOCOL), chained=st.booleans())
+def test_protocols_and_what_a_grid_sets(home, protocol, changes, chained):
     (home / "experiments" / "protocols" / "own.yaml").write_text(as_text(protocol), encoding="utf-8")
-    assert answer("status", "mine", "--json")[0] in (0, 2)
+    if works(load_protocol, "own"):
+        works(load_protocol("own").stage, chained, {}, changes)
 
 
 KEYS = [*PROTOCOL, "sampling.rule", "evaluation.clips", "augmentation.scales", "name", "x", "", "lr.x", "évaluation"]
@@ -234,19 +265,36 @@ VALUES += [
 ]
 
 
-@examples(20)
-@given(key=st.sampled_from(KEYS), value=st.one_of(st.sampled_from(VALUES), ODD_VALUES.map(str)))
+def set_option(protocol, item):
+    """What `--set ITEM` does to a protocol."""
+    protocol.stage(False, selection(None, None, [item], None).set)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_takes_or_refuses_every_odd_value(home, key):
+    smoke = load_protocol("smoke")
+    taken = [works(set_option, smoke, f"{key}={value}") for value in VALUES]
+    assert not all(taken)
+
+
+@examples(100)
+@given(key=st.sampled_from(KEYS), value=ODD_VALUES.map(str))
 def test_set(home, key, value):
+    works(set_option, load_protocol("smoke"), f"{key}={value}")
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_set_on_the_command_line(home, value):
     grid = {"protocol": "smoke", "data": "calib_order", "models": ["tsn-resnet18"], "chain": {"frames": [8]}}
     (home / "experiments" / "mine.yaml").write_text(as_text(grid))
-    assert answer("status", "mine", "--set", f"{key}={value}", "--json")[0] in (0, 2)
+    assert answer("status", "mine", "--set", f"weight_decay={value}", "--json")[0] in (0, 2)
 
 
 LABELS = {"Moving something up": "0", "Moving something down": "1"}
 ITEMS = [{"id": str(i), "template": f"Moving [something] {'up' if i % 2 else 'down'}"} for i in range(4)]
 
 
-@examples(20)
+@examples(100)
 @given(
     labels=st.one_of(st.just(LABELS), changed(LABELS)),
     train=st.one_of(st.just(ITEMS), changed(ITEMS)),
@@ -261,12 +309,12 @@ def test_annotation_files(home, labels, train, instead):
         text = json.dumps(content) if instead is None or name != "labels" else instead
         file = data / f"something-something-v2-{name}.json"
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
-    answer("data", "check", "ssv2", "--data", data, "--json")
+    works(check, "ssv2", data)
 
 
 FACTORS = {
     "name": "theirs",
-    "dataset": "calib_order",
+    "dataset": "theirs",
     "classes": ["up", "down", "left", "right"],
     "frames": 8,
     "views": "1x1",
@@ -276,23 +324,40 @@ FACTORS = {
     "seed": 0,
     "epochs_seen": 10,
     "sampling": {"rule": "uniform"},
+    "schedule": {"kind": "multistep", "lr": 0.1, "milestones": [2, 4]},
+    "chain_frames": [8],
+    "data": {"train": 10},
 }
 ROWS = {"id": ["a", "b", "c"], "label": [0, 1, 2], "logits": [[1.0, 0.5, 0.0, 0.0], [0, 1, 0, 0], [0, 1, 0, 0]]}
 
 
-@examples(20)
-@given(factors=changed(FACTORS), table=changed(ROWS), kind=st.sampled_from([".csv", ".csv", ".parquet"]))
+@examples(120)
+@given(
+    factors=st.one_of(st.just(FACTORS), changed(FACTORS)),
+    table=st.one_of(st.just(ROWS), changed(ROWS), changed(ROWS)),
+    kind=st.sampled_from([".csv", ".csv", ".parquet"]),
+)
 def test_predictions_of_other_codebases(home, factors, table, kind):
+    theirs, ours = home / f"a{kind}", home / "b.csv"
     (home / "a.yaml").write_text(as_text(factors), encoding="utf-8")
     (home / "b.yaml").write_text(as_text(FACTORS))
-    with contextlib.suppress(ValueError, TypeError, OverflowError, AttributeError):  # of no table at all
+    pd.DataFrame(ROWS).to_csv(ours, index=False)
+    with contextlib.suppress(ValueError, TypeError, OverflowError, AttributeError):  # pandas cannot make such a file
         frame = pd.DataFrame(table)
-        frame.to_csv(home / "a.csv", index=False, errors="replace") if kind == ".csv" else frame.to_parquet(
-            home / "a.parquet"
-        )
-    if (home / f"a{kind}").exists():
-        pd.DataFrame(ROWS).to_csv(home / "b.csv", index=False)
-        answer("compare", home / f"a{kind}", home / "b.csv", "--json")
+        frame.to_csv(theirs, index=False, errors="replace") if kind == ".csv" else frame.to_parquet(theirs)
+    if theirs.exists():
+        works(lambda: compare_sides(read_side(str(theirs), home), read_side(str(ours), home), "module"))
+
+
+def test_what_is_changed_here_works_as_it_is(home):
+    for place, document in (("mine", GRID), ("protocols/own", PROTOCOL)):
+        (home / "experiments" / f"{place}.yaml").write_text(as_text(document))
+    assert works(load_grid, "mine")
+    assert works(load_protocol, "own")
+    assert all(works(set_option, load_protocol("own"), item) for item in ("lr=1e-3", "evaluation={clips: 2}"))
+    (home / "b.yaml").write_text(as_text(FACTORS))
+    pd.DataFrame(ROWS).to_csv(home / "b.csv", index=False)
+    assert answer("compare", home / "b.csv", home / "b.csv", "--json")[0] == 0
 
 
 @pytest.fixture(scope="module")
