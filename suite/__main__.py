@@ -12,7 +12,7 @@ from importlib import import_module
 import typer
 
 from suite.commands.options import app, log
-from suite.spec import BadInput
+from suite.spec import BadInput, one_line
 
 for name in (
     "sweeping",
@@ -41,13 +41,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        log(f"suite: {error.filename or 'A file'}: {error.strerror or error}.")
+        log(one_line(f"suite: {error.filename or 'A file'}: {error.strerror or error}."))
         sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line have it
             raise
         context = getattr(error, "ctx", None)
-        log(f"suite: {error.format_message()} See {context.command_path if context else 'suite'} --help.")
+        log(one_line(f"suite: {error.format_message()} See {context.command_path if context else 'suite'} --help."))
         sys.exit(2)
 
 

@@ -11,6 +11,7 @@ import typer
 from suite.commands.options import (
     MODELS,
     RESULTS,
+    AllowCode,
     Data,
     Device,
     Json,
@@ -154,6 +155,7 @@ def evaluate(
         int | None,
         typer.Option(metavar="N", help="Missing or undecodable videos to accept (default: as trained, or 0)."),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Test a finished run, or a model with a checkpoint.
@@ -234,7 +236,12 @@ def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Pat
 
 @probe_app.command("shuffle", epilog=examples("suite probe shuffle calib_order.tam-resnet18.f8"))
 def shuffle(
-    run: RunName, data: Data = None, results: Results = RESULTS, device: Device = None, as_json: Json = False
+    run: RunName,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: Device = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
     """Test a finished run on reversed and on shuffled clips."""
     _probe_run(run, ("reverse", "shuffle"), data, results, device, as_json)
@@ -242,7 +249,12 @@ def shuffle(
 
 @probe_app.command("freeze", epilog=examples("suite probe freeze calib_order.tam-resnet18.f8"))
 def freeze(
-    run: RunName, data: Data = None, results: Results = RESULTS, device: Device = None, as_json: Json = False
+    run: RunName,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: Device = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
     """Test a finished run on its middle frame, repeated."""
     _probe_run(run, ("freeze",), data, results, device, as_json)

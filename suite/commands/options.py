@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from typer.core import TyperGroup
 
-from suite.spec import BadInput, one_line, printable
+from suite.spec import BadInput, one_line, parse_yaml, printable
 
 RUN, LOOK, COMPARE, MODELS, DATA_SETS = PANELS = (
     "Run experiments",
@@ -108,6 +107,24 @@ RunName = Annotated[
     ),
 ]
 
+
+def _allow_code(allowed: bool) -> bool:
+    from suite.models.user_code import RULES
+
+    RULES.allowed = allowed
+    return allowed
+
+
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=_allow_code,
+        help="Import the code of models named package.module:factory in files of others: archives, and grids or run "
+        "folders outside the working directory. Your own grids need no option.",
+    ),
+]
+
 RESULTS = Path("results")
 
 
@@ -188,10 +205,9 @@ def _selection(
         key, eq, value = item.partition("=")
         if not eq:
             raise BadInput(f"--set expects key=value, not '{item}'.")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise BadInput(f"--set {item}: '{value}' is not a valid value.") from None
+        if key in overrides:
+            raise BadInput(f"--set changes '{key}' twice; give it once.")
+        overrides[key] = parse_yaml(value, f"The value of --set {item}")
     return Selection(tuple(only or ()), numbers(frames, "--frames", ","), overrides, share(shard))
 
 

@@ -10,6 +10,7 @@ import typer
 from suite.commands.options import (
     LOOK,
     RESULTS,
+    AllowCode,
     Data,
     Device,
     GridName,
@@ -87,6 +88,7 @@ def verify(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed of the random sample; the same seed selects the same runs.")
     ] = 0,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Test checkpoints again and compare with stored predictions.
@@ -132,6 +134,7 @@ def export(
     ] = None,
     results: Results = RESULTS,
     weights: Annotated[bool, typer.Option("--weights", help="Include the checkpoints of finished runs.")] = False,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Pack the results of a grid into one archive.

@@ -11,6 +11,7 @@ from suite.commands.options import (
     LOOK,
     RESULTS,
     RUN,
+    AllowCode,
     Data,
     Device,
     GridName,
@@ -59,6 +60,7 @@ def sweep(
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, in place of the time.")
     ] = None,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train and test all runs of a grid, then report.
 
@@ -101,6 +103,7 @@ def plan(
         float | None,
         typer.Option(metavar="POINTS", help="For the power: standard deviation of the accuracy over seeds."),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Show the runs of a grid, their cost and their power.
@@ -171,6 +174,7 @@ def report(
             metavar="ci|sd|both", help="With a mean over seeds: 95 % confidence interval, standard deviation, or both."
         ),
     ] = "both",
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Write tables, figures and the page of a grid.

@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, file_sha256, unknown
+from suite.models.user_code import RULES
+from suite.spec import BadInput, file_sha256, unknown, written_by_others
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import find_earlier, id_today, ids_today
 from suite.store.folder import RunFolder
@@ -48,6 +49,8 @@ def find_runs(text: str, results: Path) -> list[RunFolder]:
     if inside and is_archive(archive):
         return need_runs(inner, open_archive(Path(archive), results / "archives"))
     if run := run_at(text):
+        if others := written_by_others(run.path, results):
+            RULES.named_by_others(run.spec().model, others)
         return [run]
     grid, colon, name = text.partition(":")
     if colon and grid in grids_in(results):

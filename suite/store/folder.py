@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from suite.spec import BadInput, read_yaml
+from suite.models.user_code import RULES, is_factory
+from suite.spec import BadInput, read_yaml, unpacked_archive
 from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
@@ -73,6 +74,8 @@ class RunFolder:
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
         spec = spec_of(self._spec_content(), str(self._damaged(self.spec_file)))
+        if is_factory(spec.model) and (archive := unpacked_archive(self.path)):
+            RULES.named_by_others(spec.model, f"the archive unpacked in {archive}")
         if spec.id != self.id:
             raise BadInput(
                 f"{self.spec_file} was changed: its configuration has the id {spec.id}; restore the file, or move the "

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from suite.models.user_code import RULES
 from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
@@ -83,6 +84,8 @@ def archived_plan(results: Path) -> Plan:
         if isinstance(error, BadInput):
             raise
         raise BadInput(damaged) from None
+    for spec in specs:
+        RULES.named_by_others(spec.model, f"the archive unpacked in {root}")
     grid = root / "experiments" / f"{name}.yaml"
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}

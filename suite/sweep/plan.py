@@ -14,7 +14,8 @@ from typing import Any
 
 from suite.data.dataset_info import info
 from suite.models import canonical_name
-from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
+from suite.models.user_code import RULES
+from suite.spec import BadInput, Grid, Protocol, find_grid, load_grid, load_protocol, unknown, written_by_others
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
@@ -110,12 +111,9 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     """
     grid = load_grid(name)
     protocol = load_protocol(grid.protocol)
-    one_way = {"model": canonical_name, "data set": lambda name: info(name).name, "frames": int, "seed": int}
-    axes = {"model": grid.model_names(), "data set": grid.data, "frames": grid.chain.frames, "seed": grid.axes.seed}
-    for what, values in axes.items():
-        meant = [one_way[what](value) for value in values]
-        if twice := [value for i, value in enumerate(values) if meant[i] in meant[:i]]:
-            raise BadInput(f"Grid {grid.name} names the {what} '{twice[0]}' twice.")
+    note_author(name, grid)
+    grid.refuse_duplicates("model", [(name, canonical_name(name)) for name in grid.model_names()])
+    grid.refuse_duplicates("data set", [(name, info(name).name) for name in grid.data])
     if grid.reference not in (None, *REFERENCES):
         raise unknown("reference", grid.reference, REFERENCES)
     names = _chosen(grid.model_names(), selection.only)
@@ -140,11 +138,20 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
         )
     if selection.shard:
         index, count = selection.shard
+        if index > len(chains):
+            raise BadInput(f"Shard {index}/{count} is empty: the selection has {len(chains)} chains.")
         chains = chains[index - 1 :: count]
     plan = Plan(name, grid, selection, results / grid.name, [run for chain in chains for run in chain])
     if costs:
         add_costs(plan)
     return plan
+
+
+def note_author(name: str, grid: Grid) -> None:
+    """Enters the models of a grid `name` that others wrote, so that none of their code is imported unasked."""
+    if others := written_by_others(find_grid(name)):
+        for model in grid.model_names():
+            RULES.named_by_others(model, others)
 
 
 def add_costs(plan: Plan, finished: bool = True) -> None:

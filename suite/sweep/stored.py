@@ -15,7 +15,7 @@ from typing import Any
 from suite.spec import BadInput, Grid, find_protocol, load_grid, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.identity import digest
-from suite.sweep.plan import Plan, PlannedRun, Selection
+from suite.sweep.plan import Plan, PlannedRun, Selection, note_author
 
 FILE = "plan.json"
 NAMING = (  # files and folders of the suite that decide which runs a grid has
@@ -52,6 +52,7 @@ def store_plan(plan: Plan) -> None:
 def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
     """The plan of a grid and a selection as it was stored, without costs; None where it would be another one now."""
     grid = load_grid(name)
+    note_author(name, grid)
     folder = results / grid.name
     try:
         content = json.loads((folder / FILE).read_text())

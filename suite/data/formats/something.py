@@ -8,13 +8,12 @@ Labels map a template without brackets to a number written as a string; an item 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.data.manifest import Item
-from suite.spec import BadInput
+from suite.spec import BadInput, read_json, shown
 
 FOLDER = "something-something-v2"
 VIDEOS = "20bn-something-something-v2"
@@ -62,16 +61,23 @@ def _source(folder: str) -> str:
 def read_classes(files: Files) -> tuple[str, ...]:
     """Class names in the order of their numbers."""
     path = files.annotation("labels")
-    data = _json(path)
+    data = read_json(path)
     if not isinstance(data, dict) or not data:
         raise BadInput(f"{path} does not map class names to numbers.")
-    try:
-        numbers = {name: int(value) for name, value in data.items()}
-    except (TypeError, ValueError):
-        raise BadInput(f"{path} has a label that is not a number.") from None
+    numbers = {name: _number(value) for name, value in data.items()}
+    if None in numbers.values():
+        name = next(name for name, number in numbers.items() if number is None)
+        raise BadInput(f"{path}: the label {shown(data[name])} of class '{name}' is not a number from 0 on.")
     if sorted(numbers.values()) != list(range(len(numbers))):
         raise BadInput(f"{path} does not number its {len(numbers)} classes from 0 to {len(numbers) - 1}.")
     return tuple(sorted(numbers, key=numbers.__getitem__))
+
+
+def _number(label: Any) -> int | None:
+    """A label as the file has it, "17" or 17; None for anything else."""
+    if isinstance(label, str) and label.isascii() and label.isdecimal() and len(label) < 10:
+        return int(label)
+    return label if type(label) is int and label >= 0 else None
 
 
 def class_of(template: str) -> str:
@@ -88,14 +94,14 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
     path = files.annotation(SPLITS[split])
     if not path.is_file():
         raise BadInput(f"Split '{split}' has no annotation file: {path} does not exist.")
-    data = _json(path)
+    data = read_json(path)
     if not isinstance(data, list):
         raise BadInput(f"{path} is not a list of videos.")
     known = set(classes)
     labels = {name: number for number, name in enumerate(classes if among is None else among)}
     items = []
     for place, entry in enumerate(data):
-        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str | int) or entry["id"] == "":
+        if not isinstance(entry, dict) or type(entry.get("id")) not in (str, int) or entry["id"] == "":
             raise BadInput(f"{path}: entry {place} has no 'id'.")
         video = str(entry["id"])
         template = entry.get("template")
@@ -116,12 +122,3 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
 
 def _labels(folder: Path, layout: str) -> Path:
     return folder / layout.format("labels")
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not valid JSON: {' '.join(str(error).split())}.") from None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from suite.models.layers import KeyedDropout
 from suite.models.registry import whole_network
-from suite.models.user_code import user_sources
+from suite.models.user_code import RULES, user_sources
 from suite.spec import BadInput, ModelName, unknown
 
 TRIED_FRAMES, TRIED_SIZES = (8, 16, 32), (112, 224)
@@ -79,6 +80,10 @@ class External(nn.Module):
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
         self.choices(name)
+        with redirect_stdout(sys.stderr):  # what a user's code prints is not part of our answer
+            self._make(name, num_classes, frames, size, dropout)
+
+    def _make(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float) -> None:
         module, _, wanted = name.module.partition(":")
         if module == "torchvision":
             make = _torchvision(wanted)
@@ -95,7 +100,8 @@ class External(nn.Module):
             _set_classifier(self.net, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x.contiguous())  # their .view() expect the default layout
+        with redirect_stdout(sys.stderr):
+            return self.net(x.contiguous())  # their .view() expect the default layout
 
 
 def _torchvision(wanted: str) -> Callable[[int, int, int], nn.Module]:
@@ -132,13 +138,15 @@ def _mvit(builder: Callable[..., nn.Module]) -> Callable[[int, int, int], nn.Mod
 
 
 def _factory(module: str, wanted: str) -> Callable[..., nn.Module]:
+    """The user's function.  Raises BadInput where it was named by others and --allow-code is not given."""
+    RULES.admit(module, wanted)
     here = str(Path.cwd())
     if here not in sys.path:  # the console script does not look into the working directory
         sys.path.append(here)
     user_sources(module)  # as they are when the module is imported: provenance names them, and files may change
     try:
         found = importlib.import_module(module)
-    except Exception as error:  # whatever a user's module raises
+    except (Exception, SystemExit) as error:  # whatever a user's module raises
         raise BadInput(f"'{module}:{wanted}': {module} cannot be imported ({_reason(error)}).") from error
     if not hasattr(found, wanted):
         raise unknown(f"function of {module}", wanted, [key for key in vars(found) if not key.startswith("_")])
@@ -154,7 +162,7 @@ def _factory(module: str, wanted: str) -> Callable[..., nn.Module]:
 def _made(make: Callable, module: str, num_classes: int, frames: int, size: int) -> nn.Module:
     try:
         net = make(num_classes, frames, size)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(
             f"{module} could not be built with num_classes={num_classes}, frames={frames} and size={size} "
             f"({_reason(error)})."

@@ -182,7 +182,7 @@ def _origin(run: dict[str, Any]) -> dict[str, Any]:
         "weights": run["weights"]["text"] if run["weights"] else "not recorded",
     }
     for split, about in run["data"].items():
-        facts[f"data, {split}"] = f"{about['videos']} videos, manifest sha256 {about['sha256']}"
+        facts[f"data, {split}"] = f"{about.get('videos', '?')} videos, manifest sha256 {about.get('sha256', '?')}"
     facts |= {f"data, note {number}": note for number, note in enumerate(run["data_notes"], 1)}
     facts["decoding"] = _decoding(run["decoding"])
     return facts
