@@ -20,7 +20,7 @@ def models(
     costs: Annotated[bool, typer.Option(help="Count each example at 8, 16 or 32 frames of 224 pixels.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Temporal modules, extra blocks, whole networks: paper, options and what an example costs."""
+    """Temporal modules, add-on blocks and standalone architectures: paper, options and what an example costs."""
     from suite.models.catalog import catalogue, network_names
     from suite.report.console.listing import print_models
     from suite.spec import BACKBONES

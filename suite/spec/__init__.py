@@ -6,13 +6,13 @@ Readable without torch, a GPU or the videos.  Everything below may be imported f
 from suite.spec.errors import BadInput, unknown
 from suite.spec.files import Strict, checked, experiments_dir, read_yaml
 from suite.spec.grid import TABLES, Axes, Chain, Grid, load_grid
-from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
+from suite.spec.model_names import BACKBONES, ModelName, Part, parse_model
 from suite.spec.protocol import Augmentation, Evaluation, Protocol, Sampling, load_protocol
+from suite.spec.registrations import standalone_names
 from suite.spec.weight_sources import file_sha256, weights_file
 
 __all__ = [
     "BACKBONES",
-    "NETWORKS",
     "TABLES",
     "Augmentation",
     "Axes",
@@ -32,6 +32,7 @@ __all__ = [
     "load_protocol",
     "parse_model",
     "read_yaml",
+    "standalone_names",
     "unknown",
     "weights_file",
 ]

@@ -11,7 +11,8 @@ from torchvision.models import VisionTransformer, get_model_weights, vit_b_16
 
 from suite.models import build
 from suite.models.cost import cost
-from suite.models.networks.cstransformer import Attention, CrossStageTransformer
+from suite.models.networks.cstransformer import CrossStageAttention, CrossStageTransformer
+from suite.models.options import model_options
 from suite.spec import BadInput, parse_model
 
 RCCA3D_PLACES = "at=conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"
@@ -24,7 +25,9 @@ def clip(frames=4, size=32, batch=2, dtype=torch.float64):
 def tiny(name, frames=4, size=32):
     """A CSTransformer of width 48 in float64; all but its cross-stage parameters are drawn at random."""
     torch.manual_seed(0)
-    net = CrossStageTransformer(parse_model(name), 5, frames, size, 0.0, width=48, heads=4).double().eval()
+    parsed = parse_model(name)
+    options = model_options(parsed).network
+    net = CrossStageTransformer(parsed, 5, frames, size, 0.0, **options, width=48, heads=4).double().eval()
     for key, value in net.named_parameters():
         if not re.search(r"alpha|beta|fam\.", key):
             nn.init.normal_(value, 1.0 if "norm" in key and key.endswith("weight") else 0.0, 0.15)
@@ -62,7 +65,11 @@ def test_mfnet_runs_forwards_and_backwards_on_any_clip():
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("mfnet@width=2", "option of mfnet"), ("mfnet+arc", "16"), ("mfnet+nl@at=res6", "did you mean 'res5'")],
+    [
+        ("mfnet@width=2", "option of mfnet"),
+        ("mfnet+arc", "mfnet has add-on blocks behind residual blocks and"),
+        ("mfnet+nl@at=res6", "did you mean 'res5'"),
+    ],
 )
 def test_what_mfnet_cannot_be_is_refused(name, says):
     with pytest.raises(BadInput, match=says):
@@ -95,7 +102,7 @@ def test_without_cross_stage_parts_or_with_ratios_at_zero_it_is_the_baseline(var
 def test_the_map_before_is_added_as_it_was_and_not_as_it_was_fused():
     """Eqs. 8 and 14: softmax(A_i + alpha_i A_{i-1}), A_{i-1} scaled logits of the block before alone."""
     torch.manual_seed(0)
-    layer = Attention(12, 3, crossed=True).double()
+    layer = CrossStageAttention(12, 3, crossed=True).double()
     nn.init.constant_(layer.alpha, 0.7)
     x, before = torch.randn(2, 5, 12, dtype=torch.float64), torch.randn(2, 3, 5, 5, dtype=torch.float64)
     out, own = layer(x, before, keep=True)
@@ -122,7 +129,7 @@ def test_its_spatial_half_is_torchvisions_vit_frame_by_frame():
     net.load_state_dict(taken, strict=False)
     vit.encoder.ln = vit.heads = nn.Identity()
     with torch.inference_mode():
-        tokens = net.stage(net.spatial, net.embed(clip()))[-1].unflatten(0, (2, 4))
+        tokens = net.features(net.spatial, net.embed(clip()))[-1].unflatten(0, (2, 4))
         for t in range(4):
             torch.testing.assert_close(tokens[:, t, 0], vit(clip()[:, :, t]), rtol=0, atol=1e-10)
 
@@ -285,8 +292,8 @@ class Looks(Eight):
     ("name", "says"),
     [
         ("torchvision:r3d_19", "did you mean 'r3d_18'"),
-        ("torchvision:r3d_18+nl", r"\+nl stands in networks of the suite"),
-        ("torchvision:r3d_18@depth=3", "no options"),
+        ("torchvision:r3d_18+nl", r"\+nl stands at residual blocks, which torchvision:r3d_18 does not have"),
+        ("torchvision:r3d_18@depth=3", "Unknown option of torchvision:r3d_18 'depth'; known: none"),
         ("torchvision:s3d", "cannot take 4 frames of 32x32 pixels; it takes 16 frames of 224x224 "),
         ("not_there.at_all:make", "not_there.at_all cannot be imported .*No module named 'not_there'"),
         ("theirs:nowhere", "Unknown function of theirs 'nowhere'"),

@@ -446,8 +446,6 @@ def test_tests_of_runs_that_differ_in_their_protocol_alone_are_not_averaged(data
 class PerFrame(nn.Module):
     """A bias for each place in the clip: its size is the number of frames."""
 
-    site, options = "block_entrance", {}
-
     def __init__(self, channels, frames):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 1, frames, 1, 1))
@@ -456,9 +454,12 @@ class PerFrame(nn.Module):
         return x + self.bias
 
 
+PER_FRAME = registry.TemporalModule(name="perframe", cls=PerFrame, site="block_entrance")
+
+
 def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_path, call, monkeypatch):
     _, first, second = trained
-    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PerFrame)
+    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PER_FRAME)
     tied = run(tmp_path, data, run_spec(model="perframe-resnet18", epochs=0))
     assert cost("perframe-resnet18", 2, 32, 8).params  # it is a model like others
     unfinished = RunFolder(tmp_path / "mine" / "runs" / run_spec(seed=7).id)

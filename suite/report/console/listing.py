@@ -108,29 +108,38 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
 
 
 def print_models(found: dict[str, Any]) -> None:
-    for kind, title in (("modules", "temporal module"), ("blocks", "extra block"), ("networks", "whole network")):
-        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs")
+    """Temporal modules, add-on blocks and standalone architectures, with their options."""
+    from suite.models.options import LAST_POOL, SITES
+
+    titles = {"modules": "temporal module", "blocks": "add-on block", "networks": "standalone architecture"}
+    for kind, title in titles.items():
+        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs/clip")
         options, sign = [], "+" if kind == "blocks" else ""
         for entry in found[kind]:
-            known = entry["params"] is not None
+            counted = entry["params"] is not None
             table.add_row(
                 sign + entry["name"],
                 entry["paper"],
                 entry["formula"],
                 entry["example"],
                 str(entry["frames"] or ""),
-                f"{entry['params'] / 1e6:.2f}" if known else "",
-                f"{entry['macs'] / 1e9:.1f}" if known else "",
+                f"{entry['params'] / 1e6:.2f}" if counted else "",
+                f"{entry['macs'] / 1e9:.1f}" if counted else "",
             )
             said = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
             options += [f"  {sign}{entry['name']}: {said}"] if said else []
         _print(table, "Options, the default first:\n" + "\n".join(options) if options else "", "")
+    at = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "block_exit"]
+    stages = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "decorator"]
     _print(
-        f"Backbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...][+<block>...],"
-        " e.g. tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\nOptions of all modules: "
-        "sites=all|top-half|bottom-half|uniform-half, tp=max; of 3-D inception_v1: pool=2; of blocks: at=conv3_3, "
-        "res3:2/res4:3 or res3; of arc: stages=res3/res4.\n"
-        f"Whole networks: {', '.join(found['names'])}.",
+        f"Backbones: {', '.join(found['backbones'])}.\n"
+        "Model names: <module>-<backbone>[-tp][@key=value,...][+<block>[@key=value,...]]..., e.g. tam-resnet18-tp or "
+        "tsm-resnet50+rcca@at=conv3_3.\n"
+        f"Options of every temporal module: sites={'|'.join(SITES)}; with -tp: tp=published|max; of 3-D modules on "
+        f"inception_v1: pool={'|'.join(LAST_POOL)}.\n"
+        f"Block positions: at=conv3_3 (one block), res3:2/res4:3 (every other block) or res3 (the last block of a "
+        f"stage) for {', '.join(at)}; stages=res3/res4 for {', '.join(stages)}.\n"
+        f"Standalone architectures: {', '.join(found['names'])}.",
     )
 
 
