@@ -65,7 +65,7 @@ def model_options(name: ModelName) -> ModelOptions:
         backbone = backbone_class(name)
         owner, allowed = f"{name.module}-{name.backbone}", _module_options(name, backbone.older_pool)
         depths, takes = backbone.depths(name), tuple(BLOCK_SITES)
-    network = _checked(name.options, allowed, f"option of {owner}")
+    network = _checked(name.options, allowed, owner)
     blocks = []
     for part in name.blocks:
         block = find_add_on_block(part.name)
@@ -75,7 +75,7 @@ def model_options(name: ModelName) -> ModelOptions:
             where = " and ".join(BLOCK_SITES[site] for site in takes)
             raise BadInput(f"'{name.text}': {owner} has add-on blocks {where}, and +{part.name} stands elsewhere.")
         position = {POSITION[block.site]: _Positions(block, depths)} if block.site in POSITION else {}
-        blocks.append(_checked(part.options, {**position, **block.options}, f"option of +{part.name}"))
+        blocks.append(_checked(part.options, {**position, **block.options}, f"+{part.name}"))
     return ModelOptions(network, blocks)
 
 
@@ -87,12 +87,12 @@ def _module_options(name: ModelName, older_pool: bool) -> Options:
     return {"sites": SITES, **pooled, **older, **module.options}
 
 
-def _checked(given: Iterable[tuple[str, str]], allowed: Mapping[str, Any], what: str) -> dict[str, str]:
+def _checked(given: Iterable[tuple[str, str]], allowed: Mapping[str, Any], owner: str) -> dict[str, str]:
     """Every allowed option with its value, the given or the default one.  Raises BadInput for any other."""
     given = dict(given)
     for key in given:
         if key not in allowed:
-            raise unknown(what, key, allowed)
+            raise unknown(f"option of {owner}", key, allowed)
     found = {}
     for key, values in allowed.items():
         if isinstance(values, _Positions):
@@ -100,5 +100,5 @@ def _checked(given: Iterable[tuple[str, str]], allowed: Mapping[str, Any], what:
             continue
         found[key] = given.get(key, values[0])
         if found[key] not in values:
-            raise unknown(f"value of {what} '{key}'", found[key], values)
+            raise unknown(f"value of option '{key}' of {owner}", found[key], values)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -81,11 +81,7 @@ class StandaloneArchitecture(Registration):
     narrowed: Callable[[ModelName, Options], Options] = lambda name, options: options
 
 
-MODULE_SITES = {
-    "block_entrance": "at the entrance of residual branches (Inception: behind convolutions and blocks)",
-    "convolution": "in place of every convolution larger than 1x1",
-    "none": "nothing: the backbone sees frame by frame",
-}
+MODULE_SITES = ("block_entrance", "convolution", "none")  # described at temporal_module
 BLOCK_SITES = {
     "block_exit": "behind residual blocks",
     "residual": "in the residual branch of every block, before its addition",
@@ -275,7 +271,7 @@ def _import_all(folder: str) -> None:
         import_module(f"{package.__name__}.{found.name}")
 
 
-def _known(site: str, sites: Mapping[str, str], name: str) -> str:
+def _known(site: str, sites: Iterable[str], name: str) -> str:
     if site not in sites:
         raise unknown(f"site in the registration of {name}", site, sites)
     return site

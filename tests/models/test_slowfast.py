@@ -142,7 +142,7 @@ def test_add_on_blocks_stand_in_the_slow_pathway(monkeypatch):
     [
         ("slowfast-resnet18", 32, "did you mean 'slowfast-resnet101'|'slowfast-resnet50'"),
         ("slowfast", 32, "Unknown model"),
-        ("slowfast-resnet50@clip=32x2", 32, "Unknown value of option 'clip' '32x2'"),
+        ("slowfast-resnet50@clip=32x2", 32, "Unknown value of option 'clip' of slowfast-resnet50 '32x2'"),
         ("slowfast-resnet50@alpha=4", 32, "Unknown option of slowfast-resnet50 'alpha'"),
         ("slowfast-resnet50@res4=6", 32, "Unknown option of slowfast-resnet50 'res4'"),  # it has no more
         ("slowfast-resnet50@clip=4x16", 12, "a multiple of 8 frames .32 as published., not 12"),
