@@ -69,7 +69,7 @@ def parse_model(text: str) -> ModelName:
     if not match:
         raise BadInput(
             f"'{text}' is not a valid model name; write <module>-<backbone>[-tp], e.g. tam-resnet18-tp, or a "
-            f"standalone architecture: {', '.join(dict.fromkeys(standalone_names()))}."
+            f"standalone architecture: {', '.join(sorted(standalone_names(), key=lambda name: ':' in name))}."
         )
     if match["backbone"] not in BACKBONES:
         raise unknown("backbone", match["backbone"], BACKBONES)

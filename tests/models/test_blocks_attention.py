@@ -306,8 +306,8 @@ def test_one_layout_from_input_to_output(block):
     ("name", "words"),
     [
         ("tsn-resnet18+nl@at=res6:1", "Unknown stage 'res6'"),
-        ("tsn-resnet18+nl@at=res3:2", "more than the 2 blocks of res3"),
-        ("tsn-resnet50+dnl@at=conv4_7", "more than the 6 blocks of res4"),
+        ("tsn-resnet18+nl@at=res3:2", "res3 has 2 blocks"),
+        ("tsn-resnet50+dnl@at=conv4_7", "res4 has 6 blocks"),
         ("tsn-resnet18+nl@pool=3", "pool"),
         ("tsn-resnet18+ta@pool=2", "Unknown option"),
         ("tsn-resnet18+gta@groups=3", "groups"),

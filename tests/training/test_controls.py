@@ -490,7 +490,7 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((first.path, "--crops", "2", "--out", tmp_path / "crops", *at), "crops"),
         (("tam-resnet18", *at), "--weights"),
         (("tam-resnet18", "--weights", "x", "--data", "calib_order", "--frames", "2,4", *at), "Several frame counts"),
-        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a model name"),
+        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a valid model name"),
     ):
         out, err, code = call("eval", *args)
         assert (code, out) == (2, ""), (args, err)
