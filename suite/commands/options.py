@@ -162,13 +162,13 @@ def selects_runs(command: Callable[..., Any]) -> Callable[..., Any]:
 
     `chosen` is a `suite.sweep.plan.Selection`, or None when none of the options is given.
     """
-    options = inspect.signature(_selection, eval_str=True).parameters.values()
+    options = inspect.signature(selection, eval_str=True).parameters.values()
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     at = next(i for i, parameter in enumerate(own) if parameter.name == "chosen")
 
     @functools.wraps(command)
     def with_options(**given: Any) -> Any:
-        chosen = _selection(**{option.name: given.pop(option.name) for option in options})
+        chosen = selection(**{option.name: given.pop(option.name) for option in options})
         return command(chosen=chosen, **given)
 
     parameters = [*own[:at], *options, *own[at + 1 :]]
@@ -177,7 +177,7 @@ def selects_runs(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_options
 
 
-def _selection(
+def selection(
     only: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Only models whose name fits GLOB; may be repeated.")
     ] = None,

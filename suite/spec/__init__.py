@@ -7,9 +7,10 @@ from suite.spec.errors import BadInput, one_line, printable, shown, unknown
 from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
 from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
 from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Grid, load_grid
-from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
+from suite.spec.model_names import BACKBONES, ModelName, Part, parse_model
 from suite.spec.ownership import unpacked_archive, written_by_others
 from suite.spec.protocol import MAX_FRAMES, MAX_PIXELS, Augmentation, Evaluation, Protocol, Sampling, load_protocol
+from suite.spec.registrations import standalone_names
 from suite.spec.weight_sources import file_sha256, unchanged_file_sha256, weights_file
 
 __all__ = [
@@ -17,7 +18,6 @@ __all__ = [
     "MAX_FRAMES",
     "MAX_PIXELS",
     "MAX_SEED",
-    "NETWORKS",
     "TABLES",
     "Augmentation",
     "Axes",
@@ -47,6 +47,7 @@ __all__ = [
     "read_yaml",
     "shipped",
     "shown",
+    "standalone_names",
     "unchanged_file_sha256",
     "unknown",
     "unpacked_archive",

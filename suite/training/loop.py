@@ -17,7 +17,7 @@ from suite.data.rng import generator, permutation
 from suite.device import autocast
 from suite.evaluation.control import Control, RunFailed, Stopped
 from suite.models.inputs import to_network
-from suite.models.weights import read_checkpoint, save_dict
+from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
@@ -109,6 +109,7 @@ class Trainer:
         saved = read_checkpoint(self.folder.checkpoint)
         if not isinstance(saved, dict) or saved.get("run") != self.folder.id:
             raise BadInput(f"{self.folder.checkpoint} is not a checkpoint of this run; move its folder away.")
+        check_content(saved, self.folder.checkpoint)
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])

@@ -106,8 +106,6 @@ def test_tests_of_runs_that_differ_in_their_protocol_alone_are_not_averaged(data
 class PerFrame(nn.Module):
     """A bias for each place in the clip: its size is the number of frames."""
 
-    site, options = "block_entrance", {}
-
     def __init__(self, channels, frames):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 1, frames, 1, 1))
@@ -116,9 +114,12 @@ class PerFrame(nn.Module):
         return x + self.bias
 
 
+PER_FRAME = registry.TemporalModule(name="perframe", cls=PerFrame, site="block_entrance")
+
+
 def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_path, call, monkeypatch):
     _, first, second = trained
-    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PerFrame)
+    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PER_FRAME)
     tied = train(tmp_path, data, run_spec(model="perframe-resnet18", epochs=0))
     assert cost("perframe-resnet18", 2, 32, 8).params  # it is a model like others
     unfinished = RunFolder(tmp_path / "mine" / "runs" / run_spec(seed=7).id)
@@ -149,7 +150,7 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((first.path, "--crops", "2", "--out", tmp_path / "crops", *at), "crops"),
         (("tam-resnet18", *at), "--weights"),
         (("tam-resnet18", "--weights", "x", "--data", "calib_order", "--frames", "2,4", *at), "Several frame counts"),
-        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a model name"),
+        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a valid model name"),
     ):
         out, err, code = call("eval", *args)
         assert (code, out) == (2, ""), (args, err)

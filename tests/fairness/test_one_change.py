@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from suite.evaluation.control import Control
 from suite.fairness.compare import compare
 from suite.models import build, canonical_name, normalisation, spelled_out
 from suite.models.backbones.resnet import ResNet
-from suite.models.registry import find_extra_block
+from suite.models.registry import ADD_ON_BLOCKS, find_add_on_block
 from suite.models.weights import save_dict
 from suite.spec import load_protocol
 from suite.store.evaluations import test_folder as place_of
@@ -123,9 +124,9 @@ def test_another_normalisation_is_another_run(plain, data, tmp_path, monkeypatch
 
 
 def test_a_changed_default_is_another_run(plain, data, tmp_path, monkeypatch, fresh_names):
-    block = find_extra_block("rcca")
+    block = find_add_on_block("rcca")
     with monkeypatch.context() as patch:
-        patch.setattr(block, "options", {**block.options, "r": ("2", "1", "3", "4")})
+        patch.setitem(ADD_ON_BLOCKS, "rcca", replace(block, options={**block.options, "r": ("2", "1", "3", "4")}))
         other = run(tmp_path, data)
     assert other.id != plain.id
     assert other.spec().model == plain.spec().model  # one name

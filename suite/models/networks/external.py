@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.models.layers import KeyedDropout
-from suite.models.registry import whole_network
+from suite.models.registry import standalone_architecture
 from suite.models.user_code import RULES, user_sources
 from suite.spec import BadInput, ModelName, unknown
 
@@ -41,7 +41,23 @@ class Classifier(nn.Module):
         return self.fc(self.dropout(x))
 
 
-@whole_network("external")
+def normalisation_of(name: ModelName) -> str:
+    """As torchvision's weights of that network expect it; ImageNet's for a network of one's own."""
+    module, _, wanted = name.module.partition(":")
+    if module != "torchvision":
+        return "imagenet"
+    return {"mvit": "slowfast", "swin3d": "imagenet"}.get(wanted.partition("_")[0], "kinetics")
+
+
+@standalone_architecture(
+    "external",
+    names=("torchvision:NAME", "package.module:factory"),
+    example="torchvision:r3d_18",
+    paper="torchvision, or yours",
+    equation="CONTRIBUTING.md",
+    frames=16,
+    normalisation=normalisation_of,
+)
 class External(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes) of a network from elsewhere, `net`, started by its own rules.
 
@@ -49,37 +65,12 @@ class External(nn.Module):
     place of what stood there.  package.module:factory, called as factory(num_classes=, frames=, size=): it brings its
     own.  In both, dropout that is a layer draws its mask by the training step, not from the global generator.
 
-    Raises BadInput, in one sentence, for what cannot be imported, is no such function or gives no module, for extra
-    blocks and options, and for clips that the network cannot take.
+    Raises BadInput, in one sentence, for what cannot be imported, is no such function or gives no module, and for
+    clips that the network cannot take.
     """
-
-    @staticmethod
-    def normalisation(name: ModelName) -> str:
-        """Of its input: as torchvision's weights of that network expect; ImageNet's for a network of one's own."""
-        module, _, wanted = name.module.partition(":")
-        if module != "torchvision":
-            return "imagenet"
-        return {"mvit": "slowfast", "swin3d": "imagenet"}.get(wanted.partition("_")[0], "kinetics")
-
-    @staticmethod
-    def depths(name: ModelName) -> tuple[int, ...]:
-        """No residual blocks that a block of the suite could stand behind."""
-        return ()
-
-    @staticmethod
-    def choices(name: ModelName) -> dict[str, str]:
-        """Its options: none.  Raises BadInput for options and add-on blocks."""
-        for part in name.blocks:
-            raise BadInput(
-                f"'{name.text}': +{part.name} stands in networks of the suite, and {name.module} is not one."
-            )
-        for key, _ in name.options:
-            raise BadInput(f"'{name.text}': {name.module} has no options of the suite, such as {key}=.")
-        return {}
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
-        self.choices(name)
         with redirect_stdout(sys.stderr):  # what a user's code prints is not part of our answer
             self._make(name, num_classes, frames, size, dropout)
 

@@ -39,9 +39,15 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
 
 
 def print_models(found: dict[str, Any]) -> None:
+    from suite.models.options import LAST_POOL, SITES
+
     costs = any(entry["params"] is not None for kind in ("modules", "blocks", "networks") for entry in found[kind])
     counts = (">frames", ">params (M)", ">GMACs") if costs else ()
-    for kind, title in (("modules", "temporal module"), ("blocks", "add-on block"), ("networks", "architecture")):
+    for kind, title in (
+        ("modules", "temporal module"),
+        ("blocks", "add-on block"),
+        ("networks", "standalone architecture"),
+    ):
         made = table(title, "~paper", "~defined in", "example", *counts)
         options, sign = [], "+" if kind == "blocks" else ""
         for entry in found[kind]:
@@ -59,12 +65,16 @@ def print_models(found: dict[str, Any]) -> None:
             values = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
             options += [f"  {sign}{entry['name']}: {values}"] if values else []
         show(made, "Options, default first:\n" + "\n".join(options) if options else "", "")
+    at = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "block_exit"]
+    stages = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "decorator"]
     show(
         f"Backbones: {', '.join(found['backbones'])}.\n"
         "A model name has the form <module>-<backbone>[-tp][@key=value,...][+<block>[@key=value,...]...], e.g. "
         "tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\n"
-        "Options of all modules: sites=all|top-half|bottom-half|uniform-half, tp=max; of 3-D inception_v1: pool=2; of "
-        "blocks: at=conv3_3, res3:2/res4:3 or res3; of arc: stages=res3/res4.\n"
+        f"Options of all temporal modules: sites={'|'.join(SITES)}; with -tp: tp=published|max; of 3-D modules on "
+        f"inception_v1: pool={'|'.join(LAST_POOL)}.\n"
+        f"Block positions: at=conv3_3 (one block), res3:2/res4:3 (every other block) or res3 (the last block of a "
+        f"stage) for {', '.join(at)}; stages=res3/res4 for {', '.join(stages)}.\n"
         f"Standalone architectures: {', '.join(found['names'])}.",
     )
 
