@@ -93,6 +93,7 @@ def evaluate(
     """
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
+    from suite.statistics.rounding import rounded
     from suite.store.find import find_run
 
     views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
@@ -106,7 +107,7 @@ def evaluate(
         if as_json:
             print_json({"run": run.id, "model": tests[0]["model"], "evaluations": tests})
         for test in () if as_json else tests:
-            top1 = f"top-1 {test['top1']:.1f} %" if "top1" in test else "no labels"
+            top1 = f"top-1 {rounded(test['top1'], 1)} %" if "top1" in test else "no labels"
             there = " (was there)" if test["skipped"] else ""
             print(f"{test['test_frames']} frames: {top1} of {test['n']} videos, in {test['folder']}{there}")
         return

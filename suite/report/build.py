@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from suite.spec.spreadsheets import csv_cell
+from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
 from suite.sweep.plan import Plan
-from suite.sweep.summary import SUMMARY, timing
+from suite.sweep.summary import PERCENT, SUMMARY, timing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +53,8 @@ def write_report(
     ours = run_rows(plan)
     table = collect_results(ours, options.published, options.predictions)
     evidence = gather(table, options.strict, retested(plan), options.interval)  # refuses results that were edited
-    write_atomic(folder / "summary.csv", ours[list(SUMMARY)].to_csv(index=False))
-    write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
+    write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
+    write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
     for warning in evidence.warnings:
         log(f"warning: {warning}")
@@ -66,6 +68,17 @@ def write_report(
     errors = {run.id: error["error"] for run in plan.runs if (error := run.folder.error())}
     files.append(write_page(grid.title or grid.name, table, folder, clocks, tables, evidence, errors))
     return files
+
+
+def csv_text(frame: pd.DataFrame, percent: Collection[str] = ()) -> str:
+    """A frame as CSV: the columns `percent` with their exact decimals, text that a spreadsheet would run escaped."""
+
+    def cell(value: Any, column: str) -> Any:
+        if isinstance(value, str):
+            return csv_cell(value)
+        return to_decimals(value) if column in percent and isinstance(value, float) else value
+
+    return frame.apply(lambda column: column.map(lambda value: cell(value, column.name))).to_csv(index=False)
 
 
 def retested(plan: Plan) -> pd.DataFrame | None:

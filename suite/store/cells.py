@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from suite.spec import BadInput, unknown
+from suite.spec.spreadsheets import unescape_formula
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import id_today
 from suite.store.find import find_run
@@ -92,6 +93,6 @@ def _in_summary(file: Path) -> set[str]:
     """Ids of the runs in the tables of a grid; its folder may hold runs of other protocols too."""
     try:
         with open(file, newline="") as lines:
-            return {row.get("id", "") for row in csv.DictReader(lines)}
+            return {unescape_formula(row.get("id", "")) for row in csv.DictReader(lines)}
     except FileNotFoundError:
         return set()

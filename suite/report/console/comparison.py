@@ -10,6 +10,7 @@ from rich.table import Table
 from suite.fairness.factors import FACTORS, text, titles
 from suite.fairness.grades import MINOR, grade_of, known_of
 from suite.statistics.calibration import BINS
+from suite.statistics.rounding import rounded, signed
 
 
 def print_comparison(found: dict[str, Any]) -> None:
@@ -33,11 +34,13 @@ def print_comparison(found: dict[str, Any]) -> None:
     console.print()
     low, high = found["ci95"]
     n = f"{found['n']:.0f} videos" if found["n"] else "videos not the same or not known"
-    console.print(f"Top-1: A {found['top1_a']:.2f} %, B {found['top1_b']:.2f} %, on {n}.")
+    console.print(f"Top-1: A {rounded(found['top1_a'], 2)} %, B {rounded(found['top1_b'], 2)} %, on {n}.")
     interval = (
-        f"95 % interval [{low:+.2f}, {high:+.2f}]" if low == low else "no interval: the number of videos is unknown"
+        f"95 % interval [{signed(low, 2)}, {signed(high, 2)}]"
+        if low == low
+        else "no interval: the number of videos is unknown"
     )
-    console.print(f"Difference A - B: {found['difference']:+.2f} points, {interval} ({found['interval']}).")
+    console.print(f"Difference A - B: {signed(found['difference'], 2)} points, {interval} ({found['interval']}).")
     if low == low and found.get("seeds", [1, 1]) == [1, 1]:
         console.print("The interval is of these weights on other test videos; training again is not covered.")
     if found["p_mcnemar"] is not None:
@@ -92,8 +95,8 @@ def _print_classes(console: Console, found: dict[str, Any], most: int = 20) -> N
         table.add_row(
             row["class"],
             str(row["n"]),
-            *(f"{row[key]:.1f}" for key in ("a", "b")),
-            f"{row['difference']:+.1f}",
+            *(rounded(row[key], 1) for key in ("a", "b")),
+            signed(row["difference"], 1),
             *(f"{row[key]:.2g}" for key in ("p", "q")),
         )
     console.print()

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.report.console.progress import duration
+from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, totals
 
@@ -100,7 +101,7 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
     table = _table("model", "data", ">frames", ">seed", "state", ">top-1", "")
     for run in found["runs"]:
-        top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
+        top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         table.add_row(*cells, run["error"] or "")
@@ -164,7 +165,7 @@ def print_perturbed(found: dict[str, Any]) -> None:
     table = _table("frames of the clip", ">top-1 (%)", ">same class as before (%)")
     words = {"none": "as they are", "reverse": "reversed", "shuffle": "shuffled", "freeze": "the middle one repeated"}
     for entry in found["clips"]:
-        table.add_row(words[entry["frames"]], f"{entry['top1']:.1f}", f"{entry['same_class']:.1f}")
+        table.add_row(words[entry["frames"]], rounded(entry["top1"], 1), rounded(entry["same_class"], 1))
     _print(table, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
 
 

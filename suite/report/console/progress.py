@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from suite.statistics.rounding import rounded
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -93,7 +94,7 @@ class Display:
             text = f"started  {name}"
         elif event == "done":
             result = run.result() or {}
-            text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
+            text = f"done     {name}: top-1 {rounded(result.get('top1', float('nan')), 1)} % in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; its state is saved"
         elif event == "lost":
