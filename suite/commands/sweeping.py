@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -74,14 +75,16 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
-    from suite.report.console.listing import print_plan
+    from suite.report.console.listing import not_shown, print_plan
     from suite.report.console.power import describe_power, plan_power
-    from suite.sweep.plan import Selection, make_plan, remember, totals
+    from suite.sweep.plan import remember, totals
     from suite.sweep.stored import store_plan
 
-    made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
+    made = planned(grid, results, selection(only, frames, changes, shard))
     remember(made)
     store_plan(made)
+    for note in not_shown(made):
+        say(note)
     power = plan_power(made, discordance, seed_sd)
     if not as_json:
         print_plan(made)
@@ -118,7 +121,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """How far a grid is."""
-    from suite.report.console.listing import notes, print_status
+    from suite.report.console.listing import not_shown, notes, print_status
     from suite.sweep.summary import status as statuses
     from suite.sweep.summary import troubles
 
@@ -126,7 +129,7 @@ def status(
     found = statuses(made)
     for trouble in troubles(made):
         say(f"warning: {trouble}")
-    for note in notes(made):
+    for note in (*notes(made), *not_shown(made)):
         say(note)
     print_json(found) if as_json else print_status(grid, found)
 
@@ -157,9 +160,10 @@ def report(
     """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
     from suite.app.export import report_archive
     from suite.collect.evidence import INTERVALS
-    from suite.report.build import ReportOptions, write_report
+    from suite.report.build import ReportOptions, write_grid_report, write_report
     from suite.report.console.listing import notes
     from suite.store.archive import is_archive
+    from suite.sweep.parts import part_folder, report_parts
     from suite.sweep.plan import reckon
 
     if interval not in INTERVALS:
@@ -174,9 +178,14 @@ def report(
         for name in found["differ"]:
             say(f"note: {name} is not as it was in the archive; another version of the suite made that one.")
     else:
-        made = planned(grid, results, chosen, costs=False)
-        reckon(made, finished=False)
+        parts = report_parts(grid, results)
+        made = parts[0] if chosen is None else planned(grid, results, chosen, costs=False)
         for note in notes(made):
             say(note)
-        found = {"files": [str(file) for file in write_report(made, options, say)]}
+        if chosen is None:
+            files = write_grid_report(parts, options, say)
+        else:
+            reckon(made, finished=False)
+            files = write_report(replace(made, folder=part_folder(made, parts)), options, say)
+        found = {"files": [str(file) for file in files]}
     print_json(found) if as_json else print("\n".join(found["files"]))

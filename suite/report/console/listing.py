@@ -13,7 +13,7 @@ from rich.text import Text
 from suite.report.console.progress import duration
 from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
-from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, totals
+from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, Selection, totals
 
 
 def _print(*parts: Any) -> None:
@@ -83,6 +83,16 @@ def notes(plan: Plan) -> list[str]:
             shown = ", ".join(f"{m:g}" for m in milestones)
             said.append(f"note: milestones moved in proportion to the {epochs} epochs: {shown}.")
     return said
+
+
+def not_shown(plan: Plan) -> list[str]:
+    """What a plan with a selection leaves out: finished runs that the report covers."""
+    if plan.selection == Selection():
+        return []
+    shown = {run.folder.id for run in plan.runs}
+    done = [file for file in (plan.folder / "runs").glob("*/result.json") if file.parent.name not in shown]
+    others = f"; {len(done)} other finished runs are in the report" if done else ""
+    return [f"note: shown is the selection {plan.selection.options()}{others}. For all runs: --only '*'."]
 
 
 def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:
