@@ -31,14 +31,15 @@ def report_parts(name: str, results: Path) -> list[Plan]:
     """
     whole = stored_plan(name, Selection(), results) or make_plan(name, Selection(), results, costs=False)
     last = last_selection(whole.grid.name, results)
-    parts = [_part(whole, last)]
-    changes = [last.set] if last.set else []
-    changes += [found for found in _changes(whole) if found not in changes]
-    for settings in changes:
+    parts, variants = [_part(whole, last)], []
+    for settings in [*([last.set] if last.set else []), *_changes(whole)]:
         try:
-            parts.append(_part(make_plan(name, Selection(set=settings), results, costs=False), last))
+            plan = make_plan(name, Selection(set=settings), results, costs=False)
         except BadInput:
             continue  # the protocol has no longer what was set
+        if (ids := [run.id for run in plan.runs]) not in variants:  # else two spellings of the same settings
+            variants.append(ids)
+            parts.append(_part(plan, last))
     return [part for part in parts if part.runs] or parts[:1]
 
 

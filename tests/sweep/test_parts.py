@@ -20,7 +20,7 @@ from suite.report.figures import scatter, tradeoffs
 from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec
 from suite.sweep.parts import part_folder, part_name, report_parts, settings_text, unaccounted
-from suite.sweep.plan import Selection, make_plan
+from suite.sweep.plan import Selection, make_plan, remember
 
 CLASSES, VIDEOS = 8, 80
 GRID = """
@@ -123,6 +123,7 @@ def test_runs_with_set_are_found_from_their_folders_and_kept_apart(grid, results
         finish(run, seed=1)
     (results / "mine" / "selection.json").unlink(missing_ok=True)
     suite("report", grid, results)
+    assert len(report_parts(grid, results)) == 2, "one for each setting, not one for each run"
     assert tables_of(results / "mine") == before
     place = results / "mine" / "with-epochs=8,lr=0.5"  # the milestones moved with the epochs: they were not set
     rows = rows_of(place)
@@ -218,6 +219,14 @@ def test_the_end_of_a_sweep_names_only_files_that_are_there(grid, results):
 )
 def test_a_part_is_named_by_what_was_set(settings, name):
     assert part_name(settings) == name
+
+
+def test_two_spellings_of_the_same_settings_are_one_part(grid, results):
+    changes = {"epochs": 8, "milestones": [2, 4], "evaluation": {"clips": 1}}
+    for run in make_plan(grid, Selection(set=changes), results, costs=False).runs[:2]:
+        finish(run)
+    remember(make_plan(grid, Selection(set=changes), results, costs=False))
+    assert [part.selection.set for part in report_parts(grid, results)] == [{}, changes]
 
 
 def test_no_setting_leads_out_of_the_folder_of_the_grid():
