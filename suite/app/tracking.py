@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,11 +12,6 @@ from suite.report.tracking import Tracker, TrackingError
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import Plan, PlannedRun
 from suite.sweep.summary import row
-
-if TYPE_CHECKING:
-    pass
-
-DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
 class Tracking:

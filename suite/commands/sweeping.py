@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -108,16 +109,20 @@ def plan(
 ) -> None:
     """Show the runs of a grid, their cost and their power.
 
-    Runs nothing. Lists chains of runs with multiply-adds, parameters, memory and estimated time on this machine, says
-    which data sets are missing, and which differences in accuracy the grid can detect.
+    Runs nothing. Without options that select runs, it shows what was last planned. Lists chains of runs with
+    multiply-adds, parameters, memory and estimated time on this machine, says which data sets are missing, and which
+    differences in accuracy the grid can detect.
     """
+    from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
-    from suite.sweep.plan import Selection, make_plan, remember
+    from suite.sweep.plan import remember
     from suite.sweep.stored import store_plan
 
-    made = make_plan(grid, chosen or Selection(), results)
+    made = planned(grid, results, chosen)
     remember(made)
     store_plan(made)
+    for note in not_shown(made):
+        log(note)
     found = plan_report(made, data_root(data), discordance, seed_sd)
     print_json(found) if as_json else print_plan(made, found)
 
@@ -131,7 +136,7 @@ def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_js
 
     Without options that select runs, shows what was last planned.
     """
-    from suite.report.console.listing import notes, print_status
+    from suite.report.console.listing import not_shown, notes, print_status
     from suite.sweep.summary import known_issues
     from suite.sweep.summary import status as statuses
 
@@ -139,7 +144,7 @@ def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_js
     found = statuses(made)
     for issue in known_issues(made):
         log(f"warning: {issue}")
-    for note in notes(made):
+    for note in (*notes(made), *not_shown(made)):
         log(note)
     print_json(found) if as_json else print_status(grid, found)
 
@@ -183,9 +188,10 @@ def report(
     """
     from suite.app.export import report_archive
     from suite.collect.evidence import INTERVALS
-    from suite.report.build import ReportOptions, write_report
+    from suite.report.build import ReportOptions, write_grid_report, write_report
     from suite.report.console.listing import notes
     from suite.store.archive import is_archive
+    from suite.sweep.parts import part_folder, report_parts
     from suite.sweep.plan import add_costs
 
     if interval not in INTERVALS:
@@ -199,9 +205,14 @@ def report(
         for name in found["differ"]:
             log(f"note: {name} differs from the one in the archive, which another version of the suite wrote.")
     else:
-        made = planned(grid, results, chosen, costs=False)
-        add_costs(made, finished=False)
+        parts = report_parts(grid, results)
+        made = parts[0] if chosen is None else planned(grid, results, chosen, costs=False)
         for note in notes(made):
             log(note)
-        found = {"files": [str(file) for file in write_report(made, options, log)]}
+        if chosen is None:
+            files = write_grid_report(parts, options, log)
+        else:
+            add_costs(made, finished=False)
+            files = write_report(replace(made, folder=part_folder(made, parts)), options, log)
+        found = {"files": [str(file) for file in files]}
     print_json(found) if as_json else show("\n".join(found["files"]))

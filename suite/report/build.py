@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from suite.spec.spreadsheets import csv_cell
+from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
-from suite.sweep.plan import Plan
-from suite.sweep.summary import SUMMARY, timing
+from suite.sweep.parts import part_name, settings_text, unaccounted
+from suite.sweep.plan import Plan, add_costs
+from suite.sweep.summary import PERCENT, SUMMARY, timing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from suite.collect.evidence import Evidence
+    from suite.collect.results_table import ResultsTable
+    from suite.report.tables.formats import Table
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,64 @@ class ReportOptions:
     interval: str = "both"  # of suite.collect.evidence.INTERVALS
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of a report: what its page shows, and the files that were written."""
+
+    table: ResultsTable
+    evidence: Evidence
+    tables: list[Table]
+    clocks: pd.DataFrame
+    errors: dict[str, str]  # of failed runs, by id
+    files: list[Path]
+
+
 def write_report(
-    plan: Plan, options: ReportOptions | None = None, log: Callable[[str], None] = lambda line: None
+    plan: Plan,
+    options: ReportOptions | None = None,
+    log: Callable[[str], None] = lambda line: None,
+    variants: Sequence[Plan] = (),
 ) -> list[Path]:
     """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there.
 
-    log: gets what looks wrong in predictions of other codebases; the accuracy table's note says it too.
+    variants: plans of the same grid with other settings (`--set`); each has a section of the page, and files of its own
+    in a folder beside those of the plan.  log: gets what looks wrong in predictions of other codebases; the accuracy
+    table's note says it too.
     """
+    from suite.report.page import variant_section, write_page
+
+    options = options or ReportOptions()
+    part = write_part(plan, plan.folder, options, log)
+    files, sections = part.files, []
+    for variant in variants:
+        folder = plan.folder / part_name(variant.selection.set)
+        made = write_part(variant, folder, replace(options, published=(), predictions=()), log)
+        files = [*files, *made.files]
+        sections += variant_section(settings_text(variant.selection.set), made.table, made.tables, folder.name)
+    title = plan.grid.title or plan.grid.name
+    title += f" ({settings_text(plan.selection.set)})" if plan.selection.set else ""
+    page = write_page(
+        title, part.table, plan.folder, part.clocks, part.tables, part.evidence, part.errors, sections=sections
+    )
+    return [*files, page]
+
+
+def write_grid_report(
+    parts: Sequence[Plan], options: ReportOptions | None = None, log: Callable[[str], None] = lambda line: None
+) -> list[Path]:
+    """The report of a grid from its `report_parts`: all runs that were started, whatever was planned last."""
+    for part in parts:
+        add_costs(part, finished=False)
+    if left := unaccounted(parts):
+        log(
+            f"note: {len(left)} finished runs are not in the report: the grid or its protocol has changed since "
+            f"(first {left[0]})."
+        )
+    return write_report(parts[0], options, log, parts[1:])
+
+
+def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[str], None]) -> Part:
+    """summary.csv, timing.csv, tables and figures of a plan into `folder`."""
     import pandas as pd
 
     from suite.collect.evidence import gather
@@ -40,19 +98,17 @@ def write_report(
     from suite.report.figures.pairs import write_pairwise
     from suite.report.figures.scatter import write_figures
     from suite.report.figures.tradeoffs import write_pareto
-    from suite.report.page import write_page
     from suite.report.tables.make import make_tables, table_inputs, write_made
 
-    options = options or ReportOptions()
-    folder, grid = plan.folder, plan.grid
+    grid = plan.grid
     folder.mkdir(parents=True, exist_ok=True)
     clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
     reference = published_rows(grid.reference) if grid.reference else None
     ours = run_rows(plan)
     table = collect_results(ours, options.published, options.predictions)
     evidence = gather(table, options.strict, retested(plan), options.interval)  # refuses results that were edited
-    write_atomic(folder / "summary.csv", ours[list(SUMMARY)].to_csv(index=False))
-    write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
+    write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
+    write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
     for warning in evidence.warnings:
         log(f"warning: {warning}")
@@ -64,8 +120,18 @@ def write_report(
     files += write_pareto(inputs.table.stages, folder, inputs.draws, letters)
     files += write_pairwise(inputs.pairs, folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: error["error"] for run in plan.runs if (error := run.folder.error())}
-    files.append(write_page(grid.title or grid.name, table, folder, clocks, tables, evidence, errors))
-    return files
+    return Part(table, evidence, tables, clocks, errors, files)
+
+
+def csv_text(frame: pd.DataFrame, percent: Collection[str] = ()) -> str:
+    """A frame as CSV: the columns `percent` with their exact decimals, text that a spreadsheet would run escaped."""
+
+    def cell(value: Any, column: str) -> Any:
+        if isinstance(value, str):
+            return csv_cell(value)
+        return to_decimals(value) if column in percent and isinstance(value, float) else value
+
+    return frame.apply(lambda column: column.map(lambda value: cell(value, column.name))).to_csv(index=False)
 
 
 def retested(plan: Plan) -> pd.DataFrame | None:

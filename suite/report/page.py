@@ -65,11 +65,13 @@ def write_page(
     tables: Iterable[Table] | None = None,
     evidence: Evidence | None = None,
     errors: Mapping[str, str] | None = None,
+    sections: Iterable[str] = (),
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
     `table` has all runs of the grid, whatever their state; `tables` are by default those that it gives without
-    evidence.  `evidence` tells runs at equal measured cost apart; `errors` are those of failed runs, by id.
+    evidence.  `evidence` tells runs at equal measured cost apart; `errors` are those of failed runs, by id;
+    `sections` are those of runs with other settings (`variant_section`).
     The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same runs,
     figures and timing give the same bytes.
     """
@@ -82,11 +84,23 @@ def write_page(
     if timing is not None and len(timing):
         body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
     body += _not_finished(table.runs, errors or {})
-    body += [_files()]
+    body += [*sections, _files()]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(document(title, body), encoding="utf-8", newline="\n")
     return path
+
+
+def variant_section(settings: str, table: ResultsTable, tables: Iterable[Table], folder: str) -> list[str]:
+    """The part of a page on runs with other settings than the grid's own: their states and their accuracy table."""
+    name, place = html.escape(settings), html.escape(folder)
+    shown = [replace(one, name=f"{folder}-{one.name}") for one in tables if one.name == "accuracy"]
+    return [
+        f"<h2>With {name}</h2>",
+        f"<p>{_states(table.runs)} They are not in the tables and figures above. In <code>{place}/</code>: "
+        "summary.csv, tables and figures of these runs.</p>",
+        *map(to_html, shown),
+    ]
 
 
 def _shown(tables: Iterable[Table]) -> list[Table]:
@@ -118,15 +132,20 @@ def picture(path: Path, caption: str) -> str:
 
 def _summary(rows: pd.DataFrame, datasets: pd.DataFrame) -> list[str]:
     """The states of all runs, and what is true of the data sets of those that are kept."""
-    counts = rows["state"].value_counts().to_dict()
-    named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
-    named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
     last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
     top1 = TOP1 + (LAST_EPOCH if last else "")
-    out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
+    out = [f"<p>{_states(rows)}</p>", f"<p>{top1}. {PHI_PSI}</p>"]
     lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets.to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
     return out + (["<ul>", *items, "</ul>"] if items else [])
+
+
+def _states(rows: pd.DataFrame) -> str:
+    """How many runs there are in each state, as HTML."""
+    counts = rows["state"].value_counts().to_dict()
+    named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
+    named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
+    return f"{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}."
 
 
 def _figures(folder: Path, crossed: bool) -> list[str]:

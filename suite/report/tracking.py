@@ -81,7 +81,7 @@ class Tracker:
     def log_report(self, grid_name: str, files: list[Path]) -> None:
         """Puts tables, figures and the page into the one run 'report' of a grid, in place of those of the last call.
 
-        Files of folders tables/ and figures/ keep that folder.
+        Files of folders tables/ and figures/ keep that folder, and runs with other settings (`--set`) have their own.
         """
         with self._guarded(f"log the report of {grid_name}") as client:
             old = self._tagged(client, REPORT_TAG, grid_name)
@@ -93,8 +93,10 @@ class Tracker:
                 _empty(run.info.artifact_uri)
                 client.update_run(run.info.run_id, status="RUNNING")
             for path in map(Path, files):
-                folder = path.parent.name if path.parent.name in ("tables", "figures") else None
-                client.log_artifact(run.info.run_id, str(path), folder)
+                # a part with other settings (suite.sweep.parts) has a folder of its own
+                folder = [part.name for part in path.parents if part.name.startswith("with-")][:1]
+                folder += [path.parent.name] if path.parent.name in ("tables", "figures") else []
+                client.log_artifact(run.info.run_id, str(path), "/".join(folder) or None)
             client.set_terminated(run.info.run_id, "FINISHED")
 
     @contextlib.contextmanager

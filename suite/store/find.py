@@ -19,6 +19,7 @@ from typing import Any
 
 from suite.models.user_code import RULES
 from suite.spec import BadInput, file_sha256, unknown, written_by_others
+from suite.spec.spreadsheets import unescape_formula
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import find_earlier, id_today, ids_today
 from suite.store.folder import RunFolder
@@ -183,6 +184,6 @@ def _in_summary(file: Path) -> set[str]:
     """Ids of the runs in the tables of a grid; its folder may hold runs of other protocols too."""
     try:
         with open(file, newline="") as lines:
-            return {row.get("id", "") for row in csv.DictReader(lines)}
+            return {unescape_formula(row.get("id", "")) for row in csv.DictReader(lines)}
     except FileNotFoundError:
         return set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,13 @@ class Selection:
 
     def as_dict(self) -> dict[str, Any]:
         return {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+
+    def options(self) -> str:
+        """As it is typed on the command line."""
+        said = [f"--only {shlex.quote(glob)}" for glob in self.only]
+        said += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
+        said += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
+        return " ".join([*said, *(["--shard {}/{}".format(*self.shard)] if self.shard else [])])
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Selection:

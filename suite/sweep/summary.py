@@ -27,6 +27,9 @@ SUMMARY = (  # columns of summary.csv, in order
     *("chance", "ceiling_blind", "ceiling_ordered", "control", "source"),
 )
 
+ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
+PERCENT = (*ACCURACIES, "chance", "ceiling_blind", "ceiling_ordered")  # in summary.csv with their exact decimals
+
 
 def row(run: PlannedRun) -> dict[str, Any]:
     """One run as a row; accuracies and ceilings in percent, None where not known (yet)."""

@@ -132,6 +132,6 @@ def test_own_files_lie_in_the_working_directory_or_come_with_the_suite(tmp_path,
     assert written_by_others(tmp_path / "experiments" / "a.yaml") is None
     assert written_by_others(tmp_path.parent / "a.yaml").endswith("lies outside the working directory,")
     assert written_by_others(tmp_path.parent / "a.yaml", tmp_path.parent) is None
-    from suite.spec import experiments_dir
+    from suite.spec import shipped
 
-    assert written_by_others(experiments_dir() / "demo.yaml") is None
+    assert written_by_others(shipped("experiments") / "demo.yaml") is None

@@ -24,14 +24,14 @@ from hypothesis import strategies as st
 from suite.__main__ import main
 from suite.collect.evidence import gather
 from suite.collect.resolve import read_results
+from suite.collect.results_table import ResultsTable, run_rows
 from suite.commands.options import selection
-from suite.data.datasets import check
+from suite.data.check import check
 from suite.fairness.sides import compare_sides
-from suite.report.build import with_sources
-from suite.spec import BadInput, experiments_dir, load_grid, load_protocol
+from suite.spec import BadInput, load_grid, load_protocol, shipped
 from suite.store.archive import open_archive, pack
 from suite.sweep.archived import archived_plan, stage
-from suite.sweep.summary import SUMMARY, rows, timing
+from suite.sweep.summary import timing
 from tests.made_up_runs import made_up_plan
 
 TIMES = int(os.environ.get("SUITE_FUZZ", "1"))
@@ -158,7 +158,7 @@ def home(tmp_path_factory):
     """A working directory with experiments of its own."""
     home = tmp_path_factory.mktemp("home")
     (home / "experiments" / "protocols").mkdir(parents=True)
-    shutil.copy(experiments_dir() / "protocols" / "smoke.yaml", home / "experiments" / "protocols")
+    shutil.copy(shipped("experiments") / "protocols" / "smoke.yaml", home / "experiments" / "protocols")
     before = Path.cwd()
     os.chdir(home)
     yield home
@@ -401,7 +401,7 @@ def test_archives(home, archived, data):
         answer(*command, f"{archive}#{first}", "--results", into, "--json")
         try:  # what `suite report` does before it draws
             plan = archived_plan(open_archive(archive, into / "archives"))
-            gather(with_sources(pd.DataFrame(rows(plan), columns=list(SUMMARY)), plan))
+            gather(ResultsTable.of(run_rows(plan)))
             assert all(timing(run) for run in plan.runs)
         except BadInput:
             pass  # its text is one printable line by construction, see test_input.py

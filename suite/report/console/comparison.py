@@ -9,6 +9,7 @@ from suite.fairness.grades import MINOR, grade_of, known_of
 from suite.report.console.plain import PlainConsole, show, table
 from suite.spec import one_line
 from suite.statistics.calibration import BINS
+from suite.statistics.rounding import rounded, signed
 
 
 def print_comparison(found: dict[str, Any]) -> None:
@@ -30,11 +31,14 @@ def print_comparison(found: dict[str, Any]) -> None:
     console.print()
     low, high = found["ci95"]
     n = f"{found['n']:.0f} test videos" if found["n"] else "different or unknown numbers of test videos"
-    console.print(f"Top-1 accuracy: A {found['top1_a']:.2f} %, B {found['top1_b']:.2f} % ({n}).")
+    console.print(f"Top-1 accuracy: A {rounded(found['top1_a'], 2)} %, B {rounded(found['top1_b'], 2)} % ({n}).")
     interval = (
-        f"95 % confidence interval [{low:+.2f}, {high:+.2f}]" if low == low else "no interval: unknown number of videos"
+        f"95 % confidence interval [{signed(low, 2)}, {signed(high, 2)}]"
+        if low == low
+        else "no interval: unknown number of videos"
     )
-    console.print(f"Difference A - B: {found['difference']:+.2f} percentage points, {interval} ({found['interval']}).")
+    difference = f"{signed(found['difference'], 2)} percentage points"
+    console.print(f"Difference A - B: {difference}, {interval} ({found['interval']}).")
     if low == low and found.get("seeds", [1, 1]) == [1, 1]:
         console.print("The interval covers the sampling of test videos for these weights, not retraining.")
     if found["p_mcnemar"] is not None:
@@ -88,8 +92,8 @@ def _print_classes(console: PlainConsole, found: dict[str, Any], most: int = 20)
         made.add_row(
             row["class"],
             str(row["n"]),
-            *(f"{row[key]:.1f}" for key in ("a", "b")),
-            f"{row['difference']:+.1f}",
+            *(rounded(row[key], 1) for key in ("a", "b")),
+            signed(row["difference"], 1),
             *(f"{row[key]:.2g}" for key in ("p", "q")),
         )
     console.print()

@@ -15,6 +15,7 @@ from suite.fairness.data_factors import leakage_of
 from suite.fairness.factors import FACTORS
 from suite.fairness.factors import text as text_of
 from suite.spec import printable
+from suite.statistics.rounding import rounded
 from suite.store.earlier import id_today, run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
@@ -151,16 +152,19 @@ def _lines(run: dict[str, Any]) -> list[str]:
 
 
 def _result_facts(result: dict[str, Any]) -> dict[str, Any]:
-    facts = {"top-1": f"{result['top1']:.2f} % of {result['n']} videos", "top-5": f"{result['top5']:.2f} %"}
+    facts = {
+        "top-1": f"{rounded(result['top1'], 2)} % of {result['n']} videos",
+        "top-5": f"{rounded(result['top5'], 2)} %",
+    }
     if "video" in result:
-        facts["top-1, video level"] = f"{result['video']['top1']:.2f} %"
+        facts["top-1, video level"] = f"{rounded(result['video']['top1'], 2)} %"
     for key, head in (
         ("pair_top1", "pair accuracy"),
         ("best_top1", "best epoch"),
         ("dev_top1", "top-1, held-out (dev) split"),
     ):
         if key in result:
-            facts[head] = f"{result[key]:.2f} %"
+            facts[head] = f"{rounded(result[key], 2)} %"
     if "selected_epoch" in result:
         facts["selected epoch"] = result["selected_epoch"] + 1
     if shared := leakage_of(result):
@@ -211,7 +215,7 @@ def _decoding(report: dict[str, Any] | None) -> str:
 
 
 def _parent_line(parent: dict[str, Any]) -> str:
-    top1 = "no result stored here" if parent["top1"] is None else f"top-1 {parent['top1']:.2f} %"
+    top1 = "no result stored here" if parent["top1"] is None else f"top-1 {rounded(parent['top1'], 2)} %"
     epochs = "number of epochs not stored here" if parent["epochs"] is None else f"{parent['epochs']} epochs"
     frames = "" if parent["frames"] is None else f"{parent['frames']} frames, "
     return f"{parent['id']}: {frames}{epochs}, {top1}, {parent['state']}"
@@ -238,7 +242,7 @@ def _tests(folder: RunFolder) -> dict[str, str]:
     for file in sorted(folder.path.glob("eval/*/eval.json")):
         try:
             test = json.loads(file.read_text())
-            top1 = f"top-1 {test['top1']:.2f} % of" if "top1" in test else "no labels,"
+            top1 = f"top-1 {rounded(test['top1'], 2)} % of" if "top1" in test else "no labels,"
             found[file.parent.name] = f"{top1} {test['n']} videos, {test['frames']} frames, views {test['views']}"
         except (ValueError, KeyError, TypeError):
             found[file.parent.name] = "damaged"

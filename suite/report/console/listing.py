@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report.console.plain import duration, show, table
+from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
-from suite.sweep.plan import Plan
+from suite.sweep.plan import Plan, Selection
 
 
 def notes(plan: Plan) -> list[str]:
@@ -27,11 +28,21 @@ def notes(plan: Plan) -> list[str]:
     return lines
 
 
+def not_shown(plan: Plan) -> list[str]:
+    """What a plan with a selection leaves out: finished runs that the report covers."""
+    if plan.selection == Selection():
+        return []
+    shown = {run.folder.id for run in plan.runs}
+    done = [file for file in (plan.folder / "runs").glob("*/result.json") if file.parent.name not in shown]
+    others = f"; {len(done)} other finished runs are in the report" if done else ""
+    return [f"note: shown is the selection {plan.selection.options()}{others}. For all runs: --only '*'."]
+
+
 def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
     made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
     for run in found["runs"]:
-        top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
+        top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         made.add_row(*cells, run["error"] or "")
@@ -112,7 +123,7 @@ def print_perturbed(found: dict[str, Any]) -> None:
     made = table("clip", ">top-1 (%)", ">same prediction (%)")
     words = {"none": "unchanged", "reverse": "reversed", "shuffle": "shuffled", "freeze": "middle frame repeated"}
     for entry in found["clips"]:
-        made.add_row(words[entry["frames"]], f"{entry['top1']:.1f}", f"{entry['same_class']:.1f}")
+        made.add_row(words[entry["frames"]], rounded(entry["top1"], 1), rounded(entry["same_class"], 1))
     show(made, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
 
 
@@ -120,7 +131,7 @@ def print_evaluations(tests: list[dict[str, Any]]) -> None:
     """Tests of one model: a line per test, then where the weights came from."""
     made = table(">frames", ">clips x crops", "data", ">videos", ">top-1 (%)", ">top-5 (%)", "~predictions")
     for test in tests:
-        accuracy = [f"{test[key]:.1f}" if key in test else "no labels" for key in ("top1", "top5")]
+        accuracy = [rounded(test[key], 1) if key in test else "no labels" for key in ("top1", "top5")]
         folder = f"{test['folder']}{' (already tested)' if test.get('skipped') else ''}"
         views = test["views"].replace("x", " x ")
         data = f"{test['dataset']} {test['split']}"

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from suite.report.console.plain import PlainConsole, duration
 from suite.spec import one_line
+from suite.statistics.rounding import rounded
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -87,7 +88,7 @@ class Display:
             text = f"started  {name}"
         elif event == "done":
             result = run.result() or {}
-            text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
+            text = f"done     {name}: top-1 {rounded(result.get('top1', float('nan')), 1)} % in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":

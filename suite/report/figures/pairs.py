@@ -14,6 +14,7 @@ from suite.collect.pairs import Pairs
 from suite.report.figures.look import WIDTH, styled
 from suite.report.figures.panels import save
 from suite.report.tables.pairs import model_names
+from suite.statistics.rounding import signed
 from suite.statistics.significance import ALPHA
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
     image = axes.imshow(difference, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
     dark = np.abs(difference) > 0.65 * largest  # where black could not be read
     for i, j in zip(*np.nonzero(~np.isnan(difference) & (k <= MOST_NUMBERS)), strict=True):
-        shown, weight = f"{difference[i, j]:+.1f}".replace("-", "−"), "bold" if different[i, j] else "normal"
+        shown, weight = signed(difference[i, j], 1).replace("-", "−"), "bold" if different[i, j] else "normal"
         axes.text(j, i, shown, ha="center", va="center", color="white" if dark[i, j] else "black", weight=weight)
     for colour, cells in (("white", different & dark), ("black", different & ~dark)) if k > MOST_NUMBERS else ():
         rows, columns = np.nonzero(cells)

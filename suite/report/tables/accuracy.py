@@ -14,6 +14,7 @@ from suite.published.references import REFERENCES
 from suite.report.tables.formats import Column, Estimate, Part, Table
 from suite.statistics.calibration import BINS
 from suite.statistics.retraining import coverage_note
+from suite.statistics.rounding import rounded
 from suite.statistics.split_use import split_use
 
 if TYPE_CHECKING:
@@ -204,12 +205,12 @@ def published_notes(notes: list[str], strict: bool) -> list[str]:
 def describe_dataset(facts: dict[str, float]) -> str:
     """What a score on the data set is to be held against, in a line; `facts` in percent, n in videos."""
     parts = [
-        ("{:.0f} videos evaluated", facts["n"]),
-        ("chance {:.1f} %", facts["chance"]),
-        ("upper bound without temporal order {:.1f} %", facts["ceiling_blind"]),
-        ("with temporal order {:.1f} %", facts["ceiling_ordered"]),
+        ("{} videos evaluated", facts["n"], 0),
+        ("chance {} %", facts["chance"], 1),
+        ("upper bound without temporal order {} %", facts["ceiling_blind"], 1),
+        ("with temporal order {} %", facts["ceiling_ordered"], 1),
     ]
-    known = [text.format(value) for text, value in parts if not math.isnan(value)]
+    known = [text.format(rounded(value, digits)) for text, value, digits in parts if not math.isnan(value)]
     return "; ".join(known).capitalize() + "." if known else ""
 
 
