@@ -212,7 +212,7 @@ def test_levels_lie_in_folders_of_their_own(tmp_path):
     assert folder.name == "calib_scene-hard"
     assert open_dataset("calib_scene@level=hard", tmp_path).info.level == "hard"
     shutil.copytree(folder, tmp_path / "calib_scene")
-    with pytest.raises(BadInput, match="another set"):
+    with pytest.raises(BadInput, match="another data set"):
         open_dataset("calib_scene", tmp_path)
     for name in ("calib_scene@level=medium", "calib_sceen", "calib_scene@size=3"):
         with pytest.raises(BadInput):

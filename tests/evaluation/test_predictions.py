@@ -72,7 +72,7 @@ BAD = {
         "id": IDS,
         **{f"logit_{k}": [0.0] * 3 for k in range(5)},
     },
-    "none of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
+    "'8' is not one of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
     "none of the columns 'logits', 'prediction' and 'label'": {"id": IDS, "score": [0, 1, 2]},
     "'inf' is not one of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
     "row 2 has no list of logits": {"id": IDS, "logits": ["[1, 2]", "[1, 2", "[1, 2]"]},

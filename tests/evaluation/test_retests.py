@@ -194,7 +194,7 @@ def test_a_test_in_the_folder_of_another_is_refused(data, results):
     folder, spec = plan.runs[0].folder, plan.runs[0].spec
     wanted = planned(results, ("tsn-*",), **{"evaluation.clips": 5}).runs[0].spec
     place_of(folder, spec.evaluation()).rename(place_of(folder, wanted.evaluation()))
-    with pytest.raises(BadInput, match="is not this test"):
+    with pytest.raises(BadInput, match="belongs to another test"):
         result_of(folder, wanted)
     with pytest.raises(BadInput, match="was changed"):
         read_result(str(place_of(folder, wanted.evaluation())), results)

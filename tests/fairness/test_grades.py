@@ -101,7 +101,7 @@ def test_published_rows_are_compared_on_what_is_known(tmp_path):
     other = read_result("published.mini_ssv2.tam-resnet50.f16", tmp_path)
     found = compare(a, other)
     assert found["grade"] == "confounded"
-    assert "differs in frames of a clip" in found["verdict"]
+    assert "differs in frames per clip" in found["verdict"]
 
 
 # --- a model of another codebase ----------------------------------------------------------------------------------

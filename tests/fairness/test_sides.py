@@ -197,7 +197,7 @@ def test_several_runs_per_side_from_the_command_line(files, capsys):
     assert 0 < found["ece"]["a"]["equal_width"] < 100
     said = said_by(capsys, "compare", a, b)
     assert "A: 3 seeds, sd" in said
-    assert "t test over seeds and videos" in said
+    assert "t test over seeds and test videos" in said
 
 
 def test_classes_and_clusters_from_the_command_line(files, capsys):
