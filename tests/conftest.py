@@ -1,6 +1,7 @@
 """Settings of the test session, and what tests of several folders share."""
 
 import os
+import sys
 
 # One thread, and no spinning: other processes of the machine then cost a test their share and no more.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start many short processes
@@ -46,6 +47,16 @@ def theirs(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def code_folder(tmp_path, monkeypatch):
+    """A folder for modules that a test imports; after the test the process knows neither them nor their path."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

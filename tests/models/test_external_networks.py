@@ -1,7 +1,6 @@
 """Networks from elsewhere."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,10 +57,9 @@ def contributed():
     return re.search(r"## Bring your own network.*?```python\n(.*?)```", text, re.S)[1]
 
 
-def test_the_network_of_contributing_builds_learns_and_is_counted(tmp_path, monkeypatch):
-    (tmp_path / "my_networks.py").write_text(contributed())
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+def test_the_network_of_contributing_builds_learns_and_is_counted(code_folder, monkeypatch):
+    (code_folder / "my_networks.py").write_text(contributed())
+    monkeypatch.chdir(code_folder)
     net = build("my_networks:small_c3d", 5, 4, 32)
     net.train().set_dropout_key(1)
     out = net(clip(dtype=torch.float32))
@@ -115,19 +113,17 @@ class Looks(Eight):
         ("theirs:Eight", "cannot take 4 frames of 32x32 pixels; it takes 8 frames of 32x32 "),
     ],
 )
-def test_what_cannot_come_from_elsewhere_is_refused_in_one_sentence(name, says, tmp_path, monkeypatch):
-    (tmp_path / "theirs.py").write_text(THEIRS)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+def test_what_cannot_come_from_elsewhere_is_refused_in_one_sentence(name, says, code_folder, monkeypatch):
+    (code_folder / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(code_folder)
     with pytest.raises(BadInput, match=says) as refused:
         build(name, 5, 4, 32)
     assert "\n" not in str(refused.value)
 
 
-def test_a_network_that_the_meta_device_cannot_follow_is_tried_on_a_clip(tmp_path, monkeypatch):
-    (tmp_path / "theirs.py").write_text(THEIRS)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+def test_a_network_that_the_meta_device_cannot_follow_is_tried_on_a_clip(code_folder, monkeypatch):
+    (code_folder / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(code_folder)
     assert build("theirs:Looks", 5, 8, 32).training
     with pytest.raises(BadInput, match="cannot take 4 frames"):
         build("theirs:Looks", 5, 4, 32)
