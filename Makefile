@@ -13,7 +13,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep plan status report reproduce test lint bench mlflow lock clean
+.PHONY: help setup sweep plan status report reproduce test check lint bench mlflow lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -47,8 +47,14 @@ report: $(READY) ## tables, figures and page from what is there
 reproduce: $(READY) ## tables and figures of deep_analysis from its published numbers
 	@$(SUITE) reproduce $(ARGS)
 
-test: $(READY)   ## the tests
-	@$(VENV)/bin/python -m pytest $(ARGS)
+# The tests of one file stay in one process; tests/conftest.py says how many processes `auto` is.
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test: $(READY)   ## all tests, in parallel processes (ARGS='-k name')
+	@$(PYTEST) $(ARGS)
+
+check: $(READY)  ## lint and the fast tests, in a minute
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTEST) -m "not slow" $(ARGS)
 
 lint: $(READY)   ## ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

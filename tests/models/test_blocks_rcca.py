@@ -11,6 +11,7 @@ from suite.models import build
 from suite.models.blocks.rcca import CrissCross, RecurrentCrissCross, cross_weights
 from suite.models.cost import cost
 from suite.spec import BadInput
+from tests.models.builders import on_meta
 
 STRUCTURES = RecurrentCrissCross.options["structure"]
 SHAPE = (2, 8, 3, 4, 2)
@@ -193,7 +194,7 @@ def test_printed_costs(options):
 )
 def test_it_stands_behind_the_last_block_but_one_of_res3(backbone, at):
     assert cost(f"tsn-{backbone}+rcca", 4, 64) == cost(f"tsn-{backbone}+rcca@at={at}", 4, 64)
-    with torch.device("meta"):
+    with on_meta():
         network = build(f"tsn-{backbone}+rcca", 5, 4, 64)
     blocks = [n for n, m in network.named_modules() if isinstance(m, RecurrentCrissCross)]
     assert blocks == [f"net.layer2.{int(at[-1]) - 1}.exit.0"]

@@ -10,7 +10,7 @@ from torchvision.models import get_model_weights
 from suite.models import build
 from suite.models.cost import cost
 from suite.spec import BadInput
-from tests.models.builders import clip
+from tests.models.builders import clip, on_meta
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_torchvisions_networks_learn_with_dropout_drawn_by_the_step(name):
 def test_an_mvit_of_16_frames_at_224_is_torchvisions_own():
     from torchvision.models.video import mvit_v2_s
 
-    with torch.device("meta"):
+    with on_meta():
         theirs = mvit_v2_s(num_classes=5)
         ours = build("torchvision:mvit_v2_s", 5, 16, 224).net.net
     mine = {key.replace(".0.fc.", ".1."): value.shape for key, value in ours.state_dict().items()}
