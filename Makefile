@@ -67,14 +67,17 @@ report: $(READY) ## tables, figures and page from what is there
 reproduce: $(READY) ## tables and figures of deep_analysis from its published numbers
 	@$(SUITE) reproduce $(ARGS)
 
-test: $(READY)   ## the tests
-	@$(VENV)/bin/python -m pytest $(ARGS)
+# The tests of one file stay in one process; tests/conftest.py says how many processes `auto` is.
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test: $(READY)   ## all tests, in parallel processes (ARGS='-k name')
+	@$(PYTEST) $(ARGS)
+
+check: $(READY)  ## lint and the fast tests, in a minute
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTEST) -m "not slow and not more" $(ARGS)
 
 test-more: $(READY) ## the slower tests: a wheel that trains, MLflow's interface, costs of all grids
 	@$(VENV)/bin/python -m pytest -m more $(ARGS)
-
-check: lint      ## lint and the fast tests
-	@$(VENV)/bin/python -m pytest -m "not slow and not more" $(ARGS)
 
 chaos: $(READY)  ## a sweep killed at random moments ends like one that was not
 	@$(VENV)/bin/python -m pytest tests/sweep/test_sweep.py -k killed_at_random $(ARGS)

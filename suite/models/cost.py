@@ -85,7 +85,7 @@ class _Counter(TorchDispatchMode):
         return out
 
 
-class _NoDraws(TorchFunctionMode):
+class NoDraws(TorchFunctionMode):
     """Leaves parameters as they are: on the meta device a draw means nothing and loads half of PyTorch's compiler."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -109,7 +109,7 @@ def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
 def cost(name: str, frames: int = 8, size: int = 224, num_classes: int = 87) -> Cost:
     """Cost of one clip (1, 3, frames, size, size).  Raises BadInput for an unknown name."""
     with torch.device("meta"):
-        with _NoDraws():
+        with NoDraws():
             model = build(name, num_classes, frames, size).eval()
         try:
             return count(model, torch.empty(1, 3, frames, size, size))

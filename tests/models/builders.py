@@ -1,8 +1,18 @@
 """Inputs and blocks that several tests share."""
 
+from contextlib import contextmanager
+
 import torch
 
+from suite.models.cost import NoDraws
 from suite.models.registry import find_add_on_block
+
+
+@contextmanager
+def on_meta():
+    """Networks that are built within have shapes and no values: they take no memory, and no time to draw weights."""
+    with torch.device("meta"), NoDraws():
+        yield
 
 
 def volume(*shape, seed=1):

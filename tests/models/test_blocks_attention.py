@@ -11,7 +11,7 @@ from suite.models.blocks.nonlocal_ import DecoupledNonLocal, NonLocal, SpatialAt
 from suite.models.cost import cost, count
 from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
-from tests.models.builders import redrawn, started, volume
+from tests.models.builders import on_meta, redrawn, started, volume
 
 BLOCKS = ("nl", "dnl", "sa", "ta", "tape", "gta")
 
@@ -39,7 +39,7 @@ def test_the_3d_rows_of_gta_table_1_are_16_frames_of_256_pixels_pooled_before_th
 def test_five_blocks_where_there_is_room_and_fewer_in_shallow_networks():
     assert every_other_block((3, 4, 6, 3)) == every_other_block((3, 4, 23, 3)) == "res3:2/res4:3"
     assert every_other_block((2, 2, 2, 2)) == "res3:1/res4:1"
-    with torch.device("meta"):
+    with on_meta():
         for name, n in (("resnet18", 2), ("resnet34", 5), ("resnet50", 5)):
             assert sum(isinstance(m, NonLocal) for m in build(f"tsn-{name}+nl").modules()) == n
 
@@ -191,7 +191,7 @@ def test_keys_pooled_before_the_projection_are_other_keys_and_a_map_of_one_pixel
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_parameter_whose_shape_depends_on_the_frames_is_named_in_time_parameters(block):
-    with torch.device("meta"):
+    with on_meta():
         short, long = (build(f"tsn-resnet18+{block}", 5, frames, 64) for frames in (4, 8))
     state, wanted = dict(short.state_dict()), long.state_dict()
     timed = {

@@ -12,6 +12,7 @@ from suite.models.blocks.rcca import CrissCross, RecurrentCrissCross, cross_weig
 from suite.models.cost import cost
 from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
+from tests.models.builders import on_meta
 
 STRUCTURES = find_add_on_block("rcca").options["structure"]
 SHAPE = (2, 8, 3, 4, 2)
@@ -194,7 +195,7 @@ def test_printed_costs(options):
 )
 def test_it_stands_behind_the_last_block_but_one_of_res3(backbone, at):
     assert cost(f"tsn-{backbone}+rcca", 4, 64) == cost(f"tsn-{backbone}+rcca@at={at}", 4, 64)
-    with torch.device("meta"):
+    with on_meta():
         network = build(f"tsn-{backbone}+rcca", 5, 4, 64)
     blocks = [n for n, m in network.named_modules() if isinstance(m, RecurrentCrissCross)]
     assert blocks == [f"net.layer2.{int(at[-1]) - 1}.exit.0"]

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from suite.models import build, canonical_name, spelled_out
 from suite.models.registry import ADD_ON_BLOCKS, find_add_on_block
 from suite.spec import BadInput
 from suite.store.identity import RunSpec
 from tests.builders import spec
+from tests.models.builders import on_meta
 
 SPELLINGS = [
     ("tsm-resnet50+rcca", "tsm-resnet50+rcca@r=3,at=conv3_3"),
@@ -47,7 +47,7 @@ def test_what_is_no_default_stays_in_the_name(name):
     "name", ["tsm-resnet18+rcca@r=2", "cstransformer-v1-baseline", "slowfast-resnet50", "mfnet+nl"]
 )
 def test_the_name_in_full_builds_the_same_network(name):
-    with torch.device("meta"):
+    with on_meta():
         short, full = (build(text, 10, 32, 64).state_dict() for text in (name, spelled_out(name)))
     assert {key: value.shape for key, value in short.items()} == {key: value.shape for key, value in full.items()}
 

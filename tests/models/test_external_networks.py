@@ -1,7 +1,6 @@
 """Networks from elsewhere."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from torchvision.models import get_model_weights
 from suite.models import build
 from suite.models.cost import cost
 from suite.spec import BadInput
-from tests.models.builders import clip
+from tests.models.builders import clip, on_meta
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_torchvisions_networks_learn_with_dropout_drawn_by_the_step(name):
 def test_an_mvit_of_16_frames_at_224_is_torchvisions_own():
     from torchvision.models.video import mvit_v2_s
 
-    with torch.device("meta"):
+    with on_meta():
         theirs = mvit_v2_s(num_classes=5)
         ours = build("torchvision:mvit_v2_s", 5, 16, 224).net.net
     mine = {key.replace(".0.fc.", ".1."): value.shape for key, value in ours.state_dict().items()}
@@ -58,10 +57,9 @@ def contributed():
     return re.search(r"## Bring your own network.*?```python\n(.*?)```", text, re.S)[1]
 
 
-def test_the_network_of_contributing_builds_learns_and_is_counted(tmp_path, monkeypatch):
-    (tmp_path / "my_networks.py").write_text(contributed())
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+def test_the_network_of_contributing_builds_learns_and_is_counted(code_folder, monkeypatch):
+    (code_folder / "my_networks.py").write_text(contributed())
+    monkeypatch.chdir(code_folder)
     net = build("my_networks:small_c3d", 5, 4, 32)
     net.train().set_dropout_key(1)
     out = net(clip(dtype=torch.float32))
@@ -115,19 +113,17 @@ class Looks(Eight):
         ("theirs:Eight", "cannot take 4 frames of 32x32 pixels; it takes 8 frames of 32x32 "),
     ],
 )
-def test_what_cannot_come_from_elsewhere_is_refused_in_one_sentence(name, says, tmp_path, monkeypatch):
-    (tmp_path / "theirs.py").write_text(THEIRS)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+def test_what_cannot_come_from_elsewhere_is_refused_in_one_sentence(name, says, code_folder, monkeypatch):
+    (code_folder / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(code_folder)
     with pytest.raises(BadInput, match=says) as refused:
         build(name, 5, 4, 32)
     assert "\n" not in str(refused.value)
 
 
-def test_a_network_that_the_meta_device_cannot_follow_is_tried_on_a_clip(tmp_path, monkeypatch):
-    (tmp_path / "theirs.py").write_text(THEIRS)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+def test_a_network_that_the_meta_device_cannot_follow_is_tried_on_a_clip(code_folder, monkeypatch):
+    (code_folder / "theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(code_folder)
     assert build("theirs:Looks", 5, 8, 32).training
     with pytest.raises(BadInput, match="cannot take 4 frames"):
         build("theirs:Looks", 5, 4, 32)

@@ -2,7 +2,6 @@
 
 import json
 import math
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from suite.spec import BadInput
 DATA = Path(__file__).parents[1] / "files"
 TSM_KEYS = json.loads((DATA / "tsm_checkpoint_keys.json").read_text())
 SLOWFAST_KEYS = json.loads((DATA / "pytorchvideo_checkpoint_keys.json").read_text())["slowfast-resnet50"]
-
-
-@cache
-def built(name, classes):
-    """A model that no test may change."""
-    return build(name, classes)
 
 
 def drawn(keys):
@@ -42,15 +35,16 @@ def drawn(keys):
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
-    """Sources in the formats of the releases, and the tensors in them."""
+    """Sources in the formats of the releases, and the tensors in them, which are read from there when they are used."""
     folder, found = tmp_path_factory.mktemp("released"), {}
     for name, keys in TSM_KEYS.items():
-        state = drawn(keys)
-        torch.save({"epoch": 50, "state_dict": {f"module.{k}": v for k, v in state.items()}}, folder / f"{name}.pth")
-        found[name] = (f"tsm:{folder / name}.pth", state)
-    state = drawn(SLOWFAST_KEYS)
-    torch.save({"model_state": state}, folder / "slowfast.pyth")
-    found["slowfast-resnet50"] = (f"pytorchvideo:{folder / 'slowfast.pyth'}", state)
+        state, file = drawn(keys), folder / f"{name}.pth"
+        torch.save({"epoch": 50, "state_dict": {f"module.{k}": v for k, v in state.items()}}, file)
+        saved = torch.load(file, weights_only=True, mmap=True)["state_dict"]
+        found[name] = (f"tsm:{file}", {key: saved[f"module.{key}"] for key in keys})
+    file = folder / "slowfast.pyth"
+    torch.save({"model_state": drawn(SLOWFAST_KEYS)}, file)
+    found["slowfast-resnet50"] = (f"pytorchvideo:{file}", torch.load(file, weights_only=True, mmap=True)["model_state"])
     return found
 
 
@@ -153,7 +147,7 @@ def test_the_projections_of_a_released_non_local_block_keep_their_roles(released
     ],
 )
 def test_a_release_of_another_network_is_refused_in_one_sentence(source, name, classes, words, released):
-    model = built(name, classes)
+    model = build(name, classes)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with pytest.raises(BadInput, match=words) as caught:
         weights.load(model, released[source][0])
@@ -181,7 +175,7 @@ def test_files_of_another_format_are_refused(released, tmp_path):
         ("", "tsm-resnet50", 174, "foreign ones are named ibm:PATH, tsm:PATH, pytorchvideo:PATH"),
     ):
         with pytest.raises(BadInput, match=words):
-            weights.load(built(name, classes), f"{prefix}{tmp_path / 'odd.pth'}")
+            weights.load(build(name, classes), f"{prefix}{tmp_path / 'odd.pth'}")
 
 
 class Timed(nn.Module):

@@ -15,6 +15,7 @@ from suite.models.cost import cost, count
 from suite.models.registry import TEMPORAL_MODULES, find_temporal_module, temporal_modules
 from suite.published.references import published_rows
 from suite.spec import BACKBONES, BadInput
+from tests.models.builders import on_meta
 
 CLASSES = {"mini_ssv2": 87, "mini_kinetics": 200, "mini_mit": 200}
 
@@ -88,7 +89,7 @@ def test_attention_is_counted_and_an_unknown_operator_is_named():
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("module", ["tsn", "tsm", "tam", "conv", "s3d", "i3d"])
 def test_every_module_gives_logits_on_every_backbone(module, backbone):
-    with torch.device("meta"):
+    with on_meta():
         for pooling in ("", "-tp", "-tp@tp=max"):
             for frames in (1, 3, 8):
                 model = build(f"{module}-{backbone}{pooling}", 11, frames, 64).eval()

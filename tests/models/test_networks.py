@@ -12,7 +12,7 @@ from suite.models.cost import cost
 from suite.models.networks.cstransformer import CrossStageAttention, CrossStageTransformer
 from suite.models.options import model_options
 from suite.spec import BadInput, parse_model
-from tests.models.builders import clip
+from tests.models.builders import clip, on_meta
 
 RCCA3D_PLACES = "at=conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"
 
@@ -131,7 +131,7 @@ def test_its_spatial_half_is_torchvisions_vit_frame_by_frame():
 
 @pytest.mark.parametrize("variant", ["v1", "v2", "v3-baseline"])
 def test_every_tensor_of_vit_b_16_has_its_place(variant):
-    with torch.device("meta"):
+    with on_meta():
         theirs = vit_b_16().state_dict()
         ours = build(f"cstransformer-{variant}", 5, 2, 224).net
     for key, value in ours.state_dict().items():
@@ -193,5 +193,5 @@ def test_printed_gflops_are_about_two_per_multiply_add(name, gflops):
     ],
 )
 def test_what_a_cstransformer_cannot_be_is_refused(name, size, says):
-    with pytest.raises(BadInput, match=says), torch.device("meta"):
+    with pytest.raises(BadInput, match=says), on_meta():
         build(name, 5, 4, size)

@@ -11,6 +11,7 @@ from suite.models import build, normalisation, registry, weights
 from suite.models.cost import cost, count
 from suite.models.networks.slowfast import slow_frames
 from suite.spec import BadInput
+from tests.models.builders import on_meta
 
 
 @cache
@@ -102,7 +103,7 @@ def test_the_printed_costs(name, frames, size, classes, gmacs, params):
 
 
 def test_the_124_5_g_printed_for_r50_16x8_are_those_of_a_fast_pathway_of_32_frames():
-    with torch.device("meta"):
+    with on_meta():
         fast = build("slowfast-resnet50@clip=16x8", 174, 64, 256).eval().net.fast
         run = nn.Sequential(fast.conv1, nn.ReLU(), fast.maxpool, *fast.stages())
         halves = count(run, torch.empty(1, 3, 32, 256, 256)).macs

@@ -277,10 +277,9 @@ def _models():
 
 @pytest.mark.parametrize(("model", "frames", "dataset"), _models(), ids=lambda value: str(value))
 def test_every_model_of_the_grids_builds(model, frames, dataset):
-    import torch
-
     from suite.models import build
+    from tests.models.builders import on_meta
 
-    with torch.device("meta"):
+    with on_meta():
         network = build(model, info(dataset).num_classes, frames)
     assert sum(p.numel() for p in network.parameters()) > 1e6

@@ -204,12 +204,12 @@ USER = {
 
 
 @pytest.fixture
-def user(tmp_path, monkeypatch):
+def user(code_folder, monkeypatch):
     for file, text in USER.items():
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_text(text)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        (code_folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (code_folder / file).write_text(text)
+    monkeypatch.chdir(code_folder)
+    return code_folder
 
 
 def test_a_users_factory_counts_with_its_local_imports_and_is_not_imported(user):
@@ -250,7 +250,6 @@ def test_what_was_loaded_counts_and_not_what_the_file_has_become(user):
     assert loaded != before
     (user / "usernet_once.py").write_text("def make(**_):\n    return 3\n")
     assert code_digests("usernet_once:make") == loaded
-    del sys.modules["usernet_once"]
 
 
 def test_what_a_registration_only_describes_changes_no_digest(edited):
