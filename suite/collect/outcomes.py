@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.data.dataset_info import info
-from suite.evaluation.predictions import Outcome, check_stored, read_own
+from suite.evaluation.own_predictions import check_stored, read_own
+from suite.evaluation.predictions import Outcome
 from suite.spec import BadInput
 from suite.statistics.calibration import expected_calibration_error
 from suite.store.folder import stored_beside

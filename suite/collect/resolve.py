@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.dataset_info import info
-from suite.evaluation.predictions import FORMATS, check_stored, read_own, read_predictions
+from suite.evaluation.own_predictions import check_stored, read_own
+from suite.evaluation.predictions import FORMATS, read_predictions
 from suite.fairness.factor_values import meaning
 from suite.fairness.factors import FACTORS
 from suite.fairness.result import Result

@@ -11,7 +11,8 @@ import pytest
 
 import suite
 from suite.models.user_code import user_sources
-from suite.store.code import NOT_FOLLOWED, canonical, code_digests, reached, sources
+from suite.store.code import canonical, code_digests
+from suite.store.reached_code import NOT_FOLLOWED, reached, sources
 
 PACKAGE = Path(suite.__file__).parent
 
