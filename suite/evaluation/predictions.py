@@ -32,7 +32,7 @@ class Outcome:
     top5: float | None = None  # percent, where a file of ours has logits and labels
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
-        """The same in the class numbers of `classes`; BadInput for a class that is none of them.
+        """The same in the class numbers of `classes`.  Raises BadInput for a class that is not in `classes`.
 
         Without names on one side the numbers are taken as they are, unless they were made of names.
         """
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:
-    """Who was right, (N,) and (N,), over the same videos with the same labels; BadInput where they are not the same."""
+    """Which videos each has correct, bool (N,) and (N,).  Raises BadInput when videos or labels are not the same."""
     a, b = same_numbers(a, b, names)
     return a.correct(), b.correct()
 
@@ -91,14 +91,14 @@ def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) ->
 
 
 def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0) -> Outcome:
-    """Reads a CSV or parquet file with a row a video.
+    """Reads a CSV or parquet file with one row per video.
 
-    Columns: `id`; `logits` (a list; in CSV a JSON list, or one column logit_0, logit_1, … a class) or `prediction` (a
-    class number or name); `label`, the true class, number or name.  Where there are only `id` and `label`, the label is
-    what was predicted.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
-    Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one a class.
+    Columns: `id`; `logits` (a list; in CSV a JSON list, or one column per class: logit_0, logit_1, …) or `prediction`
+    (a class number or name); `label`, the true class, number or name.  With `id` and `label` alone, the label is the
+    predicted class.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
+    Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one per class.
     """
-    table = _table(Path(path))
+    table = _read_table(Path(path))
     where = f"{Path(path).name}"
     if "id" not in table:
         raise BadInput(f"{where} has no column 'id'.")
@@ -122,12 +122,12 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     logits = _logits(table, where, num)
     if logits is not None:
         predicted = logits.argmax(1)
-        labels = _labels(table, "label", where, classes, logits.shape[1]) if "label" in table else None
+        labels = _class_numbers(table, "label", where, classes, logits.shape[1]) if "label" in table else None
     elif "prediction" in table:
-        predicted = _labels(table, "prediction", where, classes, num)
-        labels = _labels(table, "label", where, classes, num) if "label" in table else None
+        predicted = _class_numbers(table, "prediction", where, classes, num)
+        labels = _class_numbers(table, "label", where, classes, num) if "label" in table else None
     elif "label" in table:
-        predicted, labels = _labels(table, "label", where, classes, num), None
+        predicted, labels = _class_numbers(table, "label", where, classes, num), None
     else:
         raise BadInput(f"{where} has none of the columns 'logits', 'prediction' and 'label'.")
     confidence = None if logits is None else confidence_of(logits)[order]
@@ -151,12 +151,12 @@ def _missing(value: Any) -> bool:
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    """The class names that stand in a file without a list of its classes."""
+    """The class names in a file that does not list its classes."""
     values = [v for column in ("prediction", "label") if column in table for v in table[column]]
     return sorted({v for v in values if isinstance(v, str) and v and not v.lstrip("-").isdecimal()})
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if path.suffix not in FORMATS:
@@ -172,7 +172,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
     columns = [c for c in table.columns if re.fullmatch(r"logit_\d+", str(c))]
     if "logits" in table:
-        rows = [_listed(value) for value in table["logits"]]
+        rows = [_parsed_list(value) for value in table["logits"]]
         for i, row in enumerate(rows):
             if not isinstance(row, list | np.ndarray) or not len(row):
                 raise BadInput(f"{where} row {i + 1} has no list of logits.")
@@ -202,8 +202,8 @@ def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
     return values
 
 
-def _listed(value: Any) -> Any:
-    """The list in a text such as "[0.5, 1]"; what is no such text as it is."""
+def _parsed_list(value: Any) -> Any:
+    """The list in a text such as "[0.5, 1]", None for another text; any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -212,7 +212,7 @@ def _listed(value: Any) -> Any:
         return None
 
 
-def _whole(value: Any) -> int | None:
+def _as_integer(value: Any) -> int | None:
     """A whole number as it stands in a CSV or parquet file; None for anything else."""
     if not np.isscalar(value):
         return None
@@ -223,7 +223,7 @@ def _whole(value: Any) -> int | None:
     return number if isinstance(value, str) or number == value else None
 
 
-def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
+def _class_numbers(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
     """Class numbers of a column that holds numbers or names."""
     known = {name: i for i, name in enumerate(classes or ())}
     out = []
@@ -233,7 +233,7 @@ def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int
         if isinstance(value, str) and value in known:
             out.append(known[value])
             continue
-        number = _whole(value)
+        number = _as_integer(value)
         if number is None or not 0 <= number < (num or 1 << 31):
             shown = " ".join(str(value).split())[:60]
             raise BadInput(f"{where} row {i + 1}: '{shown}' is not one of the {num or 'known'} classes.")
