@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from suite.evaluation.inference import parquet_bytes
-from suite.evaluation.predictions import read_own
+from suite.evaluation.own_predictions import read_own
 from suite.store.folder import dump_json, sealed, write_atomic
 from suite.store.identity import digest
 from suite.sweep.plan import Plan, Selection, make_plan

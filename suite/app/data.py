@@ -22,7 +22,7 @@ DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
 def prepare_data(plan: Plan, data: Path, console: Console) -> None:
-    """Makes embedded sets that are not there yet, indexes all, and refuses what runs could not use.
+    """Generates missing calibration sets, indexes all data sets, and refuses those that the runs cannot use.
 
     Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
     """

@@ -76,7 +76,7 @@ def arc_memory(
     """
     rows: list[dict[str, Any]] = []
     for n in ns:
-        kept, peak = _measured(n, channels, frames, size, batch, torch.device(device))
+        kept, peak = _memory_of_arc(n, channels, frames, size, batch, torch.device(device))
         eq10 = 4 * batch * eq10_elements(n, channels, frames, size)
         rows.append({"n": n, "kept_bytes": kept, "peak_bytes": peak, "eq10_bytes": eq10})
     clip = f"{batch}x{channels}x{frames}x{size}x{size} fp32"
@@ -87,7 +87,7 @@ def arc_memory(
     return rows
 
 
-def _measured(n: int, channels: int, frames: int, size: int, batch: int, device: torch.device) -> tuple[int, int]:
+def _memory_of_arc(n: int, channels: int, frames: int, size: int, batch: int, device: torch.device) -> tuple[int, int]:
     with device:
         plain = ConvNorm(SpatialConv(channels, channels, 3, 1, 1), channels, 1e-5)
         layer = AdaptiveRecursiveCircle(plain, ConvSite(channels, channels, 3, 0, 1, 1, stage=3), n=str(n))

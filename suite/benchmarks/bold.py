@@ -62,12 +62,12 @@ class Rate:
 
 
 def bold(rng: np.random.Generator, sweeps: int, videos: int, models: int) -> list[Rate]:
-    """Error rates for so many equally good models and all kinds of evidence, then models of different accuracy."""
+    """Error rates for `models` equally good models and all kinds of evidence, then models of different accuracy."""
     tables = math.ceil(SHARE[models] * sweeps)
-    return _equal(rng, models, tables, videos) + _unequal(rng, models, math.ceil(tables / 2), videos)
+    return _equally_good(rng, models, tables, videos) + _unequal(rng, models, math.ceil(tables / 2), videos)
 
 
-def _equal(rng: np.random.Generator, k: int, tables: int, videos: int) -> list[Rate]:
+def _equally_good(rng: np.random.Generator, k: int, tables: int, videos: int) -> list[Rate]:
     paired, shared, own = (
         Rate(ERROR, setting, k, (0, 5))
         for setting in ("1 seed, predictions", "accuracies alone, same videos", "accuracies alone, own videos")

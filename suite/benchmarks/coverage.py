@@ -88,12 +88,12 @@ def _fill(cases: Sequence[Case], found: dict[str, Any]) -> None:
         case.limits.append(found[name][1:])
 
 
-def _pairs(cells: int) -> list[tuple[int, int]]:
+def _cell_pairs(cells: int) -> list[tuple[int, int]]:
     return [(2 * i, 2 * i + 1) for i in range(cells)]
 
 
 def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
-    """One run a model, on shared videos: accuracies, differences, Phi and Psi, from predictions and without."""
+    """One run per model, on shared videos: accuracies, differences, Phi and Psi, from predictions and without."""
     cells = ((60.0, 50.0), (51.0, 50.0), (50.0, 50.0), (48.0, 50.0), (96.0, 95.0))
     accuracy = {i: Case("accuracy", f"1 seed, {p:.0f} %", p) for i, p in ((0, 60.0), (8, 96.0))}
     by_cell, unpaired = [], _mean_cases(cells[:1], "60 % over 50 %, accuracies alone, shared videos", True)
@@ -107,7 +107,7 @@ def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
         for sweep in correct:
             for run, case in accuracy.items():
                 case.limits.append(wilson(100 * sweep[run].mean(), videos))
-            for (a, b), (case, *_) in zip(_pairs(len(cells)), by_cell, strict=True):
+            for (a, b), (case, *_) in zip(_cell_pairs(len(cells)), by_cell, strict=True):
                 found = paired(sweep[a], sweep[b])
                 case.limits.append((found.low, found.high))
         drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
@@ -120,7 +120,7 @@ def _one_seed(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
 
 def _fill_single(drawn: np.ndarray, by_cell: Sequence[Sequence[Case]]) -> None:
     """Single cells of many sweeps at once, from draws (D, B, R)."""
-    for pair, cases in zip(_pairs(len(by_cell)), by_cell, strict=True):
+    for pair, cases in zip(_cell_pairs(len(by_cell)), by_cell, strict=True):
         for case, of_sweeps in zip(cases, contribution_draws(drawn, [pair]), strict=True):
             case.limits += zip(*interval_of(of_sweeps[:, :, 0]), strict=True)
 
@@ -132,8 +132,10 @@ def _own_videos(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case
     sets = [
         (cells, _mean_cases(cells, f"{name}, {setting}", capped))
         for cells, name, capped in (
-            *((((60.0, 50.0),), "60 % over 50 %", False), (((96.0, 95.0),), "96 % over 95 %", False)),
-            *((CLEAR, "6 cells clear of TSN", False), (NEAR, "6 cells, 3 near TSN", True)),
+            (((60.0, 50.0),), "60 % over 50 %", False),
+            (((96.0, 95.0),), "96 % over 95 %", False),
+            (CLEAR, "6 cells clear of TSN", False),
+            (NEAR, "6 cells, 3 near TSN", True),
         )
     ]
     for _ in range(sweeps):
@@ -142,7 +144,7 @@ def _own_videos(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case
             if cells == sets[0][0]:
                 difference.limits.append(newcombe(top1[0], videos, top1[1], videos))
             drawn = binomial_accuracies(top1, [videos] * len(top1), seed=int(rng.integers(2**32)))
-            _fill(cases, mean_contribution_interval(top1, drawn, _pairs(len(cells))))
+            _fill(cases, mean_contribution_interval(top1, drawn, _cell_pairs(len(cells))))
     return [difference, *(case for _, cases in sets for case in cases)]
 
 
@@ -150,7 +152,8 @@ def _means(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
     """Means over six cells of one module on shared videos, one seed."""
     out = []
     for cells, name, capped in (
-        *((CLEAR, "6 cells clear of TSN", False), (NEAR, "6 cells, 3 near TSN", True)),
+        (CLEAR, "6 cells clear of TSN", False),
+        (NEAR, "6 cells, 3 near TSN", True),
         (EQUAL, "6 cells equal to TSN", True),
     ):
         cases = _mean_cases(cells, f"1 seed, {name}", capped)
@@ -160,7 +163,7 @@ def _means(rng: np.random.Generator, sweeps: int, videos: int) -> list[Case]:
             correct = block[:, :, 0]
             drawn = bootstrap_accuracies(correct.reshape(-1, videos), seed=int(rng.integers(2**32)))
             for sweep, draws in zip(correct, drawn.reshape(len(drawn), *correct.shape[:2]).swapaxes(0, 1), strict=True):
-                top1, pairs = 100 * sweep.mean(axis=1), _pairs(len(cells))
+                top1, pairs = 100 * sweep.mean(axis=1), _cell_pairs(len(cells))
                 _fill(cases, mean_contribution_interval(top1, draws, pairs))
                 draws = binomial_accuracies(top1, [videos] * len(top1), seed=int(rng.integers(2**32)))
                 _fill(alone, mean_contribution_interval(top1, draws, pairs, together=False))
@@ -187,7 +190,7 @@ def _several_seeds(rng: np.random.Generator, sweeps: int, videos: int) -> list[C
         cases = _mean_cases(cells, f"3 seeds of sd 0.5, {name}", capped)
         for block in outcomes(rng, cells, 3, sweeps, videos, 0.5):
             for sweep in block:
-                _fill(cases, contribution_interval(sweep, _pairs(len(cells))))
+                _fill(cases, contribution_interval(sweep, _cell_pairs(len(cells))))
         out += cases
     return out
 
@@ -201,6 +204,6 @@ PARTS: dict[str, Callable[[np.random.Generator, int, int], Sequence[Case | Rate]
     "classes": whole_classes,
     "ranks and pairs": ranks_and_pairs,
     "bold, other tables": bold_in_other_tables,
-    **{f"bold, {models} models": partial(bold, models=models) for models in SHARE},
 }
+PARTS |= {f"bold, {models} models": partial(bold, models=models) for models in SHARE}
 LONG = ("bold, 96 models", "bold, 64 models", "several seeds", "means", "ranks and pairs")

@@ -26,12 +26,12 @@ def ranks_and_pairs(rng: np.random.Generator, sweeps: int, videos: int) -> list[
     )
     for seeds, sd in ((1, 0.0), (3, 1.2)):
         for name, top1 in (("equally good", [60.0] * K), ("1 point apart", SPREAD)):
-            what = f"{name}, {_seeds(seeds, sd)}"
+            what = f"{name}, {_seed_text(seeds, sd)}"
             shared, alone = (
                 Rate(RANKS, f"{what}, {kind}", K, (0, 5)) for kind in ("predictions", "accuracies alone, own videos")
             )
             pair = Case(
-                "difference", f"{_seeds(seeds, sd)}, accuracies alone, own videos", top1[0] - top1[-1], AT_LEAST
+                "difference", f"{_seed_text(seeds, sd)}, accuracies alone, own videos", top1[0] - top1[-1], AT_LEAST
             )
             first = _groups(rng, top1, seeds, sweeps, videos, sd)
             second = _groups(rng, OTHER, seeds, sweeps, videos, sd)
@@ -43,11 +43,11 @@ def ranks_and_pairs(rng: np.random.Generator, sweeps: int, videos: int) -> list[
                 if seeds == 1 and top1 is SPREAD:
                     (agreed,) = agreement(found, other)
                     tau.limits.append((agreed["low"], agreed["high"]))
-            out += [shared, alone, *([pair] if seeds > 1 else [])]
+            out += [shared, alone] + [pair] * (seeds > 1)
     return [*out, tau]
 
 
-def _seeds(seeds: int, sd: float) -> str:
+def _seed_text(seeds: int, sd: float) -> str:
     return "1 seed" if seeds == 1 else f"{seeds} seeds of sd {sd:g}"
 
 
@@ -64,7 +64,7 @@ def _groups(rng: np.random.Generator, top1: list[float], seeds: int, sweeps: int
     """A `Pairs` per sweep of models on the same videos with predictions, in the order of `top1`."""
     for block in outcomes(rng, list(zip(top1[::2], top1[1::2], strict=True)), seeds, sweeps, videos, sd):
         for table in block:
-            cells = [_cell(i, 100 * run.mean(axis=1), videos) for i, run in enumerate(table)]
+            cells = [_model_cell(i, 100 * run.mean(axis=1), videos) for i, run in enumerate(table)]
             yield Pairs("simulated", 8, cells, pairs_of(cells, list(table), intervals=False))
 
 
@@ -73,11 +73,11 @@ def _alone(rng: np.random.Generator, top1: list[float], seeds: int, sweeps: int,
     for _ in range(sweeps):
         expected = np.array(top1)[:, None] + sd * rng.standard_normal((len(top1), seeds))
         right = 100 * rng.binomial(videos, expected / 100) / videos
-        cells = [_cell(i, of_model, videos) for i, of_model in enumerate(right)]
+        cells = [_model_cell(i, of_model, videos) for i, of_model in enumerate(right)]
         yield Pairs("simulated", 8, cells, pairs_of(cells, [None] * len(cells)))
 
 
-def _cell(i: int, top1: np.ndarray, videos: int) -> dict[str, Any]:
+def _model_cell(i: int, top1: np.ndarray, videos: int) -> dict[str, Any]:
     """What `mean_over_seeds` says of a model with these accuracies in percent, one per seed."""
     sd = float(top1.std(ddof=1)) if len(top1) > 1 else float("nan")
     ids = [f"{i}.{s}" for s in range(len(top1))]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import suite
-from suite.benchmarks.speed import _interleaved
+from suite.benchmarks.speed import interleaved
 from suite.models.blocks.rcca import RecurrentCrissCross
 from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
@@ -103,7 +103,7 @@ def rcca_speed(
         block = make(*shape[1:3]).to(device)
         work[name, "forward"] = lambda block=block: _forward(block, x)
         work[name, "step"] = lambda block=block: _step(block, x)
-    times = _interleaved(work, rounds, device)
+    times = interleaved(work, rounds, device)
     rows = {
         name: {
             "forward_s": times[name, "forward"],

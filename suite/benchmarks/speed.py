@@ -134,7 +134,7 @@ def layout(
                 for kind in ("forward", "step")
                 for which, model in (("ours", ours), ("plain", other))
             }
-            times = _interleaved(work, rounds, device)
+            times = interleaved(work, rounds, device)
             row: dict[str, Any] = {"name": name, "batch": batch}
             for kind in ("forward", "step"):
                 a, b = times[kind, "ours"], times[kind, "plain"]
@@ -169,7 +169,7 @@ def _job(kind: str, model: nn.Module, x: Tensor, y: Tensor, precision: str) -> C
     return forward if kind == "forward" else step
 
 
-def _interleaved(work: dict[Any, Callable[[], None]], rounds: int, device: str) -> dict[Any, float]:
+def interleaved(work: dict[Any, Callable[[], None]], rounds: int, device: str) -> dict[Any, float]:
     """Median seconds of each job; in every round each runs once, so that a noisy machine is noisy for all."""
     times: dict[Any, list[float]] = {key: [] for key in work}
     for i in range(rounds + 1):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.collect.resolve import read_results, resolve_run
-from suite.evaluation.predictions import check_stored, read_own
+from suite.evaluation.own_predictions import check_stored, read_own
 from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.store.evaluations import predictions_of, result_of

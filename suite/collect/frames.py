@@ -1,4 +1,4 @@
-"""Trained at so many frames, tested at so many: what the number of frames is worth at each end."""
+"""Accuracy by the number of frames in training and in testing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder,
             run = folder if isinstance(folder, RunFolder) else RunFolder(Path(folder))
             folder = (run, run.spec(), run.id)
         found += _of_run(*folder)
-    found.sort(key=_place)
+    found.sort(key=_sort_key)
     table = pd.DataFrame(found, columns=COLUMNS)
     twice = table[table.duplicated([c for c in COLUMNS if c not in ("top1", "n", "id")])]
     if len(twice):
@@ -77,9 +77,7 @@ def _of_run(folder: RunFolder, spec: RunSpec, name: str) -> list[dict[str, Any]]
     return [about | {"test_frames": frames, "top1": top1, "n": n} for frames, (top1, n) in tests.items()]
 
 
-def _place(row: dict[str, Any]) -> tuple:
+def _sort_key(row: dict[str, Any]) -> tuple:
     name = parse_model(row["model"])
-    return (
-        *(row["dataset"], name.backbone, rank(MODULE_ORDER, name.module), row["model"]),
-        *(row[key] for key in ("train_frames", "control", "epochs_seen", "seed", "test_frames", "id")),
-    )
+    model = (row["dataset"], name.backbone, rank(MODULE_ORDER, name.module), row["model"])
+    return model, [row[key] for key in ("train_frames", "control", "epochs_seen", "seed", "test_frames", "id")]

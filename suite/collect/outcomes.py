@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.data.dataset_info import info
-from suite.evaluation.predictions import Outcome, check_stored, read_own
+from suite.evaluation.own_predictions import check_stored, read_own
+from suite.evaluation.predictions import Outcome
 from suite.spec import BadInput
 from suite.statistics.calibration import expected_calibration_error
 from suite.store.folder import stored_beside
@@ -47,7 +48,7 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
     known = rows["predictions"].map(lambda source: isinstance(source, Outcome) or bool(source))
     done = rows[(rows["state"] == "done") & known]
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(_read, done.to_dict("records")))
+        found = list(pool.map(_load_outcome, done.to_dict("records")))
     out = {}
     for dataset in dict.fromkeys(done["dataset"]):
         runs = [(i, o) for i, d, o in zip(done["id"], done["dataset"], found, strict=True) if d == dataset]
@@ -65,7 +66,7 @@ def load_outcomes(rows: pd.DataFrame, threads: int = 2) -> dict[str, Outcomes]:
     return out
 
 
-def _read(row: dict[str, Any]) -> Outcome:
+def _load_outcome(row: dict[str, Any]) -> Outcome:
     source = row["predictions"]
     if isinstance(source, Outcome):
         return source
@@ -73,7 +74,7 @@ def _read(row: dict[str, Any]) -> Outcome:
     outcome = read_own(Path(source), result.get("class_names"))
     if outcome.labels is None:
         raise BadInput(f"The predictions of {row['id']} have no labels, so its accuracy cannot be checked.")
-    name, pairs = str(row["id"]), _pairs(row["dataset"])
+    name, pairs = str(row["id"]), _class_pairs(row["dataset"])
     for stored in ({key: row.get(key) for key in ("n", "top1", "top5", "pair_top1")}, result):
         check_stored(stored, outcome, name, pairs)
     if video := row.get("video_predictions"):
@@ -82,7 +83,7 @@ def _read(row: dict[str, Any]) -> Outcome:
     return outcome
 
 
-def _pairs(dataset: str) -> Sequence[tuple[str, str]]:
+def _class_pairs(dataset: str) -> Sequence[tuple[str, str]]:
     try:
         return info(dataset).pairs
     except BadInput:  # a data set of another codebase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +98,8 @@ def pairs_of(cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], 
 
 def adjusted(pairs: Sequence[Pair]) -> list[Pair]:
     """The pairs with Holm's adjusted p-values over all of them."""
-    found = holm([pair.p for pair in pairs])
-    return [Pair(**{**vars(pair), "adjusted": float(p)}) for pair, p in zip(pairs, found, strict=True)]
+    p_values = holm([pair.p for pair in pairs])
+    return [replace(pair, adjusted=float(p)) for pair, p in zip(pairs, p_values, strict=True)]
 
 
 def _pair(i: int, j: int, cells: list[dict[str, Any]], correct: Sequence[np.ndarray | None], intervals: bool) -> Pair:

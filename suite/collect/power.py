@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ NODES = 16  # of the quadrature over the variance between seeds of each model
 
 
 @dataclass(frozen=True)
-class Setting:
+class PowerSetting:
     """What the resolution depends on.
 
     discordance: share of videos that exactly one of two models (one seed each) has right.  seed_sd: standard deviation
@@ -68,7 +68,7 @@ class Setting:
         return self.largest / 100 - self.seed_discordance * (1 - 1 / self.seeds)
 
 
-def detectable(setting: Setting, alpha: float = ALPHA, power: float = POWER) -> float | None:
+def detectable(setting: PowerSetting, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The difference in points between two models, each a mean over seeds, that a two-sided test finds; None: none.
 
     Standard error of the difference of means over s seeds on the same n videos, as `suite.statistics.intervals` models
@@ -79,7 +79,7 @@ def detectable(setting: Setting, alpha: float = ALPHA, power: float = POWER) -> 
     return _smallest(lambda d: _power(setting, d, alpha) >= power, setting.largest)
 
 
-def detectable_of_weights(setting: Setting, alpha: float = ALPHA, power: float = POWER) -> float | None:
+def detectable_of_weights(setting: PowerSetting, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The difference in points between two trained models, one seed each, that exact McNemar finds; None: none.
 
     Connor 1987; it speaks of these weights on other videos, not of training again.
@@ -88,7 +88,7 @@ def detectable_of_weights(setting: Setting, alpha: float = ALPHA, power: float =
     return None if math.isnan(found) else found
 
 
-def needed_videos(setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
+def needed_videos(setting: PowerSetting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Test videos from which `difference` (points) is found with the seeds of the setting; or None."""
     if difference > setting.largest:
         return None
@@ -96,7 +96,7 @@ def needed_videos(setting: Setting, difference: float, alpha: float = ALPHA, pow
 
 
 def needed_videos_of_weights(
-    setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER
+    setting: PowerSetting, difference: float, alpha: float = ALPHA, power: float = POWER
 ) -> int | None:
     """Test videos from which McNemar finds `difference` (points) between two trained models, or None."""
     if difference > 100 * setting.discordance:
@@ -109,18 +109,18 @@ def needed_videos_of_weights(
     return _least(enough)
 
 
-def needed_seeds(setting: Setting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
+def needed_seeds(setting: PowerSetting, difference: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Seeds per model, at least 2, from which `difference` (points) is found on the videos of the setting; or None."""
     if difference > setting.largest:
         return None
     return _least(lambda s: _power(_with(setting, seeds=s), difference, alpha) >= power, 2, 10_000)
 
 
-def _with(setting: Setting, **changes: int) -> Setting:
-    return Setting(**{**vars(setting), **changes})
+def _with(setting: PowerSetting, **changes: int) -> PowerSetting:
+    return replace(setting, **changes)
 
 
-def _power(setting: Setting, difference: float, alpha: float) -> float:
+def _power(setting: PowerSetting, difference: float, alpha: float) -> float:
     """Probability that the test finds a true difference in points, in its direction."""
     from scipy.special import ndtr, ndtri, stdtrit
 
@@ -147,7 +147,7 @@ def _power(setting: Setting, difference: float, alpha: float) -> float:
 
 @lru_cache(maxsize=64)
 def _estimates(free: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights (M,) and estimated over true variances (M,) of two models, each with so many degrees of freedom.
+    """Weights (M,) and estimated over true variances (M,) of two models, each with `free` degrees of freedom.
 
     Gauss-Legendre quadrature over the quantiles of two chi-squared distributions; pairs that are mirrored count once.
     """
@@ -184,11 +184,11 @@ def _least(enough: Callable[[int], bool], least: int = 1, most: int = MOST) -> i
 
 
 def comparisons(models: int) -> dict[str, int]:
-    """How many tests the claims about so many models make."""
+    """The number of tests behind each claim about `models` models."""
     return {"one pair": 1, "with the best": max(models - 1, 1), "all pairs": max(models * (models - 1) // 2, 1)}
 
 
-def resolution(setting: Setting, models: int, difference: float = 1.0, power: float = POWER) -> dict[str, Any]:
+def resolution(setting: PowerSetting, models: int, difference: float = 1.0, power: float = POWER) -> dict[str, Any]:
     """What a grid of `models` resolves per claim of `comparisons`, and what `difference` points would need.
 
     With m tests a pair is judged at 0.05 / m, the first step of Holm: a lower bound of its power.  `by_seeds` is for

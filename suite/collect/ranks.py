@@ -12,6 +12,7 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.collect.pairs import Pairs, adjusted, all_pairs
 from suite.collect.results_table import ResultsTable
+from suite.fairness.ledger import letter_of
 from suite.statistics.significance import ALPHA
 
 FEWEST = 3  # models of which a ranking is made
@@ -67,12 +68,10 @@ def group_letters(found: Pairs) -> list[str]:
     The compact letter display of Piepho 2004.
     """
     sets = groups(found.different)
-    return [" ".join(_letter(g) for g, members in enumerate(sets) if i in members) for i in range(len(found.cells))]
-
-
-def _letter(number: int) -> str:
-    more, last = divmod(number, 26)
-    return (_letter(more - 1) if more else "") + chr(ord("A") + last)
+    return [
+        " ".join(letter_of(g).upper() for g, members in enumerate(sets) if i in members)
+        for i in range(len(found.cells))
+    ]
 
 
 # --- stability ----------------------------------------------------------------------------------------------------

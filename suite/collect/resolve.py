@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.dataset_info import info
-from suite.evaluation.predictions import FORMATS, check_stored, read_own, read_predictions
+from suite.evaluation.own_predictions import check_stored, read_own
+from suite.evaluation.predictions import FORMATS, read_predictions
 from suite.fairness.factor_values import meaning
 from suite.fairness.factors import FACTORS
 from suite.fairness.result import Result
@@ -247,10 +248,17 @@ def from_file(path: Path) -> Result:
     row = {
         "id": f"{path.stem}-{hashlib.sha256(path.read_bytes() + spec.read_bytes()).hexdigest()[:10]}",
         "views": (factors["views"] or {}).get("number", math.nan),
-        **{"name": about["name"], "dataset": about["dataset"], "state": "done"},
-        **{"module": factors["module"], "backbone": factors["backbone"] or "", "pooling": factors["pooling"] or "none"},
-        **{"frames": factors["frames"] or math.nan, "seed": factors["seed"], "top1": top1, "n": len(outcome.ids)},
-        **{key: about.get(key, math.nan) for key in COSTS},
-        **{"source": about.get("source", path.name), "factors": factors},
+        "name": about["name"],
+        "dataset": about["dataset"],
+        "state": "done",
+        "module": factors["module"],
+        "backbone": factors["backbone"] or "",
+        "pooling": factors["pooling"] or "none",
+        "frames": factors["frames"] or math.nan,
+        "seed": factors["seed"],
+        "top1": top1,
+        "n": len(outcome.ids),
     }
+    row |= {key: about.get(key, math.nan) for key in COSTS}
+    row |= {"source": about.get("source", path.name), "factors": factors}
     return Result(about["name"], top1, len(outcome.ids), factors, outcome, row)

@@ -138,7 +138,8 @@ def _predicted(path: Path, ours: pd.DataFrame) -> dict[str, Any]:
 
 def _labelled(theirs: dict[str, Any], ours: pd.DataFrame) -> dict[str, Any]:
     """Predictions that come without labels get those of a finished run on the same data set, and so an accuracy."""
-    from suite.evaluation.predictions import aligned, read_own
+    from suite.evaluation.own_predictions import read_own
+    from suite.evaluation.predictions import aligned
 
     outcome = theirs["predictions"]
     with_labels = ours[(ours["dataset"] == theirs["dataset"]) & (ours["predictions"] != "")]

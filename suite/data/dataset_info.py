@@ -72,14 +72,14 @@ def info(name: str) -> DatasetInfo:
     """What is known of a data set; `calib_order@level=easy` is `calib_order`.  Raises BadInput for an unknown name."""
     base, plain = name.partition("@")[0], name.removesuffix("@level=easy")
     file = _files().get(base)
-    levels = {about.name: about for about in _read(base, file)} if file else {}
+    levels = {about.name: about for about in _read_dataset_file(base, file)} if file else {}
     if plain not in levels or (plain != name and levels[plain].level is None):
         raise unknown("data set", name, names())
     return levels[plain]
 
 
 def _infos() -> list[DatasetInfo]:
-    return [about for name, file in _files().items() for about in _read(name, file)]
+    return [about for name, file in _files().items() for about in _read_dataset_file(name, file)]
 
 
 def _files() -> dict[str, Path]:
@@ -94,7 +94,7 @@ def _files() -> dict[str, Path]:
 
 
 @cache
-def _read(name: str, path: Path) -> tuple[DatasetInfo, ...]:
+def _read_dataset_file(name: str, path: Path) -> tuple[DatasetInfo, ...]:
     """The data set of a file, at all its levels."""
     file: DatasetFile = checked(DatasetFile, read_yaml(path, "Data set"), f"data set {path.name}")
     if file.format == "calibrated":

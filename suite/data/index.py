@@ -20,7 +20,7 @@ FINGERPRINT_DIGITS = 32  # 128 bits
 
 
 class FileState(NamedTuple):
-    """By what a change of a file is noticed without reading it: size in bytes, clocks in ns."""
+    """What shows a change of a file without reading it: size in bytes, times in nanoseconds."""
 
     size: int
     mtime: int
@@ -28,8 +28,9 @@ class FileState(NamedTuple):
     ctime: int
 
     @classmethod
-    def of(cls, found: os.stat_result) -> FileState:
-        return cls(found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+    def of(cls, status: os.stat_result) -> FileState:
+        """From what `os.stat` returns."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
 class Entry(NamedTuple):
@@ -45,6 +46,7 @@ class Entry(NamedTuple):
 
     @property
     def state(self) -> FileState:
+        """The state of the file when it was indexed."""
         return FileState(*self[:4])
 
 
@@ -100,6 +102,7 @@ class Index:
         self.save()
 
     def mark_undecodable(self, path: str, state: FileState) -> None:
+        """Stores that a file cannot be decoded, until it changes."""
         self.entries[path] = Entry(*state, 0, 0.0, "")
         self.save()
 
@@ -151,6 +154,7 @@ class Index:
             return {}, {}  # only a cache: what cannot be read is made again
 
     def save(self) -> None:
+        """Writes the index, merged with what other processes have written; a disk that cannot be written is ignored."""
         entries, full = self._load()  # another process may have indexed another split meanwhile
         self.entries, self.full = {**entries, **self.entries}, {**full, **self.full}
         data = {"version": INDEX_VERSION, "videos": self.entries, "full": self.full}

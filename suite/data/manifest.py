@@ -187,6 +187,7 @@ def mark_undecodable(manifest: Manifest, video: Video) -> None:
 
 
 def index_of(manifest: Manifest) -> Index:
+    """The index of the folder that holds the videos of a manifest."""
     return Index(manifest.root, manifest.root / manifest.folder)
 
 

@@ -1,7 +1,7 @@
 """Which frames of a video make a clip.
 
 `n` frames in the video, `T = frames` wanted, `C` clips. The rules are those of deep_analysis (uniform) and of
-TSN-style dense sampling; test indices are reckoned in integers, so that no machine rounds differently.
+TSN-style dense sampling; test indices are computed in integers, so that no machine rounds differently.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ Other packages use:
 
     evaluation.inference.predict            logits per view and per video
     evaluation.predictions.read_predictions predictions of any codebase; `Outcome`: which videos are correct
+    evaluation.own_predictions.read_own     predictions of our own runs; `check_stored` verifies accuracies by them
     evaluation.retest.test_again            a finished run with other test settings
     evaluation.control.Control              how a run is watched and stopped from outside
 """

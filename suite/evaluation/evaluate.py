@@ -1,4 +1,4 @@
-"""Testing a model with a checkpoint, one that no sweep of ours made or one of a finished run."""
+"""Testing a model with a checkpoint, whether from a finished run or from elsewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Setting:
 
     @classmethod
     def of(cls, test: EvaluationSpec, model: str, source: str, batch: int) -> Setting:
-        """A test of `model` with the weights of `source`; batch: videos at a time."""
+        """A test of `model` with the weights of `source`; batch: videos per forward pass."""
         sampling = Sampling(rule=test.rule, stride=test.stride, dense_clip=test.dense_clip)
         how = Evaluation(clips=test.clips, crops=test.crops, fusion=test.fusion, batch=batch)
         return cls(model, source, test.dataset, test.split, test.frames, test.size, sampling, how, test.precision)
@@ -104,7 +104,7 @@ def evaluate_checkpoint(
 ) -> dict[str, Any]:
     """Tests model `name` with the weights of `source` on one split; returns what eval.json holds.
 
-    Writes into `out`: views.parquet (a row a view), predictions.parquet (a row a video) and eval.json, or with
+    Writes into `out`: views.parquet (one row per view), predictions.parquet (one row per video) and eval.json, or with
     `unlabelled` submission.csv (video id, then five class names) in place of accuracies.
     """
     how = checked(Evaluation, {"clips": clips, "crops": crops, "fusion": fusion, "batch": batch}, "eval")
@@ -182,7 +182,7 @@ def evaluate(
 
 
 def _submission(ids: list[str], logits: Any, classes: tuple[str, ...]) -> str:
-    """One line a video, separated by ';': its id, then the five likeliest classes, best first."""
+    """One line per video, separated by ';': its id, then the five likeliest classes, best first."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
     for video, row in zip(ids, logits, strict=True):

@@ -1,4 +1,4 @@
-"""Testing a network: views, fusion, one row a video, accuracies."""
+"""Testing a network: views, fusion, one row per video, accuracies."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Predictions:
         return np.log((z / z.sum(-1, keepdims=True)).mean(1) + 1e-30).astype(np.float32)
 
     def table(self, fusion: str) -> pd.DataFrame:
-        """One row a video: id, label, logits."""
+        """One row per video: id, label, logits."""
         data = {"id": self.ids, "label": self.labels, "logits": list(self.fused(fusion))}
         return pd.DataFrame({key: value for key, value in data.items() if value is not None})
 
     def view_table(self) -> pd.DataFrame:
-        """One row a view: id, view, label, logits."""
+        """One row per view: id, view, label, logits."""
         n, v, k = self.views.shape
         data = {"id": np.repeat(self.ids, v), "view": np.tile(np.arange(v), n)}
         if self.labels is not None:
@@ -88,6 +88,7 @@ def predict(
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:
+    """The table as the content of a parquet file."""
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -14,9 +14,9 @@ BLIND = 1e-9  # float64: what is left of rounding
 def order(name: str, frames: int = 8, size: int = 64, num_classes: int = 16) -> dict[str, Any]:
     """Largest difference of a logit between a random clip and its reverse, and a shuffled copy.
 
-    `max_abs_difference` is that of the network as it starts, against the reverse; for
-    `max_abs_difference_shuffled` every parameter is redrawn at random (also those that start at zero, which would
-    hide a module), in float64, and the clip is held against its reverse and against a shuffled copy.
+    The clip is (1, 3, frames, size, size).  `max_abs_difference` is that of the network as it starts, against the
+    reverse; for `max_abs_difference_shuffled` every parameter is redrawn at random (also those that start at zero,
+    which would hide a module), in float64, and the clip is compared with its reverse and with a shuffled copy.
     """
     generator = torch.Generator().manual_seed(0)
     model = build(name, num_classes, frames, size).double().eval()

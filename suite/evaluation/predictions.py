@@ -1,11 +1,9 @@
-"""Per-video predictions, ours or those of any other codebase: reading, checking, and who was right on which video."""
+"""Per-video predictions: which videos are correct, and predictions files of any codebase (CSV or parquet)."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +32,7 @@ class Outcome:
     top5: float | None = None  # percent, where a file of ours has logits and labels
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
-        """The same in the class numbers of `classes`; BadInput for a class that is none of them.
+        """The same in the class numbers of `classes`.  Raises BadInput for a class that is not in `classes`.
 
         Without names on one side the numbers are taken as they are, unless they were made of names.
         """
@@ -58,238 +56,8 @@ class Outcome:
         return self.predicted == truth
 
 
-def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0) -> Outcome:
-    """Reads a CSV or parquet file with a row a video.
-
-    Columns: `id`; `logits` (a list; in CSV a JSON list, or one column logit_0, logit_1, … a class) or `prediction` (a
-    class number or name); `label`, the true class, number or name.  Where there are only `id` and `label`, the label is
-    what was predicted.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
-    Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one a class.
-    """
-    table = _table(Path(path))
-    where = f"{Path(path).name}"
-    if "id" not in table:
-        raise BadInput(f"{where} has no column 'id'.")
-    if not len(table):
-        raise BadInput(f"{where} contains no predictions.")
-    if table["id"].isna().any():
-        raise BadInput(f"{where} row {int(table['id'].isna().argmax()) + 1} has no id.")
-    ids = np.array([str(i) for i in table["id"]])
-    order = np.argsort(ids, kind="stable")
-    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
-    if len(twice):
-        raise BadInput(f"{where} contains the video '{ids[order][twice[0]]}' more than once.")
-    if not classes and _names(table) and (_has_logits(table) or not _all_names(table)):
-        raise BadInput(
-            f"{where} gives labels by name but predictions by number: its YAML needs 'classes', the class "
-            "names in order."
-        )
-    named = not classes and bool(_names(table))
-    classes = tuple(classes or _names(table)) or None
-    num = num or len(classes or ())
-    logits = _logits(table, where, num)
-    if logits is not None:
-        predicted = logits.argmax(1)
-        labels = _labels(table, "label", where, classes, logits.shape[1]) if "label" in table else None
-    elif "prediction" in table:
-        predicted = _labels(table, "prediction", where, classes, num)
-        labels = _labels(table, "label", where, classes, num) if "label" in table else None
-    elif "label" in table:
-        predicted, labels = _labels(table, "label", where, classes, num), None
-    else:
-        raise BadInput(f"{where} has none of the columns 'logits', 'prediction' and 'label'.")
-    confidence = None if logits is None else confidence_of(logits)[order]
-    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named, confidence)
-
-
-def _has_logits(table: pd.DataFrame) -> bool:
-    return "logits" in table or any(str(column).startswith("logit_") for column in table.columns)
-
-
-def _all_names(table: pd.DataFrame) -> bool:
-    """Whether every label in the file is a name; those that are missing are found later, with their row."""
-    values = [v for column in ("prediction", "label") if column in table for v in table[column] if not _missing(v)]
-    return all(isinstance(v, str) and not v.lstrip("-").isdecimal() for v in values)
-
-
-def _missing(value: Any) -> bool:
-    import pandas as pd
-
-    return bool(pd.api.types.is_scalar(value) and (pd.isna(value) or value == ""))  # parquet may hold lists
-
-
-def _names(table: pd.DataFrame) -> list[str]:
-    """The class names that stand in a file without a list of its classes."""
-    values = [v for column in ("prediction", "label") if column in table for v in table[column]]
-    return sorted({v for v in values if isinstance(v, str) and v and not v.lstrip("-").isdecimal()})
-
-
-def _table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if path.suffix not in FORMATS:
-        raise BadInput(f"{path.name} is not a predictions file; it ends with .csv or .parquet.")
-    if not path.is_file():
-        raise BadInput(f"There is no file {path}.")
-    try:
-        return pd.read_csv(path, dtype={"id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as error:  # pandas and pyarrow derive theirs from these
-        raise BadInput(f"{path.name} cannot be read: {' '.join(str(error).split())[:120]}.") from None
-
-
-def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
-    columns = [c for c in table.columns if re.fullmatch(r"logit_\d+", str(c))]
-    if "logits" in table:
-        rows = [_listed(value) for value in table["logits"]]
-        for i, row in enumerate(rows):
-            if not isinstance(row, list | np.ndarray) or not len(row):
-                raise BadInput(f"{where} row {i + 1} has no list of logits.")
-        lengths = {len(row) for row in rows}
-        if len(lengths) > 1:
-            raise BadInput(f"{where} has rows with {min(lengths)} and with {max(lengths)} logits.")
-        try:
-            values = np.array([np.asarray(row, float) for row in rows])
-        except (ValueError, TypeError):
-            raise BadInput(f"{where} has logits that are not numbers.") from None
-        if values.ndim != 2:
-            raise BadInput(f"{where} has logits that are not a list of numbers.")
-    elif columns:
-        if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
-            raise BadInput(f"{where} has {len(columns)} logit columns that are not numbered from logit_0 on.")
-        try:
-            values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
-        except (ValueError, TypeError):
-            raise BadInput(f"{where} has logits that are not numbers.") from None
-    else:
-        return None
-    if num and values.shape[1] != num:
-        raise BadInput(f"{where} has {values.shape[1]} logits per video, but the data set has {num} classes.")
-    bad = ~np.isfinite(values).all(1)
-    if bad.any():
-        raise BadInput(f"{where} row {int(bad.argmax()) + 1} has a logit that is not a finite number.")
-    return values
-
-
-def _listed(value: Any) -> Any:
-    """The list in a text such as "[0.5, 1]"; what is no such text as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number as it stands in a CSV or parquet file; None for anything else."""
-    if not np.isscalar(value):
-        return None
-    try:
-        number = int(value)
-    except (ValueError, OverflowError, TypeError):
-        return None
-    return number if isinstance(value, str) or number == value else None
-
-
-def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
-    """Class numbers of a column that holds numbers or names."""
-    known = {name: i for i, name in enumerate(classes or ())}
-    out = []
-    for i, value in enumerate(table[column]):
-        if _missing(value):
-            raise BadInput(f"{where} row {i + 1} has no {column}.")
-        if isinstance(value, str) and value in known:
-            out.append(known[value])
-            continue
-        number = _whole(value)
-        if number is None or not 0 <= number < (num or 1 << 31):
-            shown = " ".join(str(value).split())[:60]
-            raise BadInput(f"{where} row {i + 1}: '{shown}' is not one of the {num or 'known'} classes.")
-        out.append(number)
-    return np.array(out, dtype=np.int64)
-
-
-def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> Outcome:
-    """The predictions.parquet that this suite wrote, read column by column; classes: their names.
-
-    Raises BadInput when the file is missing or damaged, or a logit is not finite: NaN would be the largest of all.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=None)
-        ids, logits = np.asarray(table["id"].to_pylist()), table["logits"].combine_chunks()
-        values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
-    except (OSError, pa.ArrowException, KeyError, ValueError, AttributeError) as error:
-        raise BadInput(f"{path} is missing or damaged ({' '.join(str(error).split())[:80]}).") from None
-    if not np.isfinite(values).all():
-        odd = np.flatnonzero(~np.isfinite(values).all(1))
-        raise BadInput(f"{path}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
-    labels = table["label"].to_numpy() if "label" in table.column_names else None
-    order = np.argsort(ids, kind="stable")
-    names = tuple(classes) if classes else None
-    predicted = values.argmax(1)
-    top5 = None if labels is None else _top5(values, predicted, labels, path)
-    confidence = confidence_of(values)[order]
-    labels = None if labels is None else labels[order]
-    return Outcome(ids[order], predicted[order], labels, names, confidence=confidence, top5=top5)
-
-
-def _top5(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, path: Path) -> float:
-    """Percent of videos whose class is among the five highest; of equal logits the lower class stands first."""
-    if len(labels) and not (labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < logits.shape[1]):
-        raise BadInput(f"{path} has a label that is not one of its {logits.shape[1]} classes.")
-    own = logits[np.arange(len(labels)), labels][:, None]
-    before = (logits > own).sum(1, dtype=np.uint8 if logits.shape[1] < 256 else np.int64)
-    near = np.flatnonzero((before < 5) & (predicted != labels))  # where equal logits of lower classes may matter
-    earlier = np.arange(logits.shape[1]) < labels[near, None]
-    before[near] += ((logits[near] == own[near]) & earlier).sum(1, dtype=before.dtype)
-    return 100 * float((before < 5).mean())
-
-
-def check_stored(
-    stored: Mapping[str, Any], outcome: Outcome, where: str, class_pairs: Sequence[tuple[str, str]] = ()
-) -> None:
-    """Raises BadInput when accuracies that are stored beside predictions do not follow from them.
-
-    stored: `n`, `top1`, `top5`, `pair_top1` (percent) and `per_class` (class name -> percent), as far as they are
-    there; class_pairs: what `pair_top1` is of.
-    """
-    if outcome.labels is None:
-        return
-    right = outcome.predicted == outcome.labels
-    pairs = [("n", stored.get("n"), len(right)), ("top-1", stored.get("top1"), 100 * float(right.mean()))]
-    pairs += [("top-5", stored.get("top5"), outcome.top5)]
-    if class_pairs and outcome.classes and set(outcome.classes) >= {name for pair in class_pairs for name in pair}:
-        pairs += [("pair accuracy", stored.get("pair_top1"), _pair_accuracy(outcome, class_pairs))]
-    per_class = stored.get("per_class")
-    if outcome.classes and isinstance(per_class, Mapping):
-        counts = np.bincount(outcome.labels, minlength=len(outcome.classes))
-        hits = np.bincount(outcome.labels[right], minlength=len(outcome.classes))
-        found = {name: 100 * hits[i] / counts[i] for i, name in enumerate(outcome.classes) if counts[i]}
-        pairs += [(f"top-1 of class '{name}'", per_class.get(name), found.get(name)) for name in {**found, **per_class}]
-    for name, said, found in pairs:
-        if said is None or (isinstance(said, float) and math.isnan(said)) or (name == "top-5" and found is None):
-            continue  # not stored; or not to be computed
-        if not isinstance(said, int | float) or found is None or abs(said - found) > 1e-6:
-            shown = "nothing" if found is None else f"{found:.10g}"
-            raise BadInput(
-                f"{where}: the result states {name} {said if not isinstance(said, float) else f'{said:.10g}'}, but the "
-                f"predictions give {shown}; the folder of the run was edited or is damaged."
-            )
-
-
-def _pair_accuracy(outcome: Outcome, class_pairs: Sequence[tuple[str, str]]) -> float:
-    """Percent of videos whose predicted class is in the pair of the true one."""
-    pair_of = np.arange(len(outcome.classes))
-    for first, second in class_pairs:
-        pair_of[outcome.classes.index(second)] = outcome.classes.index(first)
-    return 100 * float((pair_of[outcome.predicted] == pair_of[outcome.labels]).mean())
-
-
 def aligned(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) -> tuple[np.ndarray, np.ndarray]:
-    """Who was right, (N,) and (N,), over the same videos with the same labels; BadInput where they are not the same."""
+    """Which videos each has correct, bool (N,) and (N,).  Raises BadInput when videos or labels are not the same."""
     a, b = same_numbers(a, b, names)
     return a.correct(), b.correct()
 
@@ -320,3 +88,154 @@ def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) ->
         )
     labels = a.labels if a.labels is not None else b.labels
     return replace(a, labels=labels), replace(b, labels=labels)
+
+
+def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0) -> Outcome:
+    """Reads a CSV or parquet file with one row per video.
+
+    Columns: `id`; `logits` (a list; in CSV a JSON list, or one column per class: logit_0, logit_1, …) or `prediction`
+    (a class number or name); `label`, the true class, number or name.  With `id` and `label` alone, the label is the
+    predicted class.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
+    Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one per class.
+    """
+    table = _read_table(Path(path))
+    where = f"{Path(path).name}"
+    if "id" not in table:
+        raise BadInput(f"{where} has no column 'id'.")
+    if not len(table):
+        raise BadInput(f"{where} contains no predictions.")
+    if table["id"].isna().any():
+        raise BadInput(f"{where} row {int(table['id'].isna().argmax()) + 1} has no id.")
+    ids = np.array([str(i) for i in table["id"]])
+    order = np.argsort(ids, kind="stable")
+    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
+    if len(twice):
+        raise BadInput(f"{where} contains the video '{ids[order][twice[0]]}' more than once.")
+    if not classes and _names(table) and (_has_logits(table) or not _all_names(table)):
+        raise BadInput(
+            f"{where} gives labels by name but predictions by number: its YAML needs 'classes', the class "
+            "names in order."
+        )
+    named = not classes and bool(_names(table))
+    classes = tuple(classes or _names(table)) or None
+    num = num or len(classes or ())
+    logits = _logits(table, where, num)
+    if logits is not None:
+        predicted = logits.argmax(1)
+        labels = _class_numbers(table, "label", where, classes, logits.shape[1]) if "label" in table else None
+    elif "prediction" in table:
+        predicted = _class_numbers(table, "prediction", where, classes, num)
+        labels = _class_numbers(table, "label", where, classes, num) if "label" in table else None
+    elif "label" in table:
+        predicted, labels = _class_numbers(table, "label", where, classes, num), None
+    else:
+        raise BadInput(f"{where} has none of the columns 'logits', 'prediction' and 'label'.")
+    confidence = None if logits is None else confidence_of(logits)[order]
+    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named, confidence)
+
+
+def _has_logits(table: pd.DataFrame) -> bool:
+    return "logits" in table or any(str(column).startswith("logit_") for column in table.columns)
+
+
+def _all_names(table: pd.DataFrame) -> bool:
+    """Whether every label in the file is a name; those that are missing are found later, with their row."""
+    values = [v for column in ("prediction", "label") if column in table for v in table[column] if not _missing(v)]
+    return all(isinstance(v, str) and not v.lstrip("-").isdecimal() for v in values)
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and (pd.isna(value) or value == ""))  # parquet may hold lists
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """The class names in a file that does not list its classes."""
+    values = [v for column in ("prediction", "label") if column in table for v in table[column]]
+    return sorted({v for v in values if isinstance(v, str) and v and not v.lstrip("-").isdecimal()})
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if path.suffix not in FORMATS:
+        raise BadInput(f"{path.name} is not a predictions file; it ends with .csv or .parquet.")
+    if not path.is_file():
+        raise BadInput(f"There is no file {path}.")
+    try:
+        return pd.read_csv(path, dtype={"id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # pandas and pyarrow derive theirs from these
+        raise BadInput(f"{path.name} cannot be read: {' '.join(str(error).split())[:120]}.") from None
+
+
+def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
+    columns = [c for c in table.columns if re.fullmatch(r"logit_\d+", str(c))]
+    if "logits" in table:
+        rows = [_parsed_list(value) for value in table["logits"]]
+        for i, row in enumerate(rows):
+            if not isinstance(row, list | np.ndarray) or not len(row):
+                raise BadInput(f"{where} row {i + 1} has no list of logits.")
+        lengths = {len(row) for row in rows}
+        if len(lengths) > 1:
+            raise BadInput(f"{where} has rows with {min(lengths)} and with {max(lengths)} logits.")
+        try:
+            values = np.array([np.asarray(row, float) for row in rows])
+        except (ValueError, TypeError):
+            raise BadInput(f"{where} has logits that are not numbers.") from None
+        if values.ndim != 2:
+            raise BadInput(f"{where} has logits that are not a list of numbers.")
+    elif columns:
+        if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
+            raise BadInput(f"{where} has {len(columns)} logit columns that are not numbered from logit_0 on.")
+        try:
+            values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
+        except (ValueError, TypeError):
+            raise BadInput(f"{where} has logits that are not numbers.") from None
+    else:
+        return None
+    if num and values.shape[1] != num:
+        raise BadInput(f"{where} has {values.shape[1]} logits per video, but the data set has {num} classes.")
+    bad = ~np.isfinite(values).all(1)
+    if bad.any():
+        raise BadInput(f"{where} row {int(bad.argmax()) + 1} has a logit that is not a finite number.")
+    return values
+
+
+def _parsed_list(value: Any) -> Any:
+    """The list in a text such as "[0.5, 1]", None for another text; any other value unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _as_integer(value: Any) -> int | None:
+    """A whole number as it stands in a CSV or parquet file; None for anything else."""
+    if not np.isscalar(value):
+        return None
+    try:
+        number = int(value)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return number if isinstance(value, str) or number == value else None
+
+
+def _class_numbers(table: pd.DataFrame, column: str, where: str, classes: Any, num: int) -> np.ndarray:
+    """Class numbers of a column that holds numbers or names."""
+    known = {name: i for i, name in enumerate(classes or ())}
+    out = []
+    for i, value in enumerate(table[column]):
+        if _missing(value):
+            raise BadInput(f"{where} row {i + 1} has no {column}.")
+        if isinstance(value, str) and value in known:
+            out.append(known[value])
+            continue
+        number = _as_integer(value)
+        if number is None or not 0 <= number < (num or 1 << 31):
+            shown = " ".join(str(value).split())[:60]
+            raise BadInput(f"{where} row {i + 1}: '{shown}' is not one of the {num or 'known'} classes.")
+        out.append(number)
+    return np.array(out, dtype=np.int64)

@@ -11,7 +11,7 @@ ALPHA = 1e-4  # of the one-sided sign test on the same videos
 def suspicions(
     label: str, predicted: np.ndarray, labels: np.ndarray, classes: tuple[str, ...] | None = None
 ) -> list[str]:
-    """Sentences on what is odd about predictions (N,) of videos with true classes (N,), class numbers both."""
+    """Warnings, one sentence each, about predictions (N,) of videos with true classes (N,), class numbers both."""
     if len(np.unique(predicted)) == 1 and len(np.unique(labels)) > 1:
         only = int(predicted[0])
         name = f"'{classes[only]}'" if classes else f"number {only}"

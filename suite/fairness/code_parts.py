@@ -38,11 +38,11 @@ def code_factor(environments: Iterable[Mapping[str, Any]], kind: str) -> dict[st
     recorded = [session.get(kind) for session in sessions]
     if sessions and all(isinstance(parts, Mapping) and parts for parts in recorded):
         names = dict.fromkeys(name for parts in recorded for name in parts)
-        return CodeParts({name: _joined(parts.get(name, "none") for parts in recorded) for name in names})
-    old = [_whole(session) for session in sessions]
+        return CodeParts({name: _then_joined(parts.get(name, "none") for parts in recorded) for name in names})
+    old = [_version_of_all_code(session) for session in sessions]
     if not sessions or None in old or any(recorded):
         return None
-    return {WHOLE: _joined(old)}
+    return {WHOLE: _then_joined(old)}
 
 
 def usual_parts(values: Iterable[CodeParts]) -> CodeParts:
@@ -64,7 +64,7 @@ def differing(a: Any, b: Any) -> tuple[Any, Any]:
     return {name: a[name] for name in parts}, {name: b[name] for name in parts}
 
 
-def _whole(environment: Mapping[str, Any]) -> str | None:
+def _version_of_all_code(environment: Mapping[str, Any]) -> str | None:
     """A hash of all code, or of older runs the first ten digits of the commit."""
     version = environment.get("code_sha256") or environment.get("code")
     if not isinstance(version, str):
@@ -73,5 +73,5 @@ def _whole(environment: Mapping[str, Any]) -> str | None:
     return commit[:10] + plus + changed
 
 
-def _joined(values: Iterable[str]) -> str:
+def _then_joined(values: Iterable[str]) -> str:
     return " then ".join(dict.fromkeys(map(str, values)))

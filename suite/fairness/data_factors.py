@@ -59,10 +59,10 @@ def decoder_of(decoding: Any, packages: Iterable[Mapping[str, Any]] = ()) -> dic
             "test": _backends(splits, TEST),
             "training fallbacks": _fallbacks(splits, TRAINING),
             "test fallbacks": _fallbacks(splits, TEST),
-            "FFmpeg": _joined(library for about in splits.values() for library in about["ffmpeg"]) or "not used",
+            "FFmpeg": _and_joined(library for about in splits.values() for library in about["ffmpeg"]) or "not used",
         }
     except (KeyError, TypeError, AttributeError):
-        return None  # written by another hand
+        return None  # edited
 
 
 def retested_decoder(trained: Any, decoding: Any) -> dict[str, str | None] | None:
@@ -72,16 +72,15 @@ def retested_decoder(trained: Any, decoding: Any) -> dict[str, str | None] | Non
         return trained
     trained = trained if isinstance(trained, Mapping) else {}
     libraries = {part for part in (trained.get("FFmpeg"), tested["FFmpeg"]) if part != "not used"}
-    ffmpeg = None if None in libraries else _joined(sorted(libraries)) or "not used"
-    return {
-        **tested,
-        **{part: trained.get(part) for part in ("training", "training fallbacks")},
-        "FFmpeg": ffmpeg,
-    }
+    ffmpeg = None if None in libraries else _and_joined(sorted(libraries)) or "not used"
+    of_training = {part: trained.get(part) for part in ("training", "training fallbacks")}
+    return {**tested, **of_training, "FFmpeg": ffmpeg}
 
 
 def _backends(splits: Mapping[str, Any], of: Iterable[str]) -> str:
-    return _joined(sorted({name for split in of if split in splits for name in splits[split]["backends"]})) or "none"
+    return (
+        _and_joined(sorted({name for split in of if split in splits for name in splits[split]["backends"]})) or "none"
+    )
 
 
 def _fallbacks(splits: Mapping[str, Any], of: Iterable[str]) -> str:
@@ -92,7 +91,7 @@ def _fallbacks(splits: Mapping[str, Any], of: Iterable[str]) -> str:
     return "; ".join(f"{reason}: {videos} videos" for reason, videos in sorted(counts.items())) or "none"
 
 
-def _joined(parts: Iterable[str]) -> str:
+def _and_joined(parts: Iterable[str]) -> str:
     return " and ".join(dict.fromkeys(parts))
 
 

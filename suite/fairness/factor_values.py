@@ -14,9 +14,19 @@ from suite.spec import BACKBONES, BadInput
 # row, "views" clips x crops, "stages" the schedules of earlier stages; a mapping has parts of these kinds.  A factor
 # that is not listed is "name".
 KINDS: dict[str, Any] = {
-    **dict.fromkeys(("missing", "frames", "test_frames", "resolution", "test_crop", "tuning", "seed"), "whole"),
-    **dict.fromkeys(("batch", "batch_norm", "step_batch"), "whole"),
-    **dict.fromkeys(("held_out", "epochs_seen", "dropout"), "number"),
+    "missing": "whole",
+    "frames": "whole",
+    "test_frames": "whole",
+    "resolution": "whole",
+    "test_crop": "whole",
+    "tuning": "whole",
+    "seed": "whole",
+    "batch": "whole",
+    "batch_norm": "whole",
+    "step_batch": "whole",
+    "held_out": "number",
+    "epochs_seen": "number",
+    "dropout": "number",
     "sync_bn": "yes/no",
     "chain_frames": "wholes",
     "views": "views",
@@ -39,7 +49,11 @@ KINDS: dict[str, Any] = {
         "milestones": "wholes",
     },
     "chain": "stages",
-    **dict.fromkeys(("data", "decoder", "leakage", "code_train", "code_test"), "plain parts"),
+    "data": "plain parts",
+    "decoder": "plain parts",
+    "leakage": "plain parts",
+    "code_train": "plain parts",
+    "code_test": "plain parts",
 }
 MAIN = {
     "sampling": "rule",
@@ -47,7 +61,7 @@ MAIN = {
     "optimiser": "kind",
     "schedule": "kind",
 }  # the part that a single word means
-WORDS: dict[str, dict[str, str]] = {  # of names: spellings (`_bare`) -> the word of the ledger
+WORDS: dict[str, dict[str, str]] = {  # of names: spellings (`_letters_and_digits`) -> the word of the ledger
     "split": {"val": "val", "validation": "val", "train": "train", "test": "test"},
     "backbone": {re.sub("[^a-z0-9]", "", name): name for name in BACKBONES},
     "pooling": {"none": "none", "tp": "tp", "tpmax": "tp=max"},
@@ -84,10 +98,10 @@ def meaning(factor: str, value: Any, where: str) -> Any:
 
     Raises BadInput, naming the factor and what it takes, for a value that cannot be of its kind.
     """
-    return _read(factor, KINDS.get(factor, "name"), value, where, factor)
+    return _read_value(factor, KINDS.get(factor, "name"), value, where, factor)
 
 
-def _read(label: str, kind: Any, value: Any, where: str, factor: str) -> Any:
+def _read_value(label: str, kind: Any, value: Any, where: str, factor: str) -> Any:
     if value is None:
         return None
     if isinstance(kind, Mapping):
@@ -96,11 +110,11 @@ def _read(label: str, kind: Any, value: Any, where: str, factor: str) -> Any:
         return _stages(value, where)
     if kind == "plain parts":  # as `suite.fairness.data_factors` writes them; in short a name or a number
         kind = {} if isinstance(value, Mapping) else "plain"
-        return _read(label, kind, value, where, factor)
+        return _read_value(label, kind, value, where, factor)
     try:
         if kind == "name":
             text = _name(value)
-            return WORDS.get(factor, {}).get(_bare(text), text)
+            return WORDS.get(factor, {}).get(_letters_and_digits(text), text)
         return _READERS[kind](value)
     except (ValueError, TypeError, OverflowError):
         raise _refused(where, label, _HELP[kind], value) from None
@@ -114,13 +128,13 @@ def _parts(label: str, kinds: Mapping[str, str], value: Any, where: str, factor:
         example = ", ".join(list(kinds)[:3])
         raise _refused(where, label, f"a mapping with parts such as {example}", value)
     return {
-        key: _read(f"{label} {key}", kinds.get(key, "plain"), part, where, "") if part is not None else None
+        key: _read_value(f"{label} {key}", kinds.get(key, "plain"), part, where, "") if part is not None else None
         for key, part in value.items()
     }
 
 
 def _stages(value: Any, where: str) -> Any:
-    if isinstance(value, str) and _bare(value) == "none":
+    if isinstance(value, str) and _letters_and_digits(value) == "none":
         return "none"
     if not isinstance(value, Mapping) or not all(isinstance(stage, Mapping) for stage in value.values()):
         raise _refused(where, "chain", _HELP["stages"], value)
@@ -136,7 +150,7 @@ def _refused(where: str, label: str, expected: str, value: Any) -> BadInput:
 # --- readers of one value: each gives what it means, or raises ValueError or TypeError ------------------------------
 
 
-def _bare(text: str) -> str:
+def _letters_and_digits(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
@@ -157,25 +171,25 @@ def _whole(value: Any) -> int:
 
 
 def _number_or_none(value: Any) -> Any:
-    return "none" if isinstance(value, str) and _bare(value) == "none" else _number(value)
+    return "none" if isinstance(value, str) and _letters_and_digits(value) == "none" else _number(value)
 
 
 def _yes_no(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[_checked(value)]
+    return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[_truth_word(value)]
 
 
-def _checked(value: Any) -> str:
-    if not isinstance(value, str) or _bare(value) not in ("yes", "true", "on", "no", "false", "off"):
+def _truth_word(value: Any) -> str:
+    if not isinstance(value, str) or _letters_and_digits(value) not in ("yes", "true", "on", "no", "false", "off"):
         raise ValueError
-    return _bare(value)
+    return _letters_and_digits(value)
 
 
 def _wholes(value: Any) -> list[int]:
     if isinstance(value, str):
         text = value.strip().strip("[]()")
-        value = [part for part in re.split(r"[\s,;/]+", text) if part and _bare(part) != "none"]
+        value = [part for part in re.split(r"[\s,;/]+", text) if part and _letters_and_digits(part) != "none"]
     if isinstance(value, int) and not isinstance(value, bool):
         value = [value]
     if not isinstance(value, list | tuple):

@@ -135,7 +135,7 @@ def titles(fields: Iterable[str]) -> str:
 
 
 def axis_factors(axis: str) -> tuple[str, ...]:
-    """The factors that an axis covers.  Raises BadInput for an axis that is none."""
+    """The factors that an axis covers.  Raises BadInput for an unknown axis."""
     if axis not in AXES and axis not in FACTORS:
         raise unknown("axis", axis, {**AXES, **FACTORS})
     return AXES.get(axis, (axis,))

@@ -49,7 +49,7 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
     others = [f for f in FACTORS if f not in set(studied)]
     names = [f for f in others if grade_of(f) == CONFOUND]
     minor = [f for f in others if f not in names]
-    group = [*group, *(["control"] if "control" in known else [])]  # control arms are compared with each other
+    group = list(group) + ["control"] * ("control" in known)  # control arms are compared with each other
     odd: dict[Any, list[str]] = {}
     usual_of: dict[tuple, dict[str, Any]] = {}
     for key, members in known.groupby(list(group), sort=False):
@@ -58,11 +58,13 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
         split = {name: _split(members, name) for name in names if usual[name] is None}
         for index, factors in members["factors"].items():
             phrases = [split.get(name) or _phrase(name, factors.get(name), usual[name]) for name in names]
-            odd[index] = _short([phrase for phrase in phrases if phrase])
+            odd[index] = _shortened([phrase for phrase in phrases if phrase])
     groups = [list(members["factors"]) for _, members in known.groupby(list(group), sort=False)]
-    marks = Marks(unstated=_unstated(known, others), between=_between(usual_of, names), minor=_minor(groups, minor))
+    marks = Marks(
+        unstated=_unstated(known, others), between=_between(usual_of, names), minor=_minor_differences(groups, minor)
+    )
     for phrase in dict.fromkeys("; ".join(phrases) for phrases in odd.values() if phrases):
-        letter = _letter(len(marks.notes))
+        letter = letter_of(len(marks.notes))
         marks.notes.append(f"{letter}: {phrase}")
         marks.letters |= {index: letter for index, phrases in odd.items() if "; ".join(phrases) == phrase}
     return marks
@@ -115,7 +117,7 @@ def _phrase(name: str, value: Any, usual: Any) -> str:
     return f"{FACTORS[name]} {text(value)} instead of {text(usual)}"
 
 
-def _short(phrases: list[str]) -> list[str]:
+def _shortened(phrases: list[str]) -> list[str]:
     """The phrases, with a long list of what is not reported as one."""
     lacking = [phrase.removesuffix(NOT_REPORTED) for phrase in phrases if phrase.endswith(NOT_REPORTED)]
     if len(lacking) <= LISTED:
@@ -128,7 +130,7 @@ def _unstated(rows: pd.DataFrame, names: Iterable[str]) -> str:
     return ", ".join(FACTORS[n] for n in names if all(f.get(n) is None for f in rows["factors"]))
 
 
-def _minor(groups: Iterable[list[Mapping[str, Any]]], names: Iterable[str]) -> str:
+def _minor_differences(groups: Iterable[list[Mapping[str, Any]]], names: Iterable[str]) -> str:
     """The factors that are not the same in all rows of some group, and in how many rows they are not reported."""
     groups, found = list(groups), []
     for name in names:
@@ -162,9 +164,10 @@ def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> 
     return ", ".join(changing)
 
 
-def _letter(number: int) -> str:
+def letter_of(number: int) -> str:
+    """a, b, …, z, aa, ab, … for 0, 1, …"""
     more, last = divmod(number, 26)
-    return (_letter(more - 1) if more else "") + ascii_lowercase[last]
+    return (letter_of(more - 1) if more else "") + ascii_lowercase[last]
 
 
 def _letter_order(letter: str) -> tuple[int, str]:

@@ -80,7 +80,7 @@ def of_run(
         "sync_bn": False,
         "dropout": p.dropout,
         "precision": p.precision,
-        "selection": _selection(p),
+        "selection": _selection_rule(p),
         "tuning": p.tuning,
         "seed": spec.seed,
         "views": views,
@@ -89,9 +89,9 @@ def of_run(
         "code_train": code_factor(sessions, "code_train"),
         # a run is tested at the end of its last session, and along the way where tests choose the epoch
         "code_test": code_factor(sessions if p.selection == "best" else sessions[-1:], "code_test"),
-        "packages": _one(_packages(s) for s in sessions),
+        "packages": _value_of_all_sessions(_packages(s) for s in sessions),
         "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
-        "device": _one(map(_device, sessions)),
+        "device": _value_of_all_sessions(map(_device, sessions)),
     }
 
 
@@ -114,7 +114,7 @@ def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
     return spec.protocol.epochs if selected is None else selected + 1
 
 
-def _selection(p: Any) -> str:
+def _selection_rule(p: Any) -> str:
     return "last epoch" if p.selection == "last" else "best epoch on training videos held out"
 
 
@@ -127,7 +127,7 @@ def _packages(session: Mapping[str, Any]) -> str | None:
     return ", ".join(found)
 
 
-def _one(values: Iterable[Any]) -> str | None:
+def _value_of_all_sessions(values: Iterable[Any]) -> str | None:
     """The value of all sessions; several are named together, so that they equal no single one."""
     found = list(dict.fromkeys(values))
     if not found or None in found:

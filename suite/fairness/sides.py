@@ -74,13 +74,13 @@ def compare_sides(
 
 
 def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[str, Any]:
-    sides = [_joined(a), _joined(b)]
+    sides = [_as_one_result(a), _as_one_result(b)]
     if sides[0].factors.get("dataset") != sides[1].factors.get("dataset"):
         raise BadInput(
             f"A was tested on {sides[0].factors.get('dataset')}, B on {sides[1].factors.get('dataset')}: their "
             "accuracies cannot be compared."
         )
-    correct = _outcomes(a, b)
+    correct = _correct_by_seed(a, b)
     difference, low, high, covers = difference_interval(*correct)
     _, error, degrees = difference_error(*correct)
     means = [100 * c.mean(axis=1) for c in correct]
@@ -104,7 +104,7 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
     return found
 
 
-def _joined(side: Side) -> Result:
+def _as_one_result(side: Side) -> Result:
     """A side as one result with the factors that its runs share.  Raises BadInput where they do not belong together.
 
     A factor that some run does not state is unknown; a known difference is refused unless it is the seed, the
@@ -147,7 +147,7 @@ def _without_seed(verdict: Verdict) -> Verdict:
     return replace(verdict, confounds=others(verdict.confounds), unknown=others(verdict.unknown))
 
 
-def _outcomes(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray]:
+def _correct_by_seed(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray]:
     """Who was right, bool (S_a, N) and (S_b, N), over the same videos."""
     for run in (*a, *b):
         if run.outcome is None:

@@ -39,6 +39,7 @@ class VideoNetwork(nn.Module):
         nn.init.zeros_(self.net.head.fc.bias)
 
     def set_dropout_key(self, key: int) -> None:
+        """Seeds the dropout layers for the next step: the same key gives the same masks."""
         for i, dropout in enumerate(m for m in self.modules() if isinstance(m, KeyedDropout)):
             dropout.key = key + i
 

@@ -55,11 +55,11 @@ def grid_name(file: Path) -> str:
         data = None  # whoever asks for this grid is told what is wrong with it
     if isinstance(data, dict) and isinstance(data.get("name"), str):
         return data["name"]
-    folder, slash, stem = _place(file).rpartition("/")
+    folder, slash, stem = _name_below_experiments(file).rpartition("/")
     return PREFIXES.get(folder, f"{folder}_" if slash else "") + stem
 
 
-def _place(file: Path) -> str:
+def _name_below_experiments(file: Path) -> str:
     """`arc/steps` for a file experiments/arc/steps.yaml; the stem alone for a file elsewhere."""
     for folder in experiment_folders():
         if file.resolve().is_relative_to(folder.resolve()):
@@ -77,7 +77,7 @@ def find_grid(name: str) -> Path:
             return Path(name)
         raise unknown("grid", name, grid_files())
     files = grid_files()
-    names = {_place(file): grid_name(file) for file in reversed(_all_grids())}
+    names = {_name_below_experiments(file): grid_name(file) for file in reversed(_all_grids())}
     if name in files:
         return files[name]
     if name in names:
@@ -97,6 +97,7 @@ def protocol_files() -> dict[str, Path]:
 
 
 def find_protocol(name: str) -> Path:
+    """The file of a protocol.  Raises BadInput with the nearest names for an unknown one."""
     files = protocol_files()
     if name not in files:
         raise unknown("protocol", name, files)

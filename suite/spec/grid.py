@@ -20,12 +20,16 @@ MAX_RUNS = 100_000
 
 
 class Chain(Strict):
+    """The numbers of frames of a chain; each stage starts from the weights of the one before."""
+
     frames: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_FRAMES)], ...], Listed] = Field(
         min_length=1, max_length=MAX_LISTED
     )
 
 
 class Axes(Strict):
+    """The axes of a grid, whose product gives its models; one run per seed."""
+
     module: Annotated[tuple[Name, ...], Listed] = Field((), max_length=MAX_LISTED)
     backbone: Annotated[tuple[Name, ...], Listed] = Field((), max_length=MAX_LISTED)
     pooling: Annotated[tuple[Literal["none", "tp", "tp=max"], ...], Listed] = Field(("none",), min_length=1)
@@ -76,6 +80,7 @@ class Grid(Strict):
     reference: Name | None = None  # published rows to print beside ours
 
     def model_names(self) -> list[str]:
+        """The models that are listed, then those of the axes."""
         names = list(self.models)
         for backbone in self.axes.backbone:
             for module in self.axes.module:

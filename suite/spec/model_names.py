@@ -21,6 +21,7 @@ class Part:
     options: tuple[tuple[str, str], ...] = ()
 
     def get(self, key: str, default: str | None = None) -> str | None:
+        """The value of an option."""
         return dict(self.options).get(key, default)
 
 

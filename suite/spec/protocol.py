@@ -181,6 +181,7 @@ def _settable_keys(data: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def load_protocol(name: str) -> Protocol:
+    """The protocol `name`.  Raises BadInput for an unknown name, key or value, also in its `chained` part."""
     path = find_protocol(name)
     data = read_yaml(path, "Protocol")
     protocol = checked(Protocol, {"name": name, **data} if isinstance(data, dict) else data, f"protocol {path.name}")

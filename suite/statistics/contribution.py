@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-CELLS = (
-    *("id", "baseline_id", "dataset", "module", "label", "backbone", "pooling", "pooled", "frames", "seed"),
-    *("top1", "baseline", "phi", "psi", "source"),
-)
+RUN = ["id", "baseline_id", "dataset", "module", "label", "backbone", "pooling", "pooled", "frames", "seed"]
+CELLS = [*RUN, "top1", "baseline", "phi", "psi", "source"]
 COLUMNS = ["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n_phi", "n_psi_ta", "n_psi_ta_tp", "source"]
 
 
@@ -25,7 +23,8 @@ def spatial_contribution(top1: float, baseline: float) -> float:
 
 
 def temporal_improvement(top1: float, baseline: float) -> float:
-    """Psi of one cell (deep_analysis, eq. 1): the share of the baseline's errors that time repairs; at most 1.
+    """Psi of one cell (deep_analysis, eq. 1): the share of the baseline's errors that the temporal module removes; at
+    most 1.
 
     `top1` and the TSN `baseline` are top-1 in percent.  Negative where the module harms; NaN where one is unknown
     or the baseline is 100 %.
@@ -36,10 +35,10 @@ def temporal_improvement(top1: float, baseline: float) -> float:
 def contribution_cells(done: pd.DataFrame) -> pd.DataFrame:
     """phi and psi of every finished run but the baselines themselves.
 
-    The baseline is the plain TSN (no temporal pooling, no extra block, no option) of the same data set, backbone,
+    The baseline is the plain TSN (no temporal pooling, no add-on block, no option) of the same data set, backbone,
     frames, seed and source.  Where it is missing, `baseline`, phi and psi are NaN: no other seed or backbone stands in.
     Control arms are no cells.  `done` are finished runs of `run_table`.
-    One row per run: id, baseline_id, dataset, module (with its extra blocks and options), label (with the kind of
+    One row per run: id, baseline_id, dataset, module (with its add-on blocks and options), label (with the kind of
     pooling where that is not the published one), backbone, pooling, pooled ("none" or "pooled"), frames, seed, top1,
     baseline (percent), phi, psi (fractions), source.
     """
@@ -57,7 +56,7 @@ def contribution_cells(done: pd.DataFrame) -> pd.DataFrame:
         phi=[spatial_contribution(*pair) for pair in pairs],
         psi=[temporal_improvement(*pair) for pair in pairs],
     ).astype({"frames": int, "phi": float, "psi": float})
-    return out[list(CELLS)]
+    return out[CELLS]
 
 
 def contribution(of_all: pd.DataFrame) -> pd.DataFrame:

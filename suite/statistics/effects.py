@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 AXES = {"module": "architecture", "backbone": "body", "pooling": "pooling", "frames": "frames"}
 FEWEST_BLOCKS = 6  # of five, even all of one sign give an exact two-sided p of 2 / 2**5 > 0.05
 DECIMALS = 9  # differences equal up to the rounding of a mean are ties
-COLUMNS = [
-    *("source", "dataset", "axis", "a", "b", "blocks", "cells", "dropped"),
-    *("mean_difference", "median_difference", "wins", "ties", "losses", "wilcoxon_p", "holm_p"),
-    *("rank_a", "rank_b", "friedman_chi2", "friedman_p", "note", "ids"),
-]
+PAIR = ["source", "dataset", "axis", "a", "b", "blocks", "cells", "dropped"]
+DIFFERENCE = ["mean_difference", "median_difference", "wins", "ties", "losses", "wilcoxon_p", "holm_p"]
+RANKS = ["rank_a", "rank_b", "friedman_chi2", "friedman_p", "note", "ids"]
+COLUMNS = PAIR + DIFFERENCE + RANKS
 
 
 class PairedEffect(NamedTuple):
@@ -48,7 +47,8 @@ def paired_effect(a: ArrayLike, b: ArrayLike) -> PairedEffect:
     a, b = np.asarray(a, float), np.asarray(b, float)
     if a.ndim != 1 or a.shape != b.shape or np.isnan(a).any() or np.isnan(b).any():
         raise BadInput(
-            f"Levels of shapes {a.shape} and {b.shape} are no pairs: give two lists of as many known values."
+            f"Levels of shapes {a.shape} and {b.shape} cannot be paired: give two lists of the same length without "
+            "missing values."
         )
     d = np.round(a - b, DECIMALS)
     p = math.nan
@@ -99,7 +99,7 @@ def main_effects(
 
     `cells` are those of `run_table.mean_over_seeds`: seeds are averaged first.
 
-    `axis` is module (its options and extra blocks included), backbone, pooling or frames.  A block is a combination
+    `axis` is module (its options and add-on blocks included), backbone, pooling or frames.  A block is a combination
     of the other axes (and of the data set, unless `by_dataset`) that was run at every level; others are `dropped`, as
     is a level whose blocks are so few that more cells remain without it (`note` names it).  Sources
     are never mixed.
@@ -125,10 +125,10 @@ def main_effects(
     if collapse not in ("chain", None):
         raise unknown("way to collapse", str(collapse), ["chain"])
     runs = cells[cells["control"] == ""].copy()  # control arms are no cells of the grid
-    # Whole networks may share module and backbone; each is then a level of its own, never the mean of two models.
+    # Standalone architectures may share module and backbone; each is then a level of its own, never a mean of two.
     cell = ["source", "dataset", *AXES.values()]
     runs["architecture"] = runs["name"].where(runs.duplicated(cell, keep=False), runs["architecture"])
-    others = ["dataset", *(column for column in AXES.values() if column != AXES[axis])]
+    others = ["dataset"] + [column for column in AXES.values() if column != AXES[axis]]
     kept = [column for column in others if column != "frames"] if collapse and axis != "frames" else others
     found = []
     for key, group in runs.groupby(["source", "dataset"] if by_dataset else ["source"], sort=True):

@@ -153,9 +153,9 @@ def accuracy_interval(
     `clusters` (N,), the class of each video: whole classes are resampled instead of videos (`statistics.clusters`),
     "classes only (bootstrap)" or "classes and seeds (...)".  At 0 or 100 %: Wilson with the number of classes as n.
     """
-    correct = _outcomes([correct])[0]
+    correct = _checked_outcomes([correct])[0]
     p, (seeds, n) = float(correct.mean()), correct.shape
-    how = _how([seeds], clusters=clusters is not None)
+    how = _sampled_units([seeds], clusters=clusters is not None)
     if p in (0, 1):
         return *wilson(100 * p, n if clusters is None else len(class_sums(correct[0], clusters)[1])), how
     if seeds == 1 and clusters is None:
@@ -184,9 +184,9 @@ def difference_interval(
     `clusters` (N,), the class of each video, as in `accuracy_interval`; with one seed each the interval also holds the
     score interval, which has a width where no class differs.
     """
-    a, b = outcomes = _outcomes([correct_a, correct_b])
+    a, b = outcomes = _checked_outcomes([correct_a, correct_b])
     difference, seeds = float(100 * (a.mean() - b.mean())), [len(a), len(b)]
-    how = _how(seeds, clusters=clusters is not None)
+    how = _sampled_units(seeds, clusters=clusters is not None)
     score = None
     if max(seeds) == 1:
         found = paired(a[0], b[0])
@@ -196,7 +196,9 @@ def difference_interval(
     weights, outcomes = _match([1.0, -1.0], outcomes, matched)
     if score or min(seeds) >= SEEDS_TO_RESAMPLE:
         low, high = (difference + 100 * x for x in interval_of(two_level(weights, outcomes, draws, seed, clusters)))
-        return difference, *((min(low, score[0]), max(high, score[1])) if score else (low, high)), how
+        if score:
+            low, high = min(low, score[0]), max(high, score[1])
+        return difference, low, high, how
     half = 100 * half_width(weights, outcomes, clusters)
     return difference, difference - half, difference + half, how
 
@@ -206,7 +208,7 @@ def difference_error(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[floa
 
     Outcomes as in `difference_interval`, several seeds of at least one of the two; its t interval is this one.
     """
-    a, b = outcomes = _outcomes([correct_a, correct_b])
+    a, b = outcomes = _checked_outcomes([correct_a, correct_b])
     error, degrees = standard_error([1.0, -1.0], outcomes)
     return float(100 * (a.mean() - b.mean())), 100 * error, degrees
 
@@ -219,12 +221,12 @@ def contribution_interval(
     {"phi": (value, low, high), "psi": (value, low, high), "how": what it speaks of}; Phi and Psi are of the means over
     seeds.  One seed each: bootstrap over videos; else, however many, t on variance components by the delta method.
     """
-    outcomes = _outcomes(correct)
+    outcomes = _checked_outcomes(correct)
     seeds = [len(c) for c in outcomes]
     top1 = np.array([100 * c.mean() for c in outcomes])
     if max(seeds) == 1:
         drawn = bootstrap_accuracies(np.concatenate(outcomes), draws, seed)
-        return {**mean_contribution_interval(top1, drawn, pairs), "how": _how(seeds)}
+        return {**mean_contribution_interval(top1, drawn, pairs), "how": _sampled_units(seeds)}
     ratio, psi = _ratio_and_psi(top1, pairs)
     cells = np.array(pairs, dtype=int).reshape(-1, 2)
     (model, baseline), cell = top1[cells.T] / 100, np.arange(len(cells))
@@ -239,14 +241,18 @@ def contribution_interval(
 
     near = _near(ratio, np.array([half(weights) / Z95 for weights in of_ratio]))
     error = half(of_ratio[near].sum(axis=0))
-    found = {"phi": _mean_phi(ratio, near, -error, error), "psi": UNKNOWN, "how": _how(seeds, resampled=False)}
+    found = {
+        "phi": _mean_phi(ratio, near, -error, error),
+        "psi": UNKNOWN,
+        "how": _sampled_units(seeds, resampled=False),
+    }
     if (known := ~np.isnan(psi)).any():
         value, error = float(psi[known].mean()), half(of_psi[known].mean(axis=0))
         found["psi"] = (value, value - error, value + error)
     return found
 
 
-def _outcomes(correct: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _checked_outcomes(correct: Sequence[np.ndarray]) -> list[np.ndarray]:
     out = [np.asarray(c, dtype=bool) for c in correct]
     shapes = [c.shape for c in out]
     if any(len(s) != 2 or not all(s) for s in shapes) or len({s[1] for s in shapes}) != 1:
@@ -254,7 +260,7 @@ def _outcomes(correct: Sequence[np.ndarray]) -> list[np.ndarray]:
     return out
 
 
-def _how(seeds: Sequence[int], resampled: bool = True, clusters: bool = False) -> str:
+def _sampled_units(seeds: Sequence[int], resampled: bool = True, clusters: bool = False) -> str:
     sampled = "classes" if clusters else "videos"
     if max(seeds) == 1:
         return "classes only (bootstrap)" if clusters else "videos only"

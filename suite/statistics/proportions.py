@@ -125,7 +125,7 @@ def paired(correct_a: np.ndarray, correct_b: np.ndarray) -> Paired:
     `minimal_detectable_difference` at the observed share of discordant videos; where that share is too small for any
     difference to be detected, it is `least_detectable_difference`.  Raises BadInput when the shapes differ.
     """
-    n, only_a, only_b = _outcomes(correct_a, correct_b)
+    n, only_a, only_b = _discordant_counts(correct_a, correct_b)
     low, high = tango_interval(only_a, only_b, n)
     detectable: float | None = minimal_detectable_difference(n, (only_a + only_b) / n)
     return Paired(
@@ -166,7 +166,7 @@ def _root(before: Callable[[float], bool], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _outcomes(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int]:
+def _discordant_counts(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, int]:
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.ndim != 1 or a.shape != b.shape or not len(a):
         raise BadInput(f"Two models are compared on the same videos, not on {a.shape} and {b.shape} outcomes.")
@@ -186,7 +186,7 @@ def equivalence(correct_a: np.ndarray, correct_b: np.ndarray, margin: float) -> 
         return 0.0
     from scipy.special import ndtr
 
-    n, only_a, only_b = _outcomes(correct_a, correct_b)
+    n, only_a, only_b = _discordant_counts(correct_a, correct_b)
     above = _tango(only_a, only_b, n, -margin / 100)  # large when a is not worse by the margin
     below = _tango(only_b, only_a, n, -margin / 100)
     return float(ndtr(-min(above, below)))

@@ -28,7 +28,7 @@ def _without_last_bits(value: float) -> Decimal:
 
 
 def rounded(value: float, digits: int) -> str:
-    """`value` with so many decimals, ties away from zero (half up): 96.25 is 96.3; no negative zero; "nan" for NaN."""
+    """`value` with `digits` decimals, ties away from zero (half up): 96.25 is 96.3; no negative zero; "nan" for NaN."""
     if not math.isfinite(value):
         return str(float(value))
     text = f"{_without_last_bits(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"

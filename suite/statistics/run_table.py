@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "control", "source")
-NUMBERS = (
-    *("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen", "selected_epoch"),
-    *("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1"),  # percent
-    *("chance", "ceiling_blind", "ceiling_ordered"),  # percent, of the data set
-)
+COUNTS = ("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen", "selected_epoch")
+ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")  # percent
+BOUNDS = ("chance", "ceiling_blind", "ceiling_ordered")  # percent, of the data set
+NUMBERS = COUNTS + ACCURACIES + BOUNDS
 # what seeds are averaged within
 CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "control", "frames"]
 
@@ -35,8 +34,9 @@ def rank(known: tuple[str, ...], value: str) -> tuple[int, str]:
 def architecture(name: str, module: str, backbone: str = "") -> tuple[str, str]:
     """What a model's name says beside backbone and temporal pooling, and the backbone with its own options.
 
-    `tsm-resnet50-tp+rcca@r=3` gives ("tsm+rcca@r=3", "resnet50"): an extra block makes another architecture, which
-    must neither be averaged with plain `tsm` nor serve as the TSN baseline.  Whole networks give (module, backbone).
+    `tsm-resnet50-tp+rcca@r=3` gives ("tsm+rcca@r=3", "resnet50"): an add-on block makes another architecture, which
+    must neither be averaged with plain `tsm` nor serve as the TSN baseline.
+    Standalone architectures give (module, backbone).
     """
     try:
         parsed = parse_model(name)
@@ -45,18 +45,18 @@ def architecture(name: str, module: str, backbone: str = "") -> tuple[str, str]:
     own = [(k, v) for k, v in parsed.options if k not in (*BACKBONE_OPTIONS, "tp")]
     parts = [Part(parsed.module, tuple(own)), *parsed.blocks]
     body = Part(parsed.backbone, tuple(option for option in parsed.options if option[0] in BACKBONE_OPTIONS))
-    return "+".join(map(_text, parts)), _text(body)
+    return "+".join(map(_component_text, parts)), _component_text(body)
 
 
-def _text(part: Part) -> str:
+def _component_text(part: Part) -> str:
     return part.name + ("@" + ",".join(f"{k}={v}" for k, v in part.options) if part.options else "")
 
 
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     """A sorted copy with all columns of TEXT and NUMBERS, and `architecture` and `body` taken from the name.
 
-    Unknown text is "", an unknown number NaN.  Order: data set, backbone (whole networks
-    last), module, pooling, frames, seed.
+    Unknown text is "", an unknown number NaN.  Order: data set, backbone (standalone
+    architectures last), module, pooling, frames, seed.
     Raises BadInput when a column is missing without which a row says nothing.
     """
     import pandas as pd
@@ -75,16 +75,15 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     named = [architecture(*row) for row in zip(out["name"], out["module"], out["backbone"], strict=True)]
     out["architecture"] = [a for a, _ in named]
     out["body"] = [b for _, b in named]
-    order = sorted(range(len(out)), key=[_place(row) for row in out.to_dict("records")].__getitem__)
+    order = sorted(range(len(out)), key=[_sort_key(row) for row in out.to_dict("records")].__getitem__)
     return out.iloc[order].reset_index(drop=True)
 
 
-def _place(row: dict) -> tuple:
+def _sort_key(row: dict) -> tuple:
     numbers = [-1.0 if math.isnan(row[c]) else row[c] for c in ("frames", "seed")]
-    return (
-        *(row["dataset"], row["body"] == "", row["body"], rank(MODULE_ORDER, row["module"]), row["architecture"]),
-        *(rank(POOLING_ORDER, row["pooling"]), row["name"], row["control"], *numbers, row["source"], row["id"]),
-    )
+    network = (row["body"] == "", row["body"], rank(MODULE_ORDER, row["module"]), row["architecture"])
+    pooling = rank(POOLING_ORDER, row["pooling"])
+    return row["dataset"], network, pooling, row["name"], row["control"], numbers, row["source"], row["id"]
 
 
 def finished(runs: pd.DataFrame) -> pd.DataFrame:
@@ -109,14 +108,12 @@ def mean_over_seeds(done: pd.DataFrame) -> pd.DataFrame:
     Adds `ids` (a list), `seeds` (how many) and `top1_sd` (sample standard deviation in percent; NaN for one seed).
     `n` stays the number of videos of one evaluation: more seeds do not make the set of videos larger.
     """
-    groups = done.groupby(CELL, sort=False, dropna=False)
-    out = groups.agg(
-        **{c: (c, "first") for c in ("module", "backbone")},
-        **{c: (c, "min" if c == "n" else "mean") for c in NUMBERS if c not in ("frames", "seed")},
-        ids=("id", list),
-        seeds=("top1", "size"),
-        top1_sd=("top1", "std"),
-    ).reset_index()
+    columns = {"module": ("module", "first"), "backbone": ("backbone", "first")}
+    for column in NUMBERS:
+        if column not in ("frames", "seed"):
+            columns[column] = (column, "min" if column == "n" else "mean")
+    columns |= {"ids": ("id", list), "seeds": ("top1", "size"), "top1_sd": ("top1", "std")}
+    out = done.groupby(CELL, sort=False, dropna=False).agg(**columns).reset_index()
     return out.astype({"frames": int})
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostColumn:
     """A column of costs: how a table heads it, what it counts, and whether more of it is the cheaper."""
 
     head: str
@@ -27,20 +27,24 @@ class Cost:
 
 VIEWS = "times the number of test views (one where a row does not say)"
 COSTS = {
-    "gmacs_views": Cost("GFLOPs × views", "G", f"multiply-adds of all operators of one view, in 1e9, {VIEWS}"),
-    "conv_gmacs_views": Cost(
+    "gmacs_views": CostColumn("GFLOPs × views", "G", f"multiply-adds of all operators of one view, in 1e9, {VIEWS}"),
+    "conv_gmacs_views": CostColumn(
         "GFLOPs × views (convolutions)",
         "G",
         f"multiply-adds of the convolutions alone of one view, in 1e9, {VIEWS}",
     ),
-    "train_device_hours": Cost("training (device-hours)", "h", "measured hours of training times devices"),
-    "clips_per_second": Cost("clips/s", "clips/s", "measured throughput of the network", more_is_cheaper=True),
+    "train_device_hours": CostColumn("training (device-hours)", "h", "measured hours of training times devices"),
+    "clips_per_second": CostColumn("clips/s", "clips/s", "measured throughput of the network", more_is_cheaper=True),
 }
 MEASURED = ("train_device_hours", "clips_per_second")  # columns of the rows; they need not be there
 SERIES = ["source", "name", "architecture", "body", "pooling"]  # a model over its frame counts
 ROUND = (  # digits of round budgets, from fine to coarse
-    *(tuple(m / 10 for m in range(10, 100)), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7)),
-    *((1, 2, 5), (1, 3), (1,)),
+    tuple(m / 10 for m in range(10, 100)),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
 )
 MOST_BUDGETS = 6
 DECIMALS = 9  # means over seeds that are equal as counts may differ in the last bit
@@ -75,7 +79,7 @@ def front_membership(draws: np.ndarray, cost: np.ndarray) -> np.ndarray:
 
 
 def _fronts(draws: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    """(D, R) bool: the front of each row.  One sort and a running maximum, not R x R comparisons a draw."""
+    """(D, R) bool: the front of each row.  One sort and a running maximum, not R x R comparisons per draw."""
     import numpy as np
 
     cost = np.asarray(cost, float)

@@ -115,32 +115,32 @@ def _unpack(path: Path, folder: Path) -> None:
             tarfile.open(fileobj=(packed := _Limited(content, path)), mode="r|") as tar,
         ):
             first = tar.next()
-            if first is None or first.name != MANIFEST or not _plain(first) or first.size > MANIFEST_LIMIT:
+            if first is None or first.name != MANIFEST or not _is_regular_file(first) or first.size > MANIFEST_LIMIT:
                 raise BadInput(f"{path} is not an archive of this suite: it does not begin with {MANIFEST}.")
             head = tar.extractfile(first).read()
-            listed = _checked(head, path)
+            listed = _checked_manifest(head, path)
             _room(path, sum(facts["bytes"] for facts in listed.values()), folder)
             (folder / MANIFEST).write_bytes(head)
             missing = dict(listed)
             while (member := tar.next()) is not None:
                 facts = missing.pop(member.name, None)
-                if facts is None or not _plain(member) or member.size != facts["bytes"]:
+                if facts is None or not _is_regular_file(member) or member.size != facts["bytes"]:
                     raise BadInput(
                         f"{path} is damaged or not an archive of this suite: its manifest does not match "
-                        f"'{_short(member.name)}'."
+                        f"'{_shortened(member.name)}'."
                     )
                 target = folder / member.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with open(target, "xb") as out:
                     found = _copy(tar.extractfile(member), out.write)
                 if found != facts["sha256"]:
-                    raise BadInput(f"{path} is damaged: the SHA-256 of '{_short(member.name)}' does not match.")
+                    raise BadInput(f"{path} is damaged: the SHA-256 of '{_shortened(member.name)}' does not match.")
             if missing:
-                raise BadInput(f"{path} is damaged: '{_short(min(missing))}' is missing.")
+                raise BadInput(f"{path} is damaged: '{_shortened(min(missing))}' is missing.")
             while packed.read(CHUNK):  # to the end: there gzip's own checksum stands
                 pass
     except (gzip.BadGzipFile, EOFError, zlib.error, tarfile.TarError) as error:
-        raise BadInput(f"{path} is damaged or not an archive of this suite ({_short(str(error))}).") from None
+        raise BadInput(f"{path} is damaged or not an archive of this suite ({_shortened(str(error))}).") from None
 
 
 class _Limited:
@@ -160,7 +160,7 @@ class _Limited:
         return data
 
 
-def _checked(head: bytes, path: Path) -> dict[str, dict[str, Any]]:
+def _checked_manifest(head: bytes, path: Path) -> dict[str, dict[str, Any]]:
     """The files of a manifest.  Raises BadInput unless it is one of ours and every name stays inside the folder."""
     try:
         manifest = json.loads(head)
@@ -169,10 +169,10 @@ def _checked(head: bytes, path: Path) -> dict[str, dict[str, Any]]:
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise BadInput(f"{path} is not an archive of this suite: its {MANIFEST} has another format.") from None
     if known != FORMAT:
-        raise BadInput(f"{path} has the format {_short(str(known))}; this version of the suite reads {FORMAT}.")
+        raise BadInput(f"{path} has the format {_shortened(str(known))}; this version of the suite reads {FORMAT}.")
     for name, (size, _) in sizes.items():
         if not _inside(name) or not 0 <= size < 1 << 50:
-            raise BadInput(f"{path} was not unpacked: the file name '{_short(name)}' points outside the archive.")
+            raise BadInput(f"{path} was not unpacked: the file name '{_shortened(name)}' points outside the archive.")
     return {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in sizes.items()}
 
 
@@ -181,7 +181,7 @@ def _inside(name: str) -> bool:
     return name.isprintable() and not {"", ".", ".."} & set(parts) and not set("\\:") & set(name) and name != MANIFEST
 
 
-def _plain(member: tarfile.TarInfo) -> bool:
+def _is_regular_file(member: tarfile.TarInfo) -> bool:
     """A file with its content: no link, folder, device or sparse file."""
     return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
 
@@ -213,6 +213,6 @@ def _intact(root: Path) -> bool:
         return False
 
 
-def _short(text: str) -> str:
+def _shortened(text: str) -> str:
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -29,7 +29,7 @@ class StoredTest:
 
 
 def test_folder(folder: RunFolder, evaluation: EvaluationSpec) -> Path:
-    """Where a test lies that is none of the first ones."""
+    """The folder of a further test, one that was made after training."""
     return folder.path / "eval" / evaluation.id
 
 

@@ -60,7 +60,7 @@ def find_runs(text: str, results: Path) -> list[RunFolder]:
             raise unknown("run", text, [f"{grid}:{'/'.join(cell)}" for cell in _cells(results / grid)])
         return found
     found = _by_id(text, [results / grid / "runs" for grid in grids_in(results)])
-    return [_one(text, found)] if found else []
+    return [_the_finished_one(text, found)] if found else []
 
 
 def need_runs(text: str, results: Path) -> list[RunFolder]:
@@ -77,7 +77,7 @@ def need_runs(text: str, results: Path) -> list[RunFolder]:
 
 def need_run(text: str, results: Path) -> RunFolder:
     """The only run that `text` names.  Raises BadInput with the nearest names, or with those that fit."""
-    return _one(text, need_runs(text, results))
+    return _the_finished_one(text, need_runs(text, results))
 
 
 def run_at(text: str) -> RunFolder | None:
@@ -113,7 +113,7 @@ def _by_id(text: str, places: list[Path]) -> list[RunFolder]:
     return [run for runs in places if (run := find_earlier(runs, text))]
 
 
-def _one(text: str, found: list[RunFolder]) -> RunFolder:
+def _the_finished_one(text: str, found: list[RunFolder]) -> RunFolder:
     """The finished one of several runs.  Raises BadInput where several are finished, or none of several is."""
     found = [run for run in found if run.result_file.exists()] or found
     if len({run.id for run in found}) == 1 and len({_predictions(run) for run in found}) == 1:

@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from suite.store.code import code_digests, sources
+from suite.store.code import code_digests
+from suite.store.reached_code import sources
 
 PACKAGES = ("torch", "torchvision", "numpy", "av", "decord", "pyarrow", "pandas")
 

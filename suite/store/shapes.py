@@ -17,10 +17,10 @@ def is_result(content: Any) -> bool:
     names = content.get("class_names")
     return (
         all(_percent(content[key]) for key in PERCENT if key in content)
-        and all(_count(content[key]) for key in COUNTS if key in content)
+        and all(_is_count(content[key]) for key in COUNTS if key in content)
         and all(isinstance(content[key], dict) for key in TABLES if key in content)
         and all(value is None or _percent(value) for value in content.get("per_class", {}).values())
-        and all(map(_count, content.get("videos", {}).values()))
+        and all(map(_is_count, content.get("videos", {}).values()))
         and ("video" not in content or is_result(content["video"]))
         and (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names)))
     )
@@ -48,5 +48,5 @@ def _percent(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 100  # NaN is not
 
 
-def _count(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < MOST and value == int(value)

@@ -52,7 +52,7 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     content = {
         "grid": plan.grid.name,
         "selection": plan.selection.as_dict(),
-        "runs": [{**_place(run), "spec": run.spec.resolved()} for run in staged.values()],
+        "runs": [{**_place_in_plan(run), "spec": run.spec.resolved()} for run in staged.values()],
     }
     write_atomic(root / PLAN, dump_json(content))
     write_atomic(root / "environment.json", dump_json(environment()))
@@ -60,7 +60,7 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
 
 
 def archived_plan(results: Path) -> Plan:
-    """The plan of an unpacked archive, of which `results` is the results folder; costs are not reckoned.
+    """The plan of an unpacked archive, of which `results` is the results folder; costs are not computed.
 
     It is what was planned where the archive was made: the grids and protocols of this machine are not asked.
     """
@@ -69,7 +69,7 @@ def archived_plan(results: Path) -> Plan:
     try:
         content = json.loads((root / PLAN).read_text())
         name, entries = content["grid"], content["runs"]
-        selection = _selection(content["selection"])
+        selection = _read_selection(content["selection"])
         specs = [spec_of(entry["spec"], damaged) for entry in entries]
         places = [(entry["id"], entry["parent"], entry["matches"]) for entry in entries]
         ids = [run for run, _, _ in places]
@@ -101,7 +101,7 @@ def archived_plan(results: Path) -> Plan:
     return Plan(str(grid), load_grid(str(grid)), selection, folder, list(runs.values()))
 
 
-def _selection(data: dict[str, Any]) -> Selection:
+def _read_selection(data: dict[str, Any]) -> Selection:
     """Raises ValueError or TypeError for what `stage` does not write."""
     chosen = Selection.from_dict(data)
     counts = (*chosen.frames, *(chosen.shard or (1, 1)))
@@ -112,7 +112,7 @@ def _selection(data: dict[str, Any]) -> Selection:
     return chosen
 
 
-def _place(run: PlannedRun) -> dict[str, Any]:
+def _place_in_plan(run: PlannedRun) -> dict[str, Any]:
     """A run's place in its plan, which its spec does not tell."""
     return {"id": run.id, "parent": run.parent.id if run.parent else None, "matches": run.matches}
 

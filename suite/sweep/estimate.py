@@ -52,7 +52,7 @@ def speed_here(plan: Plan) -> Speed:
     machine = Machine.of()
     name = device_facts(machine.device)["name"]
     folders = [RunFolder(file.parent) for file in sorted((plan.folder / "runs").glob("*/result.json"))[:MOST_READ]]
-    timed = [found for folder in folders if (found := _timing(folder, machine.device, name))]
+    timed = [found for folder in folders if (found := _training_speed(folder, machine.device, name))]
     if timed:
         per_thread = sum(macs for macs, _ in timed) / sum(seconds for _, seconds in timed) / 1e12
         runs = f"{len(timed)} finished run{'s' * (len(timed) > 1)}"
@@ -65,7 +65,7 @@ def speed_here(plan: Plan) -> Speed:
     return Speed(machine.device, machine.slots, per_thread * threads, basis)
 
 
-def _timing(folder: RunFolder, device: str, name: str) -> tuple[float, float] | None:
+def _training_speed(folder: RunFolder, device: str, name: str) -> tuple[float, float] | None:
     """Multiply-adds of the training of a finished run, and its seconds times CPU threads; None if made elsewhere."""
     try:
         result, spec, history = folder.result(), folder.spec(), folder.read_history()

@@ -31,7 +31,7 @@ def report_parts(name: str, results: Path) -> list[Plan]:
     """
     whole = stored_plan(name, Selection(), results) or make_plan(name, Selection(), results, costs=False)
     last = last_selection(whole.grid.name, results)
-    parts, variants = [_part(whole, last)], []
+    parts, variants = [_selected_part(whole, last)], []
     for settings in [*([last.set] if last.set else []), *_changes(whole)]:
         try:
             plan = make_plan(name, Selection(set=settings), results, costs=False)
@@ -39,7 +39,7 @@ def report_parts(name: str, results: Path) -> list[Plan]:
             continue  # the protocol has no longer what was set
         if (ids := [run.id for run in plan.runs]) not in variants:  # else two spellings of the same settings
             variants.append(ids)
-            parts.append(_part(plan, last))
+            parts.append(_selected_part(plan, last))
     return [part for part in parts if part.runs] or parts[:1]
 
 
@@ -73,7 +73,7 @@ def _value_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _part(plan: Plan, last: Selection) -> Plan:
+def _selected_part(plan: Plan, last: Selection) -> Plan:
     if last == plan.selection:
         return plan
     chosen: set[str] = set()
@@ -106,7 +106,7 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
         settings: dict[str, Any] = {}
         chain: RunSpec | None = spec
         while chain is not None:  # a stage may have by itself what an earlier one was set to
-            changed = _changed(chain, protocol, whole.grid.set)
+            changed = _changed_keys(chain, protocol, whole.grid.set)
             if changed is None:
                 break
             settings = changed | settings
@@ -117,7 +117,7 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
     return found
 
 
-def _changed(spec: RunSpec, protocol: Protocol, grid_set: dict[str, Any]) -> dict[str, Any] | None:
+def _changed_keys(spec: RunSpec, protocol: Protocol, grid_set: dict[str, Any]) -> dict[str, Any] | None:
     """The fewest protocol keys that make a stage of the grid the one of `spec`; None where none do."""
     chained = spec.parent is not None
 

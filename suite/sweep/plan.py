@@ -42,10 +42,11 @@ class Selection:
 
     def options(self) -> str:
         """As it is typed on the command line."""
-        said = [f"--only {shlex.quote(glob)}" for glob in self.only]
-        said += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
-        said += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
-        return " ".join([*said, *(["--shard {}/{}".format(*self.shard)] if self.shard else [])])
+        options = [f"--only {shlex.quote(glob)}" for glob in self.only]
+        options += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
+        options += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
+        options += ["--shard {}/{}".format(*self.shard)] if self.shard else []
+        return " ".join(options)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Selection:

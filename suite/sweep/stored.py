@@ -93,13 +93,13 @@ def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRu
         "protocol": hashlib.sha256(find_protocol(grid.protocol).read_bytes()).hexdigest(),
         "selection": selection.as_dict(),
         "code": _naming_code(),
-        "weights": {source: _state(source) for source in sorted({run.spec.protocol.init for run in runs})},
+        "weights": {source: _file_state(source) for source in sorted({run.spec.protocol.init for run in runs})},
         "folders": [run.folder.id == run.spec.id or run.folder.path.is_dir() for run in runs],
     }
     return digest(stated, 64)
 
 
-def _state(source: str) -> Any:
+def _file_state(source: str) -> Any:
     path = weights_file(source)[1]
     found = path.stat() if path and path.is_file() else None
     return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns] if found else None

@@ -9,26 +9,12 @@ from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan, PlannedRun
 
-SUMMARY = (  # columns of summary.csv, in order
-    *("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state", "top1", "top5"),
-    *(
-        "top1_video",
-        "pair_top1",
-        "best_top1",
-        "dev_top1",
-        "selected_epoch",
-        "n",
-        "params",
-        "conv_gmacs",
-        "gmacs",
-        "epochs",
-        "epochs_seen",
-    ),
-    *("chance", "ceiling_blind", "ceiling_ordered", "control", "source"),
-)
-
+RUN = ("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state")
 ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
-PERCENT = (*ACCURACIES, "chance", "ceiling_blind", "ceiling_ordered")  # in summary.csv with their exact decimals
+COUNTS = ("selected_epoch", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen")
+BOUNDS = ("chance", "ceiling_blind", "ceiling_ordered")
+SUMMARY = RUN + ACCURACIES + COUNTS + BOUNDS + ("control", "source")  # columns of summary.csv, in order
+PERCENT = ACCURACIES + BOUNDS  # in summary.csv with their exact decimals
 
 
 def row(run: PlannedRun) -> dict[str, Any]:
@@ -89,7 +75,7 @@ def status(plan: Plan) -> dict[str, Any]:
         state = run.state()
         counts[state] += 1
         error = run.folder.error() if state == "failed" else None
-        entry = {key: value for key, value in row(run).items() if key in (*SUMMARY[:11], "control")}
+        entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control")}
         listed.append(entry | {"error": error["error"] if error else None})
     return counts | {"runs": listed}
 

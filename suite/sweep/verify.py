@@ -27,7 +27,7 @@ BITS, CLASSES = "bit-identical", f"same classes for {AGREEMENT:.0%} of videos".r
 
 
 @dataclass(frozen=True)
-class Stored:
+class LoadedPredictions:
     """A predictions file: ids (N,), labels (N,), logits (N, K)."""
 
     ids: list[str]
@@ -52,7 +52,7 @@ def verify(
     predicted class, or when bits differ on a CPU of the same name with the same packages, threads and test code.
     Each run says by its `standard` which of the last two was applied, and `why`.
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
-    ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
+    ids alone.  Raises BadInput for an invalid sample, for missing data, and where no run is finished.
     """
     return verify_runs(plan.runs, plan.grid.name, sample, data, device=device, workers=workers, seed=seed, log=log)
 
@@ -122,16 +122,16 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
             continue
         name = stored.predictions.name if stored.facts is None else f"eval/{evaluation.id}/{stored.predictions.name}"
         try:
-            before = _read(stored.predictions, len(dataset.classes))
+            before = _load_predictions(stored.predictions, len(dataset.classes))
             problems += _against_data(before, dataset, name)
             problems += _against_result(before, stored.accuracies, dataset, name)
             with tempfile.TemporaryDirectory() as place:
-                again, differ = _again(run, evaluation, stored, Path(place), machine, len(dataset.classes))
-            files.append({"file": name, **_compared(before, again)})
+                again, differ = _test_again(run, evaluation, stored, Path(place), machine, len(dataset.classes))
+            files.append({"file": name, **_agreement(before, again)})
             relaxed = list(dict.fromkeys([*relaxed, *differ]))
         except BadInput as error:
             problems.append(str(error))
-        except KeyError as error:  # result.json by another hand
+        except KeyError as error:  # a result.json that was edited
             problems.append(f"result.json lacks {error}.")
     for file in files:
         if file["agreement"] < AGREEMENT:
@@ -155,20 +155,20 @@ def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers:
     }
 
 
-def _again(
+def _test_again(
     run: PlannedRun,
     evaluation: EvaluationSpec,
     stored: StoredTest,
     place: Path,
     machine: dict[str, Any],
     classes: int,
-) -> tuple[Stored, list[str]]:
+) -> tuple[LoadedPredictions, list[str]]:
     """What the run's checkpoint predicts now, and why bits may differ from what they were; [] where they must not."""
     from suite.evaluation.retest import test_by
 
     batch = (stored.facts or {}).get("batch", run.folder.spec().protocol.evaluation.batch)
     test = test_by(run.folder, evaluation, place, batch, **machine)
-    return _read(place / "predictions.parquet", classes), _why_bits_may_differ(run, stored, test)
+    return _load_predictions(place / "predictions.parquet", classes), _why_bits_may_differ(run, stored, test)
 
 
 def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, Any]) -> list[str]:
@@ -187,22 +187,22 @@ def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, An
     found = [] if before.get("name") == now["name"] else ["another CPU"]
     found += [] if before.get("threads") == now["threads"] else ["another number of threads"]
     found += [] if before.get("python") == now["python"] else ["another version of Python"]
-    if changed := _changed(packages, now["packages"]):
+    if changed := _differing_names(packages, now["packages"]):
         found.append(f"another version of {', '.join(changed)}")
     if code:
-        if changed := _changed(code, now["code_test"]):
+        if changed := _differing_names(code, now["code_test"]):
             found.append(f"the test code has changed since ({', '.join(changed)})")
     elif not before.get("code_sha256") or before["code_sha256"] != now["code_sha256"]:
         found.append("the run did not record which code tests")
     return found
 
 
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _differing_names(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
-def _read(path: Path, classes: int) -> Stored:
-    """Raises BadInput when the file is not one row a video with finite logits for every class."""
+def _load_predictions(path: Path, classes: int) -> LoadedPredictions:
+    """Raises BadInput when the file is not one row per video with finite logits for every class."""
     import numpy as np
     import pandas as pd
 
@@ -220,10 +220,10 @@ def _read(path: Path, classes: int) -> Stored:
         raise BadInput(f"{path.name} contains a video twice or a label out of range.")
     if len(odd := np.flatnonzero(~np.isfinite(logits).all(1))):
         raise BadInput(f"{path.name}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
-    return Stored(ids, labels, logits)
+    return LoadedPredictions(ids, labels, logits)
 
 
-def _against_data(stored: Stored, dataset: Dataset, name: str) -> list[str]:
+def _against_data(stored: LoadedPredictions, dataset: Dataset, name: str) -> list[str]:
     """Whether a file is of the validation videos, each with its label."""
     videos = {video.id: video.label for video in dataset.split("val").videos}
     ours = dict(zip(stored.ids, stored.labels.tolist(), strict=True))
@@ -234,7 +234,7 @@ def _against_data(stored: Stored, dataset: Dataset, name: str) -> list[str]:
     return [f"{name}: {len(wrong)} labels are not those of the data (first of video '{wrong[0]}')."] if wrong else []
 
 
-def _against_result(stored: Stored, result: dict[str, Any], dataset: Dataset, name: str) -> list[str]:
+def _against_result(stored: LoadedPredictions, result: dict[str, Any], dataset: Dataset, name: str) -> list[str]:
     """Whether every accuracy that result.json holds follows from the predictions."""
     from suite.evaluation.inference import accuracies
 
@@ -243,23 +243,23 @@ def _against_result(stored: Stored, result: dict[str, Any], dataset: Dataset, na
     said = dict(result).get("per_class", {})
     pairs = [(key, result.get(key), value) for key, value in found.items()]
     pairs += [(f"accuracy of '{key}'", said.get(key), flat.get(key)) for key in {**flat, **said}]
-    wrong = [(key, old, new) for key, old, new in pairs if not _equal(old, new)]
+    wrong = [(key, old, new) for key, old, new in pairs if not _equal_numbers(old, new)]
     if not wrong:
         return []
     key, old, new = wrong[0]
     more = f" ({len(wrong) - 1} further values differ too)" if len(wrong) > 1 else ""
-    return [f"{name}: result.json says {key} {_number(old)}, the predictions give {_number(new)}{more}."]
+    return [f"{name}: result.json says {key} {_shown_number(old)}, the predictions give {_shown_number(new)}{more}."]
 
 
-def _equal(old: Any, new: Any) -> bool:
+def _equal_numbers(old: Any, new: Any) -> bool:
     return isinstance(old, int | float) and isinstance(new, int | float) and math.isclose(old, new, abs_tol=1e-9)
 
 
-def _number(value: Any) -> str:
+def _shown_number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, int | float) else "nothing"
 
 
-def _compared(stored: Stored, again: Stored) -> dict[str, Any]:
+def _agreement(stored: LoadedPredictions, again: LoadedPredictions) -> dict[str, Any]:
     """Video by video.  Raises BadInput where the videos are not the same ones."""
     import numpy as np
 

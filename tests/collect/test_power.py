@@ -12,7 +12,7 @@ from suite.benchmarks import coverage
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
 from suite.collect.power import (
-    Setting,
+    PowerSetting,
     _power,
     comparisons,
     detectable,
@@ -35,7 +35,7 @@ def test_many_videos_and_many_seeds_are_the_t_test_of_statsmodels(alpha):
     for seeds in (30, 100):
         for effect in (0.3, 0.5, 1.0):
             theirs = TTestPower().power(effect, seeds, alpha / 2, df=2 * (seeds - 1), alternative="larger")
-            ours = _power(Setting(10**9, seeds, 0.2, 0.5), effect * 0.5 * math.sqrt(2), alpha)
+            ours = _power(PowerSetting(10**9, seeds, 0.2, 0.5), effect * 0.5 * math.sqrt(2), alpha)
             assert ours == pytest.approx(theirs, abs=0.02)
 
 
@@ -45,7 +45,7 @@ def test_80_percent_power_is_that_of_the_test_with_few_seeds(seeds, videos):
     """The variance between seeds, and with it the degrees of freedom, is estimated anew in every experiment."""
     from scipy.special import stdtrit
 
-    setting = Setting(videos, seeds, 0.2, 0.5, 0.1)
+    setting = PowerSetting(videos, seeds, 0.2, 0.5, 0.1)
     rng, d, f = np.random.default_rng(4), detectable(setting) / 100, seeds - 1
     residual = 0.1 / 2 / (videos * seeds)
     of_videos, of_seeds = (0.2 - 0.1 * (1 - 1 / seeds) - d * d) / videos, 0.005**2 / seeds
@@ -58,30 +58,30 @@ def test_80_percent_power_is_that_of_the_test_with_few_seeds(seeds, videos):
 
 def test_seeds_that_differ_more_than_models_do_not_make_the_videos_agree():
     """q = discordance - seed_discordance (1 - 1/s) was 0, so that a single video was enough."""
-    setting = Setting(1_000, 10, 0.1, 0.5, 0.2)
+    setting = PowerSetting(1_000, 10, 0.1, 0.5, 0.2)
     assert setting.discordance_of_means == pytest.approx(0.2 - 0.2 * 0.9)
     assert needed_videos(setting, 1.0) > 100
-    values = [needed_videos(Setting(1_000, 10, share, 0.5, 0.2), 1.0) for share in (0.05, 0.1, 0.2, 0.3)]
+    values = [needed_videos(PowerSetting(1_000, 10, share, 0.5, 0.2), 1.0) for share in (0.05, 0.1, 0.2, 0.3)]
     assert values == sorted(values)
 
 
 def test_a_difference_above_the_share_of_discordant_videos_is_not_possible():
-    setting = Setting(1_000, 3, 0.005, 0.1)
+    setting = PowerSetting(1_000, 3, 0.005, 0.1)
     assert needed_videos(setting, 1.0) is needed_seeds(setting, 1.0) is needed_videos_of_weights(setting, 1.0) is None
     assert not resolution(setting, 4)["possible"]
-    assert resolution(Setting(1_000, 3, 0.01, 0.1), 4)["possible"]
+    assert resolution(PowerSetting(1_000, 3, 0.01, 0.1), 4)["possible"]
 
 
 def test_one_seed_of_known_deviation_is_the_normal_test_of_statsmodels():
     for difference in (1.0, 2.0, 4.0):
         theirs = NormalIndPower().power(difference / 0.7, 1, 0.025, alternative="larger")
-        assert _power(Setting(10**9, 1, 0.2, 0.7), difference, 0.05) == pytest.approx(theirs, abs=1e-4)
+        assert _power(PowerSetting(10**9, 1, 0.2, 0.7), difference, 0.05) == pytest.approx(theirs, abs=1e-4)
 
 
 def test_without_a_deviation_over_seeds_it_is_nearly_the_test_of_two_trained_models():
     for videos, discordance in ((400, 0.2), (4_000, 0.1), (12_000, 0.2)):
         theirs = minimal_detectable_difference(videos, discordance)
-        setting = Setting(videos, 1, discordance, 0.0)
+        setting = PowerSetting(videos, 1, discordance, 0.0)
         assert detectable_of_weights(setting) == theirs
         assert detectable(setting) == pytest.approx(theirs, abs=110 / videos)  # the continuity correction of one video
 
@@ -95,41 +95,41 @@ def test_the_predicted_power_is_that_of_the_test_in_simulated_sweeps(seeds, sd, 
             discordant.append((a[0] != b[0]).mean())
             same.append((a[0] != a[1]).mean() / 2 + (b[0] != b[1]).mean() / 2)
     # `sd` of the simulation is that at 50 %; at 60 % the same effect on the latent scale moves the accuracy less
-    setting = Setting(800, seeds, float(np.mean(discordant)), 0.97 * sd, float(np.mean(same)))
+    setting = PowerSetting(800, seeds, float(np.mean(discordant)), 0.97 * sd, float(np.mean(same)))
     assert np.mean(found) == pytest.approx(_power(setting, gap, 0.05), abs=0.08)
-    assert _power(Setting(800, seeds, setting.discordance, sd), gap, 0.05) <= np.mean(found) + 0.03, "conservative"
+    assert _power(PowerSetting(800, seeds, setting.discordance, sd), gap, 0.05) <= np.mean(found) + 0.03, "conservative"
 
 
 def test_what_is_detectable_is_found_with_the_power_asked_for_and_the_numbers_needed_are_the_least():
-    setting = Setting(4_000, 3, 0.2, 0.5, 0.1)
+    setting = PowerSetting(4_000, 3, 0.2, 0.5, 0.1)
     for power in (0.5, 0.8, 0.95):
         assert _power(setting, detectable(setting, power=power), 0.05) == pytest.approx(power, abs=1e-6)
     videos = needed_videos(setting, 2.0)
     assert (
-        _power(Setting(videos, 3, 0.2, 0.5, 0.1), 2.0, 0.05)
+        _power(PowerSetting(videos, 3, 0.2, 0.5, 0.1), 2.0, 0.05)
         >= 0.8
-        > _power(Setting(videos - 1, 3, 0.2, 0.5, 0.1), 2.0, 0.05)
+        > _power(PowerSetting(videos - 1, 3, 0.2, 0.5, 0.1), 2.0, 0.05)
     )
     seeds = needed_seeds(setting, 1.8)
     assert (
-        _power(Setting(4_000, seeds, 0.2, 0.5, 0.1), 1.8, 0.05)
+        _power(PowerSetting(4_000, seeds, 0.2, 0.5, 0.1), 1.8, 0.05)
         >= 0.8
-        > _power(Setting(4_000, seeds - 1, 0.2, 0.5, 0.1), 1.8, 0.05)
+        > _power(PowerSetting(4_000, seeds - 1, 0.2, 0.5, 0.1), 1.8, 0.05)
     )
     needed = needed_videos_of_weights(setting, 1.0)
     assert minimal_detectable_difference(needed, 0.2) <= 1.0 < minimal_detectable_difference(needed - 1, 0.2)
 
 
 def test_more_evidence_resolves_less_and_more_comparisons_more():
-    base = Setting(1_000, 3)
-    assert detectable(Setting(4_000, 3)) < detectable(base) < detectable(Setting(1_000, 3, seed_sd=1.0))
-    assert detectable(Setting(1_000, 5)) < detectable(base) < detectable(base, 0.05 / 10)
-    assert needed_videos(Setting(1_000, 1, seed_sd=0.5), 0.5) is None, "one seed never resolves its own deviation"
-    assert detectable(Setting(20, 1, 0.01, 0.0)) is None
+    base = PowerSetting(1_000, 3)
+    assert detectable(PowerSetting(4_000, 3)) < detectable(base) < detectable(PowerSetting(1_000, 3, seed_sd=1.0))
+    assert detectable(PowerSetting(1_000, 5)) < detectable(base) < detectable(base, 0.05 / 10)
+    assert needed_videos(PowerSetting(1_000, 1, seed_sd=0.5), 0.5) is None, "one seed never resolves its own deviation"
+    assert detectable(PowerSetting(20, 1, 0.01, 0.0)) is None
     assert comparisons(24) == {"one pair": 1, "with the best": 23, "all pairs": 276}
     for wrong in ({"discordance": 20.0}, {"discordance": 0.0}, {"seed_sd": -1.0}):
         with pytest.raises(BadInput):
-            Setting(100, 1, **wrong)
+            PowerSetting(100, 1, **wrong)
 
 
 def test_discordance_and_deviation_are_measured_from_simulated_runs():
@@ -154,7 +154,7 @@ def test_discordance_and_deviation_are_measured_from_simulated_runs():
 
 def test_two_trained_models_that_differ_by_what_is_detectable_are_told_apart_in_four_of_five_tests():
     rng, n, discordance = np.random.default_rng(3), 1_000, 0.2
-    d = detectable_of_weights(Setting(n, 1, discordance)) / 100
+    d = detectable_of_weights(PowerSetting(n, 1, discordance)) / 100
     hits = 0
     for _ in range(500):
         kind = rng.choice(3, n, p=[(discordance + d) / 2, (discordance - d) / 2, 1 - discordance])

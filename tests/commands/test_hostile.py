@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from suite.commands.options import print_json
-from suite.evaluation.predictions import Outcome, aligned, read_own, read_predictions
+from suite.evaluation.own_predictions import read_own
+from suite.evaluation.predictions import Outcome, aligned, read_predictions
 from suite.report.tables.formats import Column, Estimate, Part, Table, to_csv, to_html, to_latex, to_markdown
 from suite.spec import BadInput, read_yaml
 from suite.store.folder import RunFolder

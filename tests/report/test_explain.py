@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from suite.report.console.explain import describe, explain
-from suite.store.code import ROOTS, code_digests
+from suite.store.code import code_digests
 from suite.store.find import find_runs
 from suite.store.folder import RunFolder
+from suite.store.reached_code import ROOTS
 from tests.builders import captured_suite
 
 

@@ -122,20 +122,106 @@ def test_model_names_come_apart():
     assert [(b.name, b.options) for b in name.blocks] == [("nl", (("at", "res3:2/res4:3"),)), ("se", ())]
 
 
-def test_imports_run_downwards_only():
-    wrong = []
+def modules_of_the_suite():
+    """Module name -> (path, syntax tree)."""
+    modules = {}
     for path in sorted((ROOT / "suite").rglob("*.py")):
-        part = path.relative_to(ROOT / "suite").parts[0].removesuffix(".py")
-        if part == "__init__":
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        modules[".".join(parts).removesuffix(".__init__")] = (path, ast.parse(path.read_text()))
+    return modules
+
+
+def imported_modules(tree, modules):
+    """The modules of the suite that a file imports, those inside functions and for type checkers included."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in modules else node.module for name in full.values()}
+    return names & set(modules)
+
+
+def test_imports_run_downwards_only():
+    modules = modules_of_the_suite()
+    wrong = []
+    for name, (_, tree) in modules.items():
+        if name == "suite":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for name in names:
-                pieces = name.split(".")
-                if pieces[0] == "suite" and len(pieces) > 1 and ORDER.index(pieces[1]) > ORDER.index(part):
-                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+        room = ORDER.index(name.split(".")[1])
+        wrong += [
+            f"{name} imports {other}"
+            for other in sorted(imported_modules(tree, modules))
+            if other != "suite" and ORDER.index(other.split(".")[1]) > room
+        ]
     assert wrong == []
+
+
+def import_cycles(imports):
+    """What remains when modules are removed that import none of the others, or that none of the others imports."""
+    remaining = {name: set(others) - {name} for name, others in imports.items()}
+    while True:
+        imported = set().union(*remaining.values())
+        kept = {name: others & set(remaining) for name, others in remaining.items() if name in imported and others}
+        kept = {name: others & set(kept) for name, others in kept.items()}
+        if kept == remaining:
+            return {name: sorted(others) for name, others in kept.items()}
+        remaining = kept
+
+
+def test_no_modules_import_each_other():
+    assert set(import_cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()})) == {"a", "b", "c"}
+    modules = modules_of_the_suite()
+    imports = {name: imported_modules(tree, modules) for name, (_, tree) in modules.items()}
+    imports["suite"] = set()  # its public names are imported when they are first used
+    # an option's default needs the depths of a backbone, whose assembly reads options; imported inside a function
+    imports["suite.models.options"].remove("suite.models.network")
+    assert import_cycles(imports) == {}
+
+
+def private(name):
+    return name.startswith("_") and not name.startswith("__") and name != "_"
+
+
+def private_names(tree):
+    """(defined in a file, used in it): names with a leading underscore, as (name, line)."""
+    defined, used = set(), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                defined.add(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                defined.add(name)
+            case ast.Attribute(attr=name):
+                used.add((name, node.lineno))
+            case ast.ImportFrom(names=aliases):
+                used |= {(alias.name, node.lineno) for alias in aliases}
+    return {name for name in defined if private(name)}, {(name, line) for name, line in used if private(name)}
+
+
+def test_private_names_are_used_in_their_own_file_only():
+    assert private_names(ast.parse("from a import _b\ndef _c(): d._e")) == ({"_c"}, {("_b", 1), ("_e", 2)})
+    files = {path: private_names(tree) for path, tree in modules_of_the_suite().values()}
+    ours = set().union(*(defined for defined, _ in files.values()))
+    assert "_execute" in ours
+    assert [
+        f"{path.relative_to(ROOT)}:{line} uses {name}"
+        for path, (defined, used) in files.items()
+        for name, line in sorted(used)
+        if name in ours - defined
+    ] == []
+
+
+TO_BE_SPLIT = {"suite/report/published/figures.py", "suite/report/tables/formats.py"}
+
+
+def test_a_file_of_more_than_300_lines_gives_the_reason_in_its_docstring():
+    for path, tree in modules_of_the_suite().values():
+        file, lines = path.relative_to(ROOT).as_posix(), len(path.read_text().splitlines())
+        if file not in TO_BE_SPLIT:
+            reason = f"{file} has {lines} lines; its docstring does not say why it is one file"
+            assert lines <= 300 or "one file" in (ast.get_docstring(tree) or "").lower(), reason
 
 
 def test_importing_the_suite_brings_nothing_heavy():

@@ -52,8 +52,12 @@ def test_effects_of_frames_are_of_24_chains_and_their_order_is_that_of_numbers(p
     found = main_effects(published, "frames")
     first = found[found["dataset"] == "mini_ssv2"]
     assert list(zip(first["a"], first["b"], strict=True)) == [
-        *(("64", "32"), ("64", "16"), ("64", "8")),
-        *(("32", "16"), ("32", "8"), ("16", "8")),
+        ("64", "32"),
+        ("64", "16"),
+        ("64", "8"),
+        ("32", "16"),
+        ("32", "8"),
+        ("16", "8"),
     ]
     each = wide(published, "mini_ssv2", "frames")
     assert set(found["blocks"]) == {24}

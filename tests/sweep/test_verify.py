@@ -49,7 +49,7 @@ def stand_in(monkeypatch, folder, shift=0, why=("another CPU",)):
     """For the checkpoint of a run: it gives the stored logits as they are now, plus `shift`."""
     from suite.sweep import verify as module
 
-    kept = {name: module._read(folder.path / name, 8) for name in PREDICTIONS}
+    kept = {name: module._load_predictions(folder.path / name, 8) for name in PREDICTIONS}
 
     def again(run, evaluation, stored, place, machine, classes):
         before = kept[stored.predictions.name]

@@ -14,7 +14,7 @@ from suite.collect.resolve import from_run
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control, RunFailed
 from suite.evaluation.inference import accuracies, predict, ranks
-from suite.evaluation.predictions import read_own
+from suite.evaluation.own_predictions import read_own
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.training.loop import Position, Trainer

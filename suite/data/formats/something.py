@@ -29,13 +29,16 @@ class Files:
     annotations: str
 
     def annotation(self, part: str) -> Path:
+        """The annotation file of a part: labels, train, validation or test."""
         return Path(self.annotations.replace("{}", part))
 
 
 def find(data: Path, title: str = "Something-Something V2", folder: str = FOLDER) -> Files:
-    """The copy in `data`, which contains the folder `folder` or is it.  Raises BadInput that says what is lacking."""
+    """The copy in `data`, which contains the folder `folder` or is it.  Raises BadInput that says what is missing."""
     places = [data / folder, data]
-    annotations = next((str(p) + "/" + name for p in places for name in LAYOUTS if _labels(p, name).is_file()), None)
+    annotations = next(
+        (str(p) + "/" + name for p in places for name in LAYOUTS if _labels_file(p, name).is_file()), None
+    )
     root = next((p for p in places if (p / VIDEOS).is_dir()), None)
     if annotations is None:
         raise BadInput(
@@ -64,7 +67,7 @@ def read_classes(files: Files) -> tuple[str, ...]:
     data = read_json(path)
     if not isinstance(data, dict) or not data:
         raise BadInput(f"{path} does not map class names to numbers.")
-    numbers = {name: _number(value) for name, value in data.items()}
+    numbers = {name: _class_number(value) for name, value in data.items()}
     if None in numbers.values():
         name = next(name for name, number in numbers.items() if number is None)
         raise BadInput(f"{path}: the label {shown(data[name])} of class '{name}' is not a number from 0 on.")
@@ -73,7 +76,7 @@ def read_classes(files: Files) -> tuple[str, ...]:
     return tuple(sorted(numbers, key=numbers.__getitem__))
 
 
-def _number(label: Any) -> int | None:
+def _class_number(label: Any) -> int | None:
     """A label as the file has it, "17" or 17; None for anything else."""
     if isinstance(label, str) and label.isascii() and label.isdecimal() and len(label) < 10:
         return int(label)
@@ -120,5 +123,5 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
     return items
 
 
-def _labels(folder: Path, layout: str) -> Path:
+def _labels_file(folder: Path, layout: str) -> Path:
     return folder / layout.format("labels")

@@ -1,4 +1,4 @@
-"""The calibrated sets: embedded data whose best possible accuracies are known, with and without order in time.
+"""The calibration sets: generated videos whose best possible accuracies are known, with and without order in time.
 
     calib_order   the label is a motion; four pairs of motions that are each other's reversal
     calib_scene   the label is an appearance; the motion is drawn at random, so that order is worth nothing
@@ -60,11 +60,14 @@ class Kind:
 
     @property
     def name(self) -> str:
+        """The class name: the template without brackets."""
         return self.template.replace("[", "").replace("]", "")
 
 
 @dataclass(frozen=True)
 class CalibratedSet:
+    """A synthetic data set; the upper bounds (without and with temporal order) are fractions."""
+
     name: str
     title: str
     kinds: tuple[Kind, ...]
@@ -73,6 +76,7 @@ class CalibratedSet:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Class names in the order of their numbers."""
         return tuple(kind.name for kind in self.kinds)
 
     @property
@@ -166,6 +170,7 @@ LEVELS = {
 
 
 def find(name: str, level: str) -> tuple[CalibratedSet, Level]:
+    """A set and one of its levels of difficulty.  Raises BadInput for an unknown one."""
     if name not in SETS:
         raise unknown("calibration data set", name, SETS)
     if level not in LEVELS:
@@ -174,6 +179,7 @@ def find(name: str, level: str) -> tuple[CalibratedSet, Level]:
 
 
 def folder_name(name: str, level: str) -> str:
+    """The folder of a set under the data root."""
     return name if level == "easy" else f"{name}-{level}"
 
 

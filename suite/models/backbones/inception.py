@@ -30,6 +30,7 @@ class ConvRelu(nn.Sequential):
 
 
 def site(in_channels: int, out_channels: int, kernel: int, block: int, **more) -> ConvSite:
+    """A convolution of Inception: its own padding, and the epsilon of TensorFlow's batch normalisation."""
     return ConvSite(in_channels, out_channels, kernel, block, padding=kernel // 2, eps=1e-3, factor_bias=True, **more)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from suite.collect.resolve import Other, resolve
-from suite.evaluation.predictions import check_stored, read_own
+from suite.evaluation.own_predictions import check_stored, read_own
 from suite.fairness.data_factors import leakage_of
 from suite.fairness.factors import FACTORS
 from suite.fairness.factors import text as text_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import load_outcomes
-from suite.collect.power import DISCORDANCE, SEED_SD, Setting, measured, resolution
+from suite.collect.power import DISCORDANCE, SEED_SD, PowerSetting, measured, resolution
 from suite.collect.results_table import ResultsTable
 from suite.data.dataset_info import info
 from suite.store.evaluations import predictions_of
@@ -36,7 +36,7 @@ def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | No
     datasets = []
     for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
         expected = videos.get(name) or info(name).expected.get("val")
-        setting = Setting(expected or NOMINAL_VIDEOS["val"], seeds, **values)
+        setting = PowerSetting(expected or NOMINAL_VIDEOS["val"], seeds, **values)
         datasets.append({"dataset": name, "nominal": not expected, **resolution(setting, models)})
     ranking = models > 1 and seeds == 1 and {"accuracy", "ranks"} & set(plan.grid.tables)
     return {"sources": sources, "ranking_with_one_seed": bool(ranking), "datasets": datasets}

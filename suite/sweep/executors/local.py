@@ -1,4 +1,4 @@
-"""The local executor: one process a run, so many at once as there are slots."""
+"""The local executor: one process per run, as many at once as there are slots."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Slot:
 
 
 @dataclass
-class Outcome:
+class SweepOutcome:
     """How a sweep ended."""
 
     finished: list[PlannedRun] = field(default_factory=list)
@@ -109,7 +109,7 @@ class LocalExecutor:
         self.slots: list[Slot] = []
         self.tries: dict[str, int] = {}
         self.stopping = threading.Event()
-        # In the environment before torch loads in the fork server: two spinning threads a slot stall each other.
+        # In the environment before torch loads in the fork server: two spinning threads per slot stall each other.
         os.environ["OMP_NUM_THREADS"] = str(machine.threads)
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
         self.context = multiprocessing.get_context("forkserver")
@@ -119,9 +119,9 @@ class LocalExecutor:
         self,
         on_event: Callable[[str, PlannedRun], None] = lambda event, run: None,
         on_tick: Callable[[LocalExecutor], None] = lambda executor: None,
-    ) -> Outcome:
+    ) -> SweepOutcome:
         """Works until nothing is left that can run.  Events: started, done, failed, retry, stopped."""
-        outcome = Outcome()
+        outcome = SweepOutcome()
         waiting = [run for run in self.plan.runs if run.state() not in ("done",)]
         with self._signals():
             try:
@@ -174,7 +174,7 @@ class LocalExecutor:
             slot.read()
 
     def _ended(
-        self, slot: Slot, waiting: list[PlannedRun], outcome: Outcome, on_event: Callable[[str, PlannedRun], None]
+        self, slot: Slot, waiting: list[PlannedRun], outcome: SweepOutcome, on_event: Callable[[str, PlannedRun], None]
     ) -> None:
         slot.process.join()
         slot.pipe.close()
