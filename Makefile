@@ -80,7 +80,7 @@ test-more: $(READY) ## the slower tests: a wheel that trains, MLflow's interface
 	@$(VENV)/bin/python -m pytest -m more $(ARGS)
 
 chaos: $(READY)  ## a sweep killed at random moments ends like one that was not
-	@$(VENV)/bin/python -m pytest tests/sweep/test_sweep.py -k killed_at_random $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
 
 lint: $(READY)   ## ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
