@@ -11,7 +11,8 @@ from suite.benchmarks import bold as best_study
 from suite.benchmarks import coverage
 from suite.collect.evidence import Evidence, bold_note
 from suite.collect.outcomes import Outcomes
-from suite.report.tables.formats import Estimate, to_markdown
+from suite.report.tables.formats import to_markdown
+from suite.report.tables.table import Estimate
 from suite.statistics import best, seed_spread
 from suite.statistics.best import Measured, best_set
 from suite.statistics.intervals import bootstrap_accuracies
