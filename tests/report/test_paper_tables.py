@@ -102,7 +102,7 @@ def test_the_interval_is_in_brackets_behind_plus_minus_or_left_out(rows):
     assert value == 97.5
     assert margin == pytest.approx(max(high - value, value - low), abs=0.051), "the longer side, so that it covers"
     assert high - value < value - low, "the interval is not symmetric here"
-    assert "behind ± (the longer side)" in table.note
+    assert "as ± the longer side (sampling" in table.note
     shown, table = cell_of(rows, interval="none")
     assert shown == "**97.5**"
     assert "confidence interval" not in table.note
@@ -111,9 +111,10 @@ def test_the_interval_is_in_brackets_behind_plus_minus_or_left_out(rows):
 
 def test_with_plus_minus_the_standard_deviation_over_seeds_is_named(rows):
     rows = pd.concat([rows, pd.DataFrame([summary_row("i3d", 84.0, seed=1)])])
-    shown, table = cell_of(rows, interval="plus-minus")
-    assert shown.count("±") == 1
-    assert "(SD 2.8)" in shown
+    _, table = cell_of(rows, interval="plus-minus")
+    line = lines_of(to_markdown(table), "I3D-")[0]
+    assert line.count("±") == 1
+    assert "(SD 2.8)" in line
     assert "SD: standard deviation over seeds" in table.note
 
 

@@ -65,7 +65,7 @@ class Printing:
 
     def where(self) -> str:
         """Where an interval stands, as a note says it."""
-        return {"brackets": "in brackets", "plus-minus": "behind ± (the longer side)"}[self.interval]
+        return {"brackets": "in brackets", "plus-minus": "as ± the longer side"}[self.interval]
 
 
 DEFAULT_PRINTING = Printing()
