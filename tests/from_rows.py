@@ -11,8 +11,10 @@ from suite.report.figures import scatter
 from suite.report.figures import tradeoffs as tradeoff_figures
 from suite.report.tables import accuracy, make
 from suite.report.tables import contribution as contribution_tables
+from suite.report.tables import cost as cost_tables
 from suite.report.tables import pairs as pair_tables
 from suite.report.tables import tradeoffs as tradeoff_tables
+from suite.report.tables.table import DEFAULT_PRINTING
 from suite.statistics import contribution as contributions
 from suite.statistics import effects, tradeoffs
 from suite.statistics import split_use as split_uses
@@ -98,7 +100,7 @@ def contribution_table(rows, *args, **options):
 
 
 def cost_table(rows):
-    return make.cost_table(mean_over_seeds(rows))
+    return cost_tables.cost_table(mean_over_seeds(rows))
 
 
 def pareto_table(rows, *args, **options):
@@ -129,8 +131,8 @@ def stability_table(rows, evidence=None):
     return pair_tables.stability_table(kept(rows, evidence).stages, model_pairs(rows, evidence), evidence)
 
 
-def make_tables(rows, which, reference=None, evidence=None):
-    return make.make_tables(make.table_inputs(of(rows), which, reference, evidence), which)
+def make_tables(rows, which, reference=None, evidence=None, printing=DEFAULT_PRINTING):
+    return make.make_tables(make.table_inputs(of(rows), which, reference, evidence, printing), which)
 
 
 def write_tables(rows, *args, **options):

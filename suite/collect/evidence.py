@@ -30,7 +30,6 @@ from suite.statistics.proportions import wilson
 if TYPE_CHECKING:
     import pandas as pd
 
-INTERVALS = ("both", "ci", "sd")  # 95 % confidence interval, standard deviation over seeds
 Interval = tuple[float, float]
 NO_INTERVAL = (math.nan, math.nan)
 
@@ -48,15 +47,21 @@ class BoldCells:
 
 
 def bold_note(found: Iterable[BoldCells], best: str = "the best") -> str:
-    """The sentences under a table that say what bold means and what it is about, "" where nothing is bold."""
-    found = list(found)
+    """The sentence under a table that says what bold means, "" where nothing is bold."""
     tests = sorted({test for cells in found for test in cells.tests})
     if not tests:
         return ""
-    note = (
+    return (
         f"Bold: not significantly different from {best} ({'; '.join(tests)}; max-T over all pairs, family-wise "
         "alpha = 0.05)."
     )
+
+
+def bold_scope(found: Iterable[BoldCells]) -> str:
+    """What bold is about and assumes, "" where nothing is bold."""
+    found = list(found)
+    tests = sorted({test for cells in found for test in cells.tests})
+    note = ""
     of_weights = [test in ONE_SEED for test in tests]
     if any(of_weights):
         where = "" if all(of_weights) else "Where all models have one seed, "
@@ -64,7 +69,7 @@ def bold_note(found: Iterable[BoldCells], best: str = "the best") -> str:
         note += f" {where}{text}" if where else f" {text[0].upper()}{text[1:]}"
     if any(cells.borrowed for cells in found):
         note += " Models with one seed are assumed to vary between seeds as much as those with several."
-    return note
+    return note.strip()
 
 
 @dataclass
@@ -76,7 +81,6 @@ class Evidence:
     strict: bool = False  # confounded runs are withheld
     full: ResultsTable | None = None  # in a strict report: the table with them
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.collect.frames`)
-    interval: str = "both"  # of INTERVALS: what tables print beside a mean
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -198,9 +202,7 @@ def confounded(table: ResultsTable) -> set[str]:
     }
 
 
-def gather(
-    table: ResultsTable, strict: bool = False, tests: pd.DataFrame | None = None, interval: str = "both"
-) -> Evidence:
+def gather(table: ResultsTable, strict: bool = False, tests: pd.DataFrame | None = None) -> Evidence:
     """All evidence for a table whose runs have the columns `predictions` and `factors`, as far as they have them.
 
     A strict report rests on the runs that are kept and on nothing else: not on the predictions of withheld runs, nor on
@@ -209,13 +211,13 @@ def gather(
     done = table.finished
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
     if not strict:
-        return Evidence(load_outcomes(done), marks, tests=tests, interval=interval, warnings=_warnings(done))
+        return Evidence(load_outcomes(done), marks, tests=tests, warnings=_warnings(done))
     odd = done["id"].isin(marks.letters)
     of_kept = mark(done[~odd].set_index("id", drop=False)) if "factors" in done else Marks()
     marks = replace(of_kept, letters=marks.letters, notes=marks.notes)
     kept_tests = None if tests is None else tests[~tests["id"].isin(marks.letters)]
     warnings = _warnings(done[~odd])
-    return Evidence(load_outcomes(done[~odd]), marks, True, table, kept_tests, interval, warnings)
+    return Evidence(load_outcomes(done[~odd]), marks, True, table, kept_tests, warnings)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:

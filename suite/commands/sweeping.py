@@ -27,7 +27,7 @@ from suite.commands.options import (
     selects_runs,
     show,
 )
-from suite.spec import BadInput, unknown
+from suite.spec import BadInput
 
 
 @app.command(
@@ -154,6 +154,7 @@ def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_js
     epilog=examples(
         "suite report demo",
         "suite report mini_ssv2 --beside deep_analysis --strict",
+        "suite report demo --interval plus-minus --columns params,gmacs,top1,pair  tables for a paper",
         "suite report demo.tar.gz  an archive made by suite export",
     ),
 )
@@ -176,9 +177,25 @@ def report(
     interval: Annotated[
         str,
         typer.Option(
+            metavar="brackets|plus-minus|none",
+            help="Notation of 95 % confidence intervals: 57.5 [52.6, 62.3], 57.5 ± 4.9, or left out.",
+        ),
+    ] = "brackets",
+    spread: Annotated[
+        str,
+        typer.Option(
             metavar="ci|sd|both", help="With a mean over seeds: 95 % confidence interval, standard deviation, or both."
         ),
     ] = "both",
+    digits: Annotated[int, typer.Option(metavar="N", help="Decimals of percentages.")] = 1,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Columns of the accuracy table, in this order: top1, pair, published, top5, top1_video, best_top1, "
+            "ece, gmacs, conv_gmacs, params, seeds, n.",
+        ),
+    ] = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
@@ -187,16 +204,16 @@ def report(
     Uses the runs that are finished. The report of an archive uses the grid and the protocol in it.
     """
     from suite.app.export import report_archive
-    from suite.collect.evidence import INTERVALS
     from suite.report.build import ReportOptions, write_grid_report, write_report
     from suite.report.console.listing import notes
+    from suite.report.tables.table import Printing
     from suite.store.archive import is_archive
     from suite.sweep.parts import part_folder, report_parts
     from suite.sweep.plan import add_costs
 
-    if interval not in INTERVALS:
-        raise unknown("value of --interval", interval, INTERVALS)
-    options = ReportOptions(tuple(beside or ()), tuple(predictions or ()), strict, interval)
+    chosen_columns = tuple(name.strip() for name in columns.split(",")) if columns is not None else ()
+    printing = Printing(interval, spread, digits, chosen_columns)
+    options = ReportOptions(tuple(beside or ()), tuple(predictions or ()), strict, printing)
 
     if is_archive(grid):
         if chosen is not None or options != ReportOptions():

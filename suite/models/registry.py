@@ -24,13 +24,15 @@ Options = Mapping[str, tuple[str, ...]]  # name of an option -> its allowed valu
 class Registration:
     """What every registration says.
 
-    paper, equation: where it is from and where it is defined, as `suite models` shows them; example: a model that has
-    it, counted there on a clip of `frames`; start_only: options that change how its weights start and not the network;
-    maps: what can be shown of how it looks at a clip ("attention": blocks.attention.Attention; "regions").
+    title: its name in papers ("TSM"), `name` unless given; paper, equation: where it is from and where it is defined,
+    as `suite models` shows them; example: a model that has it, counted there on a clip of `frames`; start_only: options
+    that change how its weights start and not the network; maps: what can be shown of how it looks at a clip
+    ("attention": blocks.attention.Attention; "regions").
     """
 
     name: str
     cls: type
+    title: str = ""
     paper: str = ""
     equation: str = ""
     example: str = ""
@@ -103,6 +105,7 @@ def temporal_module(
     options: Options | None = None,
     start_only: tuple[str, ...] = (),
     maps: tuple[str, ...] = (),
+    title: str = "",
 ) -> Callable[[type], type]:
     """Registers a class as the temporal module `name`.
 
@@ -113,14 +116,15 @@ def temporal_module(
                         with its batch normalisation; the network's pools then reach into time;
       "none"            nothing.
     options: name of an option -> its allowed values, all texts.  The default is that of the constructor's argument.
-    paper, equation, example, frames, start_only, maps: see Registration; the example is `name` on a ResNet-50 where
-    none is given.  Raises BadInput for a registration that makes no sense.
+    title, paper, equation, example, frames, start_only, maps: see Registration; the example is `name` on a ResNet-50
+    where none is given.  Raises BadInput for a registration that makes no sense.
     """
 
     def register(cls: type) -> type:
         found = TemporalModule(
             name=name,
             cls=cls,
+            title=title or name,
             site=_known(site, MODULE_SITES, name),
             paper=paper,
             equation=equation,
@@ -148,6 +152,7 @@ def add_on_block(
     options: Options | None = None,
     start_only: tuple[str, ...] = (),
     maps: tuple[str, ...] = (),
+    title: str = "",
 ) -> Callable[[type], type]:
     """Registers a class as the add-on block `+name`.
 
@@ -167,6 +172,7 @@ def add_on_block(
         found = AddOnBlock(
             name=name,
             cls=cls,
+            title=title or name,
             site=site,
             positions=positions,
             paper=paper,
@@ -198,6 +204,7 @@ def standalone_architecture(
     takes: tuple[str, ...] = (),
     start_only: tuple[str, ...] = (),
     maps: tuple[str, ...] = (),
+    title: str = "",
 ) -> Callable[[type], type]:
     """Registers a class as a standalone architecture: cls(name: ModelName, num_classes, frames, size, dropout,
     **options), a module (B, 3, T, H, W) -> (B, classes) that starts its own weights.
@@ -211,6 +218,7 @@ def standalone_architecture(
         found = StandaloneArchitecture(
             name=name,
             cls=cls,
+            title=title or name,
             names=tuple(names) or (name,),
             normalisation=normalisation,
             narrowed=narrowed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.report.tables.table import DEFAULT_PRINTING, Printing, Table
 from suite.spec.spreadsheets import csv_cell
 from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
@@ -19,17 +20,16 @@ if TYPE_CHECKING:
 
     from suite.collect.evidence import Evidence
     from suite.collect.results_table import ResultsTable
-    from suite.report.tables.formats import Table
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What stands beside a grid's own runs in its report, and how confounded cells are treated."""
+    """What stands beside a grid's own runs in its report, how confounded cells are treated and numbers are printed."""
 
     published: tuple[str, ...] = ()  # sources of suite.published.references
     predictions: tuple[Path, ...] = ()  # files of other codebases, each with its YAML
     strict: bool = False  # confounded cells are withheld
-    interval: str = "both"  # of suite.collect.evidence.INTERVALS
+    printing: Printing = DEFAULT_PRINTING
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,15 @@ def write_report(
     title = plan.grid.title or plan.grid.name
     title += f" ({settings_text(plan.selection.set)})" if plan.selection.set else ""
     page = write_page(
-        title, part.table, plan.folder, part.clocks, part.tables, part.evidence, part.errors, sections=sections
+        title,
+        part.table,
+        plan.folder,
+        part.clocks,
+        part.tables,
+        part.evidence,
+        part.errors,
+        sections=sections,
+        printing=options.printing,
     )
     return [*files, page]
 
@@ -106,13 +114,13 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     reference = published_rows(grid.reference) if grid.reference else None
     ours = run_rows(plan)
     table = collect_results(ours, options.published, options.predictions)
-    evidence = gather(table, options.strict, retested(plan), options.interval)  # refuses results that were edited
+    evidence = gather(table, options.strict, retested(plan))  # refuses results that were edited
     write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
     for warning in evidence.warnings:
         log(f"warning: {warning}")
-    inputs = table_inputs(table, grid.tables, reference, evidence)
+    inputs = table_inputs(table, grid.tables, reference, evidence, options.printing)
     tables = make_tables(inputs, grid.tables)
     files += write_made(tables, folder, grid.tables)
     letters = {} if options.strict else evidence.marks.letters

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from suite.collect.evidence import Evidence
 from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import describe_dataset
-from suite.report.tables.formats import Column, Part, Table, to_html
+from suite.report.tables.formats import to_html
 from suite.report.tables.make import make_tables, table_inputs
+from suite.report.tables.names import dataset_title
+from suite.report.tables.table import DEFAULT_PRINTING, Column, Part, Printing, Table
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
 
@@ -22,19 +24,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CAPTIONS = {
-    "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
-    "pareto": "Top-1 against the cost of all test views; the steps join the runs that no cheaper run beats.",
-    "accuracy_vs_frames": "Top-1 against the frames of a clip; bars, where drawn, are 95 % Wilson intervals "
-    "(these weights on other test videos, not training again).",
-    "gain_by_temporal_pooling": "Top-1 with temporal pooling minus top-1 without it, in percentage points.",
+    "accuracy_vs_gflops": "Top-1 accuracy against multiply-adds per clip. The area of a circle is proportional to the "
+    "number of parameters.",
+    "pareto": "Top-1 accuracy against the cost of all test views, with the Pareto front.",
+    "accuracy_vs_frames": "Top-1 accuracy against frames per clip. Error bars: 95 % Wilson intervals (sampling of test "
+    "videos, not retraining).",
+    "gain_by_temporal_pooling": "Top-1 accuracy with temporal pooling (TP) minus that without, in percentage points.",
 }
-PAIRWISE = "Differences of all pairs of models, with those that are significant after Holm's correction marked."
-CROSSED = " A cross marks confounded runs: they differ within their column; the accuracy table says how."
-TOP1 = "Top-1 is the share of test videos whose label has the highest score, from the test views of the protocol"
-LAST_EPOCH = " and the weights after the last epoch, so that no epoch is picked on the videos it is judged by"
+PAIRWISE = "Differences in top-1 accuracy of all pairs of models; significant ones (Holm correction) are marked."
+CROSSED = " A cross marks confounded runs; see the note of the accuracy table."
+TOP1 = "Top-1 accuracy: share of test videos whose label has the highest score, with the test views of the protocol"
+LAST_EPOCH = " and the weights after the last epoch (no epoch is selected on the test videos)"
 PHI_PSI = (
-    "Φ is the share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed reaches too, "
-    "and Ψ the share of that TSN's errors which the temporal module repairs (negative: it adds errors)."
+    "Spatial contribution Φ: share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed "
+    "reaches too. Temporal improvement Ψ: share of that TSN's errors that the temporal module corrects (negative if it "
+    "adds errors). CSV files and file names have the names of models that commands take, such as "
+    "tam-resnet18-tp for TAM-ResNet-18 + TP (temporal pooling)."
 )
 STATES = ("done", "failed", "blocked", "running", "todo")
 
@@ -66,6 +71,7 @@ def write_page(
     evidence: Evidence | None = None,
     errors: Mapping[str, str] | None = None,
     sections: Iterable[str] = (),
+    printing: Printing = DEFAULT_PRINTING,
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
@@ -76,13 +82,14 @@ def write_page(
     figures and timing give the same bytes.
     """
     folder, evidence = Path(folder), evidence or Evidence()
-    tables = make_tables(table_inputs(table, TABLES, evidence=evidence), TABLES) if tables is None else tables
+    if tables is None:
+        tables = make_tables(table_inputs(table, TABLES, evidence=evidence, printing=printing), TABLES)
     crossed = bool(evidence.marks.letters) and not evidence.strict
     kept = evidence.kept(table)
     body = [f"<h1>{html.escape(title)}</h1>", *_summary(table.runs, kept.datasets), *_figures(folder, crossed)]
     body += map(to_html, _shown(tables))
     if timing is not None and len(timing):
-        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
+        body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence, printing))]
     body += _not_finished(table.runs, errors or {})
     body += [*sections, _files()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +142,7 @@ def _summary(rows: pd.DataFrame, datasets: pd.DataFrame) -> list[str]:
     last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
     top1 = TOP1 + (LAST_EPOCH if last else "")
     out = [f"<p>{_states(rows)}</p>", f"<p>{top1}. {PHI_PSI}</p>"]
-    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets.to_dict("records")]
+    lines = [(dataset_title(facts["dataset"]), describe_dataset(facts)) for facts in datasets.to_dict("records")]
     items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
     return out + (["<ul>", *items, "</ul>"] if items else [])
 
@@ -165,10 +172,10 @@ def _timing(timing: pd.DataFrame) -> Table:
         tuple(cell if n else str(cell) for cell, n in zip(row, numeric, strict=True))
         for row in timing.astype(object).where(timing.notna(), None).itertuples(index=False)
     ]
-    return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
+    return Table("timing", "Time", "Measured on the machine of each run.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
+def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence, printing: Printing) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:
@@ -179,7 +186,8 @@ def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence
     )
     made = equal_cost_table(table, evidence, measured)
     parts = [part for part in made.parts if "device-hours" in part.title or "clips" in part.title]
-    return [replace(made, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
+    title = "Accuracy at equal measured cost"
+    return [replace(made, name="equal_time", title=title, parts=parts, printing=printing)] if parts else []
 
 
 def _not_finished(rows: pd.DataFrame, errors: Mapping[str, str]) -> list[str]:
@@ -198,7 +206,7 @@ def _not_finished(rows: pd.DataFrame, errors: Mapping[str, str]) -> list[str]:
 
 def _files() -> str:
     return (
-        '<section id="files"><h2>Files</h2><p>In the folder of this page: <code>summary.csv</code> (one row a run), '
+        '<section id="files"><h2>Files</h2><p>In the folder of this page: <code>summary.csv</code> (one row per run), '
         "<code>tables/</code> (Markdown, LaTeX, CSV with all digits), <code>figures/</code> (PNG, PDF) and "
         "<code>runs/</code> (configuration, log, history and the scores of every video of each run).</p></section>"
     )

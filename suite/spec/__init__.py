@@ -3,6 +3,7 @@
 It needs neither torch nor a GPU nor the videos.  Other packages import the names below from here, not from the files.
 """
 
+from suite.spec.display_names import display_architecture, display_backbone, display_name, display_names
 from suite.spec.errors import BadInput, one_line, printable, shown, unknown
 from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
 from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
@@ -31,6 +32,10 @@ __all__ = [
     "Sampling",
     "Strict",
     "checked",
+    "display_architecture",
+    "display_backbone",
+    "display_name",
+    "display_names",
     "experiment_folders",
     "file_sha256",
     "find_grid",

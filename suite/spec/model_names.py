@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from suite.spec.errors import BadInput, unknown
 from suite.spec.registrations import standalone_names
 
-BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "inception_v1")
+BACKBONE_TITLES = {  # name in a model name -> name in papers
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
+    "resnet101": "ResNet-101",
+    "inception_v1": "Inception-V1",
+}
+BACKBONES = tuple(BACKBONE_TITLES)
 TEMPORAL_POOLING = ("published", "max")  # values of the option tp= behind -tp, the default first
 EXTERNAL = "external"  # the standalone architecture behind torchvision:NAME and package.module:factory
 

@@ -15,7 +15,7 @@ from suite.spec.errors import BadInput
 
 FOLDERS = {"temporal_module": "temporal", "add_on_block": "blocks", "standalone_architecture": "networks"}
 """Decorator -> the folder of `suite/models/` whose files use it."""
-DESCRIPTIONS = ("paper", "equation", "example", "frames", "maps")
+DESCRIPTIONS = ("title", "paper", "equation", "example", "frames", "maps")
 """Arguments of the decorators that are shown to readers and change nothing else."""
 
 
@@ -26,6 +26,7 @@ class RegisteredClass:
     decorator: str
     name: str
     names: tuple[str, ...]  # of models; of a standalone architecture alone
+    title: str  # its name in papers
 
 
 def registered_class(statement: ast.stmt, file: str = "") -> RegisteredClass | None:
@@ -40,21 +41,28 @@ def registered_class(statement: ast.stmt, file: str = "") -> RegisteredClass | N
             try:
                 name = ast.literal_eval(decorator.args[0])
                 names = tuple(ast.literal_eval(given["names"])) if "names" in given else (name,)
+                title = ast.literal_eval(given["title"]) if "title" in given else name
             except (ValueError, TypeError, IndexError):
                 where = f"{file}, class {statement.name}" if file else f"class {statement.name}"
-                raise BadInput(f"{where}: write the name and names= of @{called} as plain texts.") from None
-            return RegisteredClass(called, name, names)
+                raise BadInput(f"{where}: write the name, names= and title= of @{called} as plain texts.") from None
+            return RegisteredClass(called, name, names, title)
     return None
+
+
+@cache
+def registered(decorator: str) -> tuple[RegisteredClass, ...]:
+    """What is registered with a decorator, in the order of the files."""
+    found = []
+    folder = Path(__file__).resolve().parents[1] / "models" / FOLDERS[decorator]
+    for file in sorted(folder.glob("*.py")):
+        for statement in ast.parse(file.read_bytes()).body:
+            one = registered_class(statement, file.name)
+            if one and one.decorator == decorator:
+                found.append(one)
+    return tuple(found)
 
 
 @cache
 def standalone_names() -> dict[str, str]:
     """Model name -> the standalone architecture that registers it, in the order of the files."""
-    found: dict[str, str] = {}
-    folder = Path(__file__).resolve().parents[1] / "models" / FOLDERS["standalone_architecture"]
-    for file in sorted(folder.glob("*.py")):
-        for statement in ast.parse(file.read_bytes()).body:
-            one = registered_class(statement, file.name)
-            if one and one.decorator == "standalone_architecture":
-                found |= dict.fromkeys(one.names, one.name)
-    return found
+    return {name: one.name for one in registered("standalone_architecture") for name in one.names}

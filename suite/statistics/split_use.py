@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def split_use(done: pd.DataFrame) -> list[str]:
-    """A sentence per data set on our own runs: how many results the split reported, and how they were selected.
+def split_use(done: pd.DataFrame, title: Callable[[str], str] = str) -> list[str]:
+    """Sentences on our own runs: how many results the validation split reported, and how they were selected.
+
+    One sentence for all data sets of which the same is true; `title` names a data set.
 
     From the factors `selection`, `held_out` and `tuning` of finished runs `done`; nothing where they carry no factors.
     A validation split that reports many results favours the best of them by chance, even if no run selects on it.
@@ -18,7 +20,7 @@ def split_use(done: pd.DataFrame) -> list[str]:
     done = done[done["source"] == "suite"]
     if "factors" not in done:
         return []
-    out = []
+    used: dict[str, list[str]] = {}  # what is true -> the data sets
     for dataset, of_set in done.groupby("dataset", sort=True):
         known = [f for f in of_set["factors"] if isinstance(f, Mapping)]
         if not known:
@@ -33,10 +35,16 @@ def split_use(done: pd.DataFrame) -> list[str]:
             unknown = f", not reported for {len(tried) - len(stated)} runs" if len(stated) < len(tried) else ""
             tuned = f"; up to {max(stated)} other configurations were tried per model{unknown}"
         chosen = (
-            f"{on_dev} selected their epoch on held-out (dev) videos" if on_dev else "none selected its epoch on them"
+            f"{on_dev} selected their epoch on held-out (dev) videos" if on_dev else "none selected its epoch on it"
         )
-        out.append(
-            f"The validation videos of {dataset} evaluated {len(of_set)} runs of {of_set['name'].nunique()} models; "
-            f"{chosen}{tuned}."
+        count, models = len(of_set), of_set["name"].nunique()
+        facts = (
+            f"evaluated {count} {'run' if count == 1 else 'runs'} of {models} {'model' if models == 1 else 'models'}"
         )
+        used.setdefault(f"{facts}; {chosen}{tuned}.", []).append(title(dataset))
+    out = []
+    for facts, datasets in used.items():
+        *first, last = datasets
+        where = f"{', '.join(first)} and {last}" if first else last
+        out.append(f"Validation split of {where}: {'each ' if first else ''}{facts}")
     return out

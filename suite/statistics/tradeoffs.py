@@ -25,15 +25,15 @@ class CostColumn:
     more_is_cheaper: bool = False
 
 
-VIEWS = "times the number of test views (one where a row does not say)"
+VIEWS = "times test views (one where not reported)"
 COSTS = {
-    "gmacs_views": CostColumn("GFLOPs × views", "G", f"multiply-adds of all operators of one view, in 1e9, {VIEWS}"),
+    "gmacs_views": CostColumn("GMACs × views", "GMACs", f"multiply-adds per view in 1e9, {VIEWS}"),
     "conv_gmacs_views": CostColumn(
-        "GFLOPs × views (convolutions)",
-        "G",
-        f"multiply-adds of the convolutions alone of one view, in 1e9, {VIEWS}",
+        "GMACs × views (convolutions)",
+        "GMACs",
+        f"multiply-adds of the convolutions alone per view in 1e9, {VIEWS}",
     ),
-    "train_device_hours": CostColumn("training (device-hours)", "h", "measured hours of training times devices"),
+    "train_device_hours": CostColumn("training (device-hours)", "h", "measured training time times devices"),
     "clips_per_second": CostColumn("clips/s", "clips/s", "measured throughput of the network", more_is_cheaper=True),
 }
 MEASURED = ("train_device_hours", "clips_per_second")  # columns of the rows; they need not be there
@@ -149,10 +149,10 @@ def computed_cost(runs: pd.DataFrame) -> str:
 
 def convention(runs: pd.DataFrame, cost: str) -> str:
     """A sentence for a note: what `cost` counts, and whom that leaves out or makes count otherwise than it could."""
-    text = f"Cost is {COSTS[cost].text}."
+    text = f"Cost: {COSTS[cost].text}."
     if cost == "conv_gmacs_views" and runs["gmacs_views"].notna().any():
         lacking = int(runs["gmacs_views"].isna().sum())
-        text += f" {lacking} of the {len(runs)} runs are known by their convolutions only, so that all are counted so."
+        text += f" {lacking} of the {len(runs)} runs have only the cost of their convolutions, so that is used for all."
     unknown_cost = int(runs[cost].isna().sum())
     text += f" {unknown_cost} of the {len(runs)} runs have no known cost and are left out." if unknown_cost else ""
     return text

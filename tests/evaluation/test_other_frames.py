@@ -96,7 +96,7 @@ def test_tests_of_runs_that_differ_in_their_protocol_alone_are_not_averaged(data
     places = [Path(evaluate_run(folder, [4], root=data)[0]["folder"]) for folder in folders]
     table = frames_table(frames_by_frames(folders))
     assert len(table.parts[0].rows) == 1
-    assert "Means over seeds" in table.note
+    assert "Several seeds: mean" in table.note
     test = places[1] / "eval.json"
     test.write_text(test.read_text().replace(folders[1].id, folders[0].id))
     with pytest.raises(BadInput, match="another run"):

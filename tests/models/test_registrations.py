@@ -170,7 +170,7 @@ def test_the_grammar_reads_the_names_of_architectures_that_are_registered_withou
 def test_names_that_are_computed_are_refused_in_one_sentence():
     source = "@standalone_architecture('x', names=tuple(f'x-{i}' for i in range(3)))\nclass X: pass"
     with pytest.raises(
-        BadInput, match=r"x\.py, class X: write the name and names= of @standalone_architecture as plain"
+        BadInput, match=r"x\.py, class X: write the name, names= and title= of @standalone_architecture as plain"
     ):
         registered_class(ast.parse(source).body[0], "x.py")
 

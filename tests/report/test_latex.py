@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from suite.published.references import published_rows
-from suite.report.tables.formats import _LATEX, Column, Estimate, Part, Table, to_latex
+from suite.report.tables.formats import to_latex
+from suite.report.tables.latex import LATEX_SIGNS
+from suite.report.tables.table import Column, Estimate, Part, Table
 from tests.from_rows import write_tables
 from tests.report.builders import NASTY
 from tests.report.latex import SMALLEST, compiled, needs_latex
@@ -46,7 +48,7 @@ def nasty_table():
     columns = (Column("a", "name & more", "up_to", text=True), Column("b", "Ψ (%)", "up_to", digits=3))
     rows = [(NASTY, -0.0001), ("[0]", Estimate(-1.5, bold=True)), ("last", 7.0)]
     ids = ["runs: calib_order.tam-resnet18.f8.s0-5ed12dcd07", "100 % of \\end{tabular}\n} two\u2028lines", ""]
-    return Table("nas\nty", NASTY, NASTY, columns, [Part(NASTY, rows, "".join(_LATEX), ids)])
+    return Table("nas\nty", NASTY, NASTY, columns, [Part(NASTY, rows, "".join(LATEX_SIGNS), ids)])
 
 
 def test_a_comment_names_the_source_of_a_row_and_swallows_none():

@@ -9,6 +9,7 @@ from suite.collect.evidence import Evidence
 from suite.published.references import published_rows
 from suite.report.figures.pairs import pairwise_plot
 from suite.report.tables.formats import to_markdown
+from suite.report.tables.table import Printing
 from tests.builders import csv_of
 from tests.collect.builders import MODELS, fabricate
 from tests.from_rows import (
@@ -50,8 +51,8 @@ def test_the_list_and_the_matrix_say_the_same_and_name_test_and_correction(rows,
                 assert lines[key] == float(row[f"model_{j + 1}"])
     for table in (listed, matrix, ranks_table(rows, evidence)):
         assert "exact McNemar test (test videos only, not retraining)" in table.note
-        assert "Holm over all pairs of a data set and number of frames (6 pairs)" in table.note
-    assert "each pair alone, not simultaneous" in listed.note
+        assert "Holm over the 6 pairs of a data set and frame count" in table.note
+    assert "per pair, not simultaneous" in listed.note
 
 
 def test_ranks_need_three_models_and_show_the_mean_over_data_sets(rows, evidence):
@@ -65,14 +66,14 @@ def test_ranks_need_three_models_and_show_the_mean_over_data_sets(rows, evidence
 
 
 def test_the_notes_name_the_tests_that_are_used(rows, evidence):
-    assert "z test for models with one seed, with half a video added" in ranks_table(rows, evidence).note
-    assert "; t test" not in ranks_table(rows, evidence).note
+    assert "z test for models with one seed, with half a video added" in ranks_table(rows, evidence).details
+    assert "; t test" not in ranks_table(rows, evidence).details
     assert "alpha = 0.025 each" in stability_table(rows, evidence).note
     seeds = fabricate(MODELS, sets=("one", "two"), seeds=(0, 1))
     of_seeds = gather(seeds)
-    assert "t test over seeds and test videos" in ranks_table(seeds, of_seeds).note
-    assert "z test" not in ranks_table(seeds, of_seeds).note
-    assert "between two seeds, other test videos only" in stability_table(seeds, of_seeds).note
+    assert "t test over seeds and test videos" in ranks_table(seeds, of_seeds).details
+    assert "z test" not in ranks_table(seeds, of_seeds).details
+    assert "between two seeds, sampling of test videos only" in stability_table(seeds, of_seeds).details
 
 
 def test_published_accuracies_alone_have_pairs_and_ranks():
@@ -137,12 +138,11 @@ def test_heat_maps_are_readable_at_24_models_and_old_ones_go(rows, evidence, tmp
 # --- what stands beside a mean over seeds -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("interval", "sd", "ci"), [("both", True, True), ("ci", False, True), ("sd", True, False)])
-def test_a_table_over_seeds_prints_what_was_asked_for_and_says_which(interval, sd, ci):
+@pytest.mark.parametrize(("spread", "sd", "ci"), [("both", True, True), ("ci", False, True), ("sd", True, False)])
+def test_a_table_over_seeds_prints_what_was_asked_for_and_says_which(spread, sd, ci):
     rows = fabricate(MODELS, seeds=(0, 1, 2))
-    evidence = gather(rows, interval=interval)
-    (table,) = make_tables(rows, ["accuracy"], None, evidence)
-    line = next(line for line in to_markdown(table).splitlines() if line.startswith("| i3d"))
+    (table,) = make_tables(rows, ["accuracy"], None, gather(rows), Printing(spread=spread))
+    line = next(line for line in to_markdown(table).splitlines() if line.startswith("| I3D"))
     assert ("±" in line, "[" in line) == (sd, ci)
     assert "± standard deviation" in table.note if sd else "±" not in table.note
     assert ("interval" in table.note.split("Bold")[0]) == ci
@@ -157,8 +157,8 @@ def test_the_calibration_error_is_in_the_csv_where_scores_are_known():
     for line in csv_of(table):
         gap = abs(90 - float(line["top1_f8"]))  # every prediction has a confidence of 90 %
         assert float(line["ece_f8"]) == pytest.approx(gap)
-    assert "expected calibration error" in table.note
-    assert "ece" not in to_markdown(table).replace("(ece,", "")
+    assert "expected calibration error" in table.details
+    assert "ece" not in to_markdown(table)
     several = rows.assign(views=30)
     assert {line["ece_f8"] for line in csv_of(accuracy_table(several, evidence=gather(several)))} == {""}
 
@@ -172,6 +172,6 @@ def test_a_table_says_how_often_its_split_was_used(rows):
     ]
     of_one = rows[(rows["dataset"] == "one") & (rows["frames"] == 8)]
     (said,) = split_use(of_one.assign(factors=factors))
-    assert "videos of one evaluated 4 runs of 4 models; 1 selected their epoch on held-out" in said
+    assert "Validation split of one: evaluated 4 runs of 4 models; 1 selected their epoch on held-out" in said
     assert "up to 3 other configurations were tried per model, not reported for 1 runs" in said
     assert split_use(of_one) == []

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.formats import Estimate, to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.table import Estimate
 from suite.spec import TABLES
 from tests.builders import csv_of, factors, summary_row
 from tests.from_rows import accuracy_table, finished, gather, make_tables, write_page
@@ -66,7 +67,7 @@ def test_a_strict_accuracy_table_is_that_of_the_kept_runs_but_for_the_letters_of
 def test_a_withheld_run_decides_no_bold(rows, strict):
     full, alone = (to_markdown(tables["accuracy"]) for tables in strict)
     assert full.count("**") == alone.count("**") > 0
-    (best,) = re.findall(r"\| tam-resnet50 .*", to_markdown(accuracy_table(rows, evidence=gather(rows))))
+    (best,) = re.findall(r"\| TAM-ResNet-50 +\|.*", to_markdown(accuracy_table(rows, evidence=gather(rows))))
     assert f"{BEST:.1f}" in best, "without --strict it is shown"
     assert not any(f"{BEST:.1f}" in to_csv(table) + to_html(table) for table in strict[0].values())
 

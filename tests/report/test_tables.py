@@ -8,7 +8,8 @@ import pandas as pd
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.formats import Estimate, to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.table import Estimate
 from suite.statistics.proportions import newcombe, wilson
 from tests.builders import csv_of, summary_row
 from tests.from_rows import accuracy_table, cells, contribution_table, cost_table, gather, make_tables, mean_over_seeds
@@ -19,13 +20,13 @@ def test_bold_is_every_value_that_is_not_significantly_different_from_the_best(r
     rows.loc[rows["module"] == "s3d", "top1"] = 69.0
     table = accuracy_table(rows)
     text = to_markdown(table)
-    assert ["**" in lines_of(text, f"{m}-")[0] for m in ("tsn", "tam", "s3d", "i3d")] == [False, True, False, True]
+    assert ["**" in lines_of(text, f"{m}-")[0] for m in ("TSN", "TAM", "S3D", "I3D")] == [False, True, False, True]
     assert "Bold: not significantly different from the best of the data set (Newcombe interval" in table.note
     # 9 points are significant for two models, and not for two of four
     for others, bold in ((["tsn", "tam"], True), ([], False)):
         kept = rows[rows["module"].isin(["s3d", "i3d", *others])].copy()
         kept.loc[kept["module"] == "s3d", "top1"] = 71.0
-        assert ("**" in lines_of(to_markdown(accuracy_table(kept)), "s3d-")[0]) == bold
+        assert ("**" in lines_of(to_markdown(accuracy_table(kept)), "S3D-")[0]) == bold
     assert newcombe(80.0, 240, 71.0, 240)[0] > 0
 
 
@@ -89,7 +90,7 @@ def test_csv_has_every_digit_and_the_bounds_that_print_rounds(rows):
 
 def test_seeds_are_averaged_and_their_number_is_said(rows):
     table = accuracy_table(pd.concat([rows, pd.DataFrame([summary_row("i3d", 84.0, seed=1)])]))
-    assert "82.0** ± 2.8" in lines_of(to_markdown(table), "i3d-")[0]
+    assert "82.0** ± 2.8" in lines_of(to_markdown(table), "I3D-")[0]
     assert [line["seeds"] for line in csv_of(table)] == ["1", "1", "1", "2"]
     assert "| seeds" in to_markdown(table)
     assert "| seeds" not in to_markdown(accuracy_table(rows))

@@ -9,9 +9,10 @@ from scipy import stats
 
 from suite.benchmarks import bold as best_study
 from suite.benchmarks import coverage
-from suite.collect.evidence import Evidence, bold_note
+from suite.collect.evidence import Evidence, bold_scope
 from suite.collect.outcomes import Outcomes
-from suite.report.tables.formats import Estimate, to_markdown
+from suite.report.tables.formats import to_markdown
+from suite.report.tables.table import Estimate
 from suite.statistics import best, seed_spread
 from suite.statistics.best import Measured, best_set
 from suite.statistics.intervals import bootstrap_accuracies
@@ -244,7 +245,7 @@ def test_tied_says_which_tests_it_used_and_nothing_where_the_best_cannot_be_test
 def test_bold_says_what_it_is_about():
     def note(*results):
         rows = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t, seeds in results for s in range(seeds)])
-        return bold_note([Evidence().bold_cells(mean_over_seeds(rows))])
+        return bold_scope([Evidence().bold_cells(mean_over_seeds(rows))])
 
     assert "about these weights on other test videos" in note(("tsn", 50.0, 1), ("tam", 70.0, 1))
     assert "these weights" not in note(("tsn", 50.0, 3), ("tam", 70.0, 3))
@@ -253,16 +254,15 @@ def test_bold_says_what_it_is_about():
 
 def test_the_accuracy_note_claims_seeds_for_cells_with_predictions_only():
     rows = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in range(3)])
-    assert "interval in brackets, test videos only." in accuracy_table(rows).note
+    assert "in brackets (sampling of test videos, not retraining)" in accuracy_table(rows).note
     correct = np.random.default_rng(0).random((6, 240)) < 0.6
     some = Evidence({"moving_shapes": Outcomes({i: n for n, i in enumerate(rows["id"][:3])}, correct[:3])})
-    assert (
-        "with several seeds and stored predictions of all of them, of seeds." in accuracy_table(rows, None, some).note
-    )
+    note = accuracy_table(rows, None, some).note
+    assert "for models with several seeds and stored predictions of all of them, of seeds too" in note
     known = Evidence({"moving_shapes": Outcomes({i: n for n, i in enumerate(rows["id"])}, correct)})
-    assert "for models with several seeds, of seeds." in accuracy_table(rows, None, known).note
-    assert "of test videos only, not of seeds" in contribution_table(rows).note
-    assert "of test videos and of seeds where predictions" in contribution_table(rows, None, known).note
+    assert "(sampling of test videos and of seeds)" in accuracy_table(rows, None, known).note
+    assert "(sampling of test videos, not retraining)" in contribution_table(rows).note
+    assert "of test videos, and of seeds where several are stored" in contribution_table(rows, None, known).note
 
 
 def test_at_equal_cost_bold_is_the_family_of_all_runs_within_the_budget():
@@ -281,8 +281,8 @@ def test_at_equal_cost_bold_is_the_family_of_all_runs_within_the_budget():
     assert bold["tam-resnet18"] == [True, False]
     assert bold["tsn-resnet18"] == [False, False]
     assert bold["s3d-resnet18"] == [True]
-    assert "1: i3d-resnet18 at 8 frames (not significantly different: 1 other)" in part.note
-    assert "20: s3d-resnet18 at 8 frames." in part.note
+    assert "1 GMACs: I3D-ResNet-18 at 8 frames (not significantly different: 1 other)" in part.note
+    assert "20 GMACs: S3D-ResNet-18 at 8 frames." in part.note
     assert "Bold: not significantly different from the most accurate run within the budget" in table.note
     correct = np.zeros((4, 240), bool)
     for i, top1 in enumerate((50, 72, 73, 95)):

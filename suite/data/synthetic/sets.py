@@ -69,7 +69,6 @@ class CalibratedSet:
     """A synthetic data set; the upper bounds (without and with temporal order) are fractions."""
 
     name: str
-    title: str
     kinds: tuple[Kind, ...]
     ceiling_blind: float
     ceiling_ordered: float = 1.0
@@ -107,19 +106,16 @@ SETS = {
     for s in (
         CalibratedSet(
             "calib_order",
-            "Calibrated set, order",
             tuple(Kind(text.format("[something]"), None, motion) for motion, text in _MOVING.items()),
             ceiling_blind=0.5,
         ),
         CalibratedSet(
             "calib_scene",
-            "Calibrated set, scene",
             tuple(Kind("Showing " + _of_shape(shape), shape, None) for shape in SHAPES),
             ceiling_blind=1.0,
         ),
         CalibratedSet(
             "calib_mixed",
-            "Calibrated set, mixed",
             tuple(Kind(_MOVING[motion].format(_of_shape(shape)), shape, motion) for shape, motion in _MIXED),
             ceiling_blind=0.5,
         ),

@@ -17,6 +17,7 @@ POOLS = {"both": ((3, 4), (2,)), "s": ((3, 4),), "t": ((2,),), "st": ((2, 3, 4),
 
 @add_on_block(
     "arc",
+    title="ARC",
     site="decorator",
     paper="ARC, Lin et al.",
     equation="arc eqs. 1 to 10",

@@ -74,6 +74,7 @@ class RegionBranch(PixelBranch):
 
 @add_on_block(
     "gta",
+    title="GTA",
     site="block_exit",
     paper="GTA, He et al. 2020",
     equation="gta eqs. 5 to 8",

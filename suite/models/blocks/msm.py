@@ -19,6 +19,7 @@ TEMPERATURE = 0.01  # of the softmax over the window
 
 @add_on_block(
     "msm",
+    title="MotionSqueeze",
     site="block_exit",
     paper="MotionSqueeze, Kwon et al. 2020",
     equation="arc Table 7",

@@ -66,6 +66,7 @@ class _AttentionBlock(nn.Module):
 
 @add_on_block(
     "nl",
+    title="non-local",
     site="block_exit",
     paper="Non-local, Wang et al. 2018",
     equation="gta eqs. 1 to 4",
@@ -100,6 +101,7 @@ class NonLocal(_AttentionBlock):
 
 @add_on_block(
     "sa",
+    title="SA",
     site="block_exit",
     paper="GTA, He et al. 2020",
     equation="gta Sec. 3.2, Table 3",
@@ -122,6 +124,7 @@ class SpatialAttention(_AttentionBlock):
 
 @add_on_block(
     "ta",
+    title="TA",
     site="block_exit",
     paper="GTA, He et al. 2020",
     equation="gta Sec. 3.2, Table 3",
@@ -143,6 +146,7 @@ class TemporalAttention(_AttentionBlock):
 
 @add_on_block(
     "tape",
+    title="TAPE",
     site="block_exit",
     paper="GTA, He et al. 2020",
     equation="gta Table 3",
@@ -178,6 +182,7 @@ class TemporalAttentionWithEncoding(TemporalAttention):
 
 @add_on_block(
     "dnl",
+    title="DNL",
     site="block_exit",
     paper="GTA, He et al. 2020",
     equation="gta Sec. 3.2",

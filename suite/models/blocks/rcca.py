@@ -19,6 +19,7 @@ def last_but_one_of_res3(depths: tuple[int, ...]) -> str:
 
 @add_on_block(
     "rcca",
+    title="RCCA-3D",
     site="block_exit",
     paper="RCCA-3D, its paper",
     equation="rcca3d eqs. 1 to 7",

@@ -10,6 +10,7 @@ RATIO = 16
 
 @add_on_block(
     "se",
+    title="SE",
     site="residual",
     paper="Squeeze-excitation, Hu et al. 2018",
     equation="deep_analysis Figure 7",

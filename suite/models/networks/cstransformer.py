@@ -117,6 +117,7 @@ def options_of_variant(name: ModelName, options: Options) -> Options:
 
 @standalone_architecture(
     "cstransformer",
+    title="CSTransformer",
     names=(
         "cstransformer-v1",
         "cstransformer-v1-baseline",

@@ -66,6 +66,7 @@ class Unit(nn.Module):
 
 @standalone_architecture(
     "mfnet",
+    title="MF-Net",
     paper="MF-Net, Chen et al. 2018",
     equation="rcca3d Table 5",
     frames=16,

@@ -126,6 +126,7 @@ def options_of_variant(name: ModelName, options: Options) -> Options:
 
 @standalone_architecture(
     "slowfast",
+    title="SlowFast",
     names=("slowfast-resnet50", "slowfast-resnet101"),
     paper="SlowFast, Feichtenhofer et al. 2019",
     equation="its Table 1",

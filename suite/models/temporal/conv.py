@@ -9,6 +9,7 @@ from suite.models.registry import temporal_module
 
 @temporal_module(
     "conv",
+    title="Conv.",
     site="block_entrance",
     paper="deep_analysis, Chen et al. 2021",
     equation="Tables 5 and 10, Conv.",

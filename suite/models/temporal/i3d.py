@@ -7,6 +7,7 @@ from suite.models.sites import ConvSite
 
 @temporal_module(
     "i3d",
+    title="I3D",
     site="convolution",
     paper="I3D, Carreira and Zisserman 2017",
     equation="deep_analysis Sec. E",

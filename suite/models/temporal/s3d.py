@@ -9,6 +9,7 @@ from suite.models.sites import ConvSite
 
 @temporal_module(
     "s3d",
+    title="S3D",
     site="convolution",
     paper="S3D, Xie et al. 2018",
     equation="deep_analysis Sec. E",

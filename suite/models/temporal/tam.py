@@ -9,6 +9,7 @@ from suite.models.registry import temporal_module
 
 @temporal_module(
     "tam",
+    title="TAM",
     site="block_entrance",
     paper="bLVNet-TAM, Fan et al. 2019",
     equation="deep_analysis Sec. E",

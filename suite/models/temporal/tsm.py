@@ -8,6 +8,7 @@ from suite.models.registry import temporal_module
 
 @temporal_module(
     "tsm",
+    title="TSM",
     site="block_entrance",
     paper="TSM, Lin et al. 2019",
     equation="TSM Sec. 3",

@@ -5,6 +5,7 @@ from suite.models.registry import temporal_module
 
 @temporal_module(
     "tsn",
+    title="TSN",
     site="none",
     paper="TSN, Wang et al. 2016",
     equation="deep_analysis Sec. 6.1",

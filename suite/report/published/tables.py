@@ -17,7 +17,7 @@ from suite.report.published.notes import (
     say_computed_costs,
 )
 from suite.report.published.papers import LAYOUTS
-from suite.report.tables.formats import Cell, Column, Estimate, Part, Printed, Table
+from suite.report.tables.table import Cell, Column, Estimate, Part, Printed, Table
 from suite.spec import BadInput
 
 WORDS = {"test_views": "views", "flops_count": "FLOPs count", "note": "note"}  # text after the numbers, where needed

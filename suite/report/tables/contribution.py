@@ -9,7 +9,8 @@ from suite.collect.evidence import Evidence, confounded
 from suite.collect.results_table import ResultsTable
 from suite.published.beside import Pair, known_factors, number
 from suite.report.tables.accuracy import marks_note, published_notes
-from suite.report.tables.formats import Column, Estimate, Part, Table
+from suite.report.tables.names import named_architecture, named_dataset
+from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
 from suite.statistics.contribution import contribution
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def contribution_table(
-    table: ResultsTable, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+    table: ResultsTable,
+    reference: pd.DataFrame | None = None,
+    evidence: Evidence | None = None,
+    printing: Printing = DEFAULT_PRINTING,
 ) -> Table:
     """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
 
@@ -49,7 +53,7 @@ def contribution_table(
     lines, sources = [], []
     for row in found.to_dict("records"):
         dataset, module = row["dataset"], row["module"]
-        line: list[Any] = [dataset, module, row["source"]]
+        line: list[Any] = [named_dataset(dataset), named_architecture(module), row["source"]]
         marks = []
         for key in keys:
             pooled = "pooled" if key == "psi_ta_tp" else "none"
@@ -70,27 +74,29 @@ def contribution_table(
         lines.append((*line, *marks))
         sources.append(runs_of[row["source"], dataset, module])
     several = table.finished["seed"].nunique() > 1
-    averaged = "; of several seeds the mean, of the TSN with the same seeds" if several else ""
     note = (
-        f"Against the TSN without temporal pooling of the same backbone and frames (S in percent{averaged}): "
-        "Φ = S(TSN) / max(S, S(TSN)), without pooling; Ψ = (S - S(TSN)) / (100 - S(TSN)), ta without and ta+tp with "
-        "temporal pooling. Fractions, means over the cells counted beside them; without a baseline there is no cell."
+        "Φ = S(TSN) / max(S, S(TSN)) and Ψ = (S − S(TSN)) / (100 − S(TSN)), with S the top-1 accuracy (%) and TSN the "
+        "frame-wise network of the same backbone and frames, without temporal pooling (tp). Means over cells: "
+        "backbones and frames that have this TSN"
     )
-    if intervals:
+    details = ""
+    if intervals and printing.interval != "none":
+        seeds = several and bool(evidence.outcomes)
+        covers = "test videos, and of seeds where several are stored" if seeds else "test videos, not retraining"
+        note += f"; 95 % confidence intervals {printing.where()} (sampling of {covers})"
         alone = "from accuracies alone, assuming fully correlated errors"
-        how = f"paired on videos where predictions of all are there, else {alone}" if evidence.outcomes else alone
-        note += f" 95 % confidence intervals in brackets, {how}."
-        if several:
-            covered = "sampling of test videos and of seeds where predictions of several seeds are there; else "
-            note += f" They cover {covered * bool(evidence.outcomes)}sampling of test videos only, not of seeds."
-        else:
-            note += " They are of these weights on other test videos and do not cover training again."
+        details = f"Intervals: paired on videos where predictions of all runs are stored, else {alone}."
+        note += "" if evidence.outcomes else f", {alone}"
+    note += "."
+    if several:
+        details += " Several seeds: means over seeds, of the TSN with the same seeds."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
     note += marks_note(evidence, table.runs)
     title = "Spatial contribution and temporal improvement"
-    return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
+    parts = [Part("", lines, sources=sources)] if lines else []
+    return Table("contribution", title, note, tuple(columns), parts, details.strip(), printing)
 
 
 def _runs_behind(cells: pd.DataFrame) -> dict[tuple[str, str, str, str], list[str]]:

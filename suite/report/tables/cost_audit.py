@@ -6,22 +6,26 @@ from collections import Counter
 
 from suite.published.cost_audit import Audited
 from suite.published.record import COUNTS
-from suite.report.tables.formats import Column, Part, Table
+from suite.report.tables.table import Column, Part, Table
 
 
 def audit_table(found: list[Audited]) -> Table:
     """A row per printed cost, a part per paper: printed, counted in the convention of print, ratio, explanation."""
     columns = (
-        *(
-            Column("paper", csv_only=True),
-            Column("table", "table", text=True),
-            Column("model", "printed as", text=True),
-        ),
-        *(Column("name", "the suite's name", text=True), Column("frames", "frames"), Column("size", "pixels")),
-        *(Column("classes", "classes"), Column("convention", "print counts", text=True)),
-        *(Column("printed_gflops", "printed", "GFLOPs", digits=2), Column("gflops", "counted", "GFLOPs", digits=2)),
-        *(Column("gflops_ratio", "ratio", "GFLOPs", digits=3), Column("printed_params", "printed", "M", digits=2)),
-        *(Column("params", "counted", "M", digits=2), Column("params_ratio", "ratio", "M", digits=3)),
+        Column("paper", csv_only=True),
+        Column("table", "table", text=True),
+        Column("model", "name in the paper", text=True),
+        Column("name", "model name", text=True),
+        Column("frames", "frames"),
+        Column("size", "pixels"),
+        Column("classes", "classes"),
+        Column("convention", "counting convention of the paper", text=True),
+        Column("printed_gflops", "published", "GFLOPs", digits=2),
+        Column("gflops", "counted", "GFLOPs", digits=2),
+        Column("gflops_ratio", "ratio", "GFLOPs", digits=3),
+        Column("printed_params", "published", "parameters (M)", digits=2),
+        Column("params", "counted", "parameters (M)", digits=2),
+        Column("params_ratio", "ratio", "parameters (M)", digits=3),
         Column("explanation", "explanation", text=True),
     )
     parts = []

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
 from suite.report.tables.accuracy import marks_note
-from suite.report.tables.formats import Column, Estimate, Part, Table
+from suite.report.tables.names import named_dataset, named_models
+from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
 from suite.statistics.proportions import wilson
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 ROW = ["model", "train_frames", "control", "epochs_seen"]
 
 
-def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None, printing: Printing = DEFAULT_PRINTING) -> Table:
     """Top-1 in percent with its 95 % Wilson interval: a row per model and train frames, a column per test frames.
 
     tests: rows of `suite.collect.frames.frames_by_frames`; seeds are averaged.  Models that were tested at no frame
@@ -32,13 +33,13 @@ def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None) -> Table
         Column("dataset", csv_only=True),
         Column("model", "model", text=True),
         Column("train_frames", "frames", "trained at"),
-        Column("epochs_seen", "epochs", "trained at"),
+        Column("epochs_seen", "cumulative epochs", "trained at"),
         Column("control", "control", text=True),
         Column("seeds", "seeds", text=True, csv_only=not several),
-        *(Column(f"top1_f{f}", f"{f} frames", "top-1 (%), tested at", interval=True) for f in frames),
+        *(Column(f"top1_f{f}", f"{f} frames", "top-1 (%), tested at", percent=True, interval=True) for f in frames),
         Column("n", csv_only=True),
     ]
-    parts = []
+    parts, shown = [], named_models(tests["model"])
     for dataset, of_set in tests.groupby("dataset", sort=False):
         lines = []
         for (model, trained, control, epochs), group in of_set.groupby(ROW, sort=False):
@@ -46,21 +47,22 @@ def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None) -> Table
             counts = [len(at) for at in cells.values()]
             seeds = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
             top1 = [_estimate(cells[f], evidence) if f in cells else None for f in frames]
-            lines.append((dataset, model, int(trained), int(epochs), control, seeds, *top1, int(group["n"].min())))
-        parts.append(Part(dataset, lines))
-    note = (
-        "Clip-level top-1 of a model trained at the frames of its row and tested at those of the column, all else as "
-        "in its own test; where both are the same it is the run's result. Epochs: seen along the chain of runs."
-    )
-    if evidence.interval != "sd":
-        note += " In brackets the 95 % Wilson interval: these weights on other test videos, not training again."
+            head = (dataset, shown[model], int(trained), int(epochs), control, seeds)
+            lines.append((*head, *top1, int(group["n"].min())))
+        parts.append(Part(named_dataset(dataset), lines))
+    note = "Top-1 accuracy (%) per clip, trained and tested at these frame counts"
+    if printing.shows_intervals:
+        note += f", with its 95 % Wilson interval {printing.where()} (sampling of test videos, not retraining)"
+    note += ". Cumulative epochs: over all runs of the chain."
     if (tests["control"] != "").any():
-        note += " Control epoch_matched: went on at its first frames for the epochs that the stages of more frames saw."
+        note += " Control epoch_matched: trained further at the initial number of frames, for as many epochs in total."
     if several:
-        note += " Means over seeds" + ("" if evidence.interval == "ci" else " ± standard deviation over seeds")
-        note += "." if evidence.interval == "sd" else "; the interval is that of one evaluation at the mean."
+        spread = " (SD: standard deviation)" if printing.interval == "plus-minus" else " ± standard deviation"
+        note += f" Several seeds: mean{'' if printing.spread == 'ci' else spread}"
+        note += "; the interval is that of one evaluation at the mean." if printing.shows_intervals else "."
     note += marks_note(evidence, tests)
-    return Table("frames", "Frames in training and in the test", note, tuple(columns), parts)
+    title = "Frames in training and in the test"
+    return Table("frames", title, note, tuple(columns), parts, printing=printing)
 
 
 def _estimate(tests: pd.DataFrame, evidence: Evidence) -> Estimate:

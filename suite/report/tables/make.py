@@ -1,4 +1,4 @@
-"""All tables of a report by name: making them, writing them; and the table of costs."""
+"""All tables of a report by name: making them, writing them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from suite.collect.evidence import Evidence
 from suite.collect.pairs import Pairs, all_pairs
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.accuracy import MODEL, accuracy_table, models
+from suite.report.tables.accuracy import accuracy_table
 from suite.report.tables.contribution import contribution_table
-from suite.report.tables.formats import Column, Part, Table, to_csv, to_latex, to_markdown
+from suite.report.tables.cost import cost_table
+from suite.report.tables.formats import RENDERINGS
 from suite.report.tables.frames import frames_table
 from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
+from suite.report.tables.table import DEFAULT_PRINTING, Printing, Table
 from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
 from suite.spec import TABLES, unknown
 
@@ -24,38 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def cost_table(cells: pd.DataFrame) -> Table:
-    """Parameters in millions and multiply-adds of one clip in 1e9: a part per data set, a row per model."""
-    runs = cells.assign(mparams=cells["params"] / 1e6)
-    frames = sorted(set(runs["frames"]))
-    fixed = runs.groupby(["dataset", "name"])["params"].nunique().le(1).all()  # else they depend on the frames
-    columns = [*MODEL, *([Column("mparams", "parameters (M)", digits=2)] if fixed else [])]
-    for f in frames:
-        group = f"{f} frames"
-        columns += [] if fixed else [Column(f"mparams_f{f}", "parameters (M)", group, digits=2)]
-        columns += [Column(f"conv_gmacs_f{f}", "conv (G)", group, digits=2)]
-        columns += [Column(f"gmacs_f{f}", "all (G)", group, digits=2)]
-    parts = []
-    for dataset, of_set in runs.groupby("dataset", sort=True):
-        lines, sources = [], []
-        for head, of_model in models(of_set):
-            at = {run["frames"]: run for run in of_model.to_dict("records")}
-            line = [*head, *([of_model["mparams"].max()] if fixed else [])]
-            for f in frames:
-                keys = ("conv_gmacs", "gmacs") if fixed else ("mparams", "conv_gmacs", "gmacs")
-                line += [at.get(f, {}).get(key) for key in keys]
-            lines.append(tuple(line))
-            sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
-        parts.append(Part(dataset, lines, sources=sources))
-    note = (
-        "Multiply-adds of one clip, one crop, in 1e9: of the convolutions alone, as deep_analysis counts, "
-        "and of all operators, attention included."
-    )
-    return Table("cost", "Cost", note, tuple(columns), parts)
-
-
-OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Evidence.interval` is printed
-RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
+OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Printing.spread` chooses
 
 
 @dataclass(frozen=True)
@@ -66,6 +37,7 @@ class TableInputs:
     evidence: Evidence
     reference: pd.DataFrame | None
     intervals: bool  # whether a table shows those of pairs with one seed each
+    printing: Printing = DEFAULT_PRINTING
 
     @cached_property
     def pairs(self) -> list[Pairs]:
@@ -77,17 +49,19 @@ class TableInputs:
 
 
 _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
-    "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence),
-    "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence),
+    "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence, of.printing),
+    "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence, of.printing),
     "cost": lambda of: cost_table(of.table.cells),
     "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
     "equal_cost": lambda of: equal_cost_table(of.table.stages, of.evidence),
     "effects": lambda of: effects_table(of.table, of.evidence),
-    "frames": lambda of: None if of.evidence.tests is None else frames_table(of.evidence.tests, of.evidence),
+    "frames": lambda of: (
+        None if of.evidence.tests is None else frames_table(of.evidence.tests, of.evidence, of.printing)
+    ),
     "ranks": lambda of: ranks_table(of.pairs, of.evidence),
-    "rank_stability": lambda of: stability_table(of.table.stages, of.pairs, of.evidence),
+    "rank_stability": lambda of: stability_table(of.table.stages, of.pairs, of.evidence, of.printing),
     "pairwise_matrix": lambda of: matrix_table(of.pairs, of.evidence),
-    "pairwise": lambda of: pairwise_table(of.pairs, of.evidence),
+    "pairwise": lambda of: pairwise_table(of.pairs, of.evidence, of.printing),
 }
 
 
@@ -96,6 +70,7 @@ def table_inputs(
     which: Iterable[str],
     reference: pd.DataFrame | None = None,
     evidence: Evidence | None = None,
+    printing: Printing = DEFAULT_PRINTING,
 ) -> TableInputs:
     """What the tables of these names are made of.  Raises BadInput for an unknown name.
 
@@ -106,15 +81,16 @@ def table_inputs(
     for name in which:
         if name not in _BUILDERS:
             raise unknown("table", name, _BUILDERS)
-    return TableInputs(evidence.kept(table), evidence, reference, "pairwise" in which)
+    return TableInputs(evidence.kept(table), evidence, reference, "pairwise" in which, printing)
 
 
 def make_tables(inputs: TableInputs, which: Iterable[str]) -> list[Table]:
     """The tables of these names that have a row."""
     made = (_BUILDERS[name](inputs) for name in which)
-    # only a mean over seeds has either; other estimates keep their interval
+    # only a mean over seeds has a standard deviation; other estimates keep their interval
+    of_others = replace(inputs.printing, spread="both")
     return [
-        replace(table, interval=inputs.evidence.interval) if table.name in OVER_SEEDS else table
+        replace(table, printing=inputs.printing if table.name in OVER_SEEDS else of_others)
         for table in made
         if table is not None and table.parts
     ]

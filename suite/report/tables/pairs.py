@@ -10,26 +10,40 @@ from suite.collect.evidence import Evidence
 from suite.collect.pairs import TESTS, Pairs, over_datasets
 from suite.collect.ranks import FEWEST, group_letters, rank_intervals, ranks, stability
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.formats import Column, Estimate, Part, Table
+from suite.report.tables.names import dataset_title, named_dataset, named_models
+from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Named, Part, Printing, Table
 from suite.statistics.significance import ALPHA
 
-LIST = (
-    *(Column("dataset", csv_only=True), Column("frames", csv_only=True)),
-    *(Column("a", "A", text=True), Column("b", "B", text=True)),
-    *(Column("top1_a", "A", "top-1 (%)"), Column("top1_b", "B", "top-1 (%)")),
-    Column("difference", "A - B [95 % CI]", "difference (points)", digits=2, interval=True),
-    *(Column("p", csv_only=True), Column("p_holm", csv_only=True)),
-    *(Column("p_text", "p", text=True), Column("p_holm_text", "p, Holm", text=True), Column("test", csv_only=True)),
-)
+
+def _pairwise_columns(printing: Printing) -> tuple[Column, ...]:
+    points = "difference (points)"
+    return (
+        Column("dataset", csv_only=True),
+        Column("frames", csv_only=True),
+        Column("a", "A", text=True),
+        Column("b", "B", text=True),
+        Column("top1_a", "A", "top-1 (%)", percent=True),
+        Column("top1_b", "B", "top-1 (%)", percent=True),
+        Column("difference", printing.with_interval("A − B"), points, digits=2, percent=True, interval=True),
+        Column("p", csv_only=True),
+        Column("p_holm", csv_only=True),
+        Column("p_text", "p", text=True),
+        Column("p_holm_text", "p, Holm", text=True),
+        Column("test", csv_only=True),
+    )
 
 
-def model_names(found: Pairs) -> list[str]:
+def model_names(found: Pairs) -> list[Named]:
     """How the models of a group are called: with their source where there are several."""
     several = len({cell["source"] for cell in found.cells}) > 1
-    return [f"{cell['name']} ({cell['source']})" if several else cell["name"] for cell in found.cells]
+    names = [f"{cell['name']} ({cell['source']})" if several else cell["name"] for cell in found.cells]
+    shown = named_models(names)
+    return [shown[name] for name in names]
 
 
-def pairwise_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
+def pairwise_table(
+    groups: Sequence[Pairs], evidence: Evidence | None = None, printing: Printing = DEFAULT_PRINTING
+) -> Table:
     """Every pair of models on a data set at the same frames, as a list: difference, 95 % interval, p and adjusted p.
 
     `groups`: `all_pairs` with intervals.
@@ -51,9 +65,12 @@ def pairwise_table(groups: Sequence[Pairs], evidence: Evidence | None = None) ->
             line += [difference, pair.p, pair.adjusted, p_text(pair.p), p_text(pair.adjusted), pair.kind]
             lines.append(tuple(line))
             sources.append(" ".join([*a["ids"], *b["ids"]]))
-        parts.append(Part(f"{found.dataset}, {found.frames} frames", lines, sources=sources))
-    note = f"Bold: p < {ALPHA:g} after Holm. The intervals are of each pair alone, not simultaneous. {_tests(groups)}"
-    return Table("pairwise", "Pairwise differences", note + _marks(groups, evidence), LIST, parts)
+        parts.append(Part(named_dataset(found.dataset, f", {found.frames} frames"), lines, sources=sources))
+    note = f"Bold: p < {ALPHA:g} after Holm correction. "
+    note += "The intervals are per pair, not simultaneous. " if printing.interval != "none" else ""
+    note += _tests(groups) + _marks(groups, evidence)
+    title = "Pairwise differences"
+    return Table("pairwise", title, note, _pairwise_columns(printing), parts, printing=printing)
 
 
 def matrix_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
@@ -63,7 +80,7 @@ def matrix_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> T
     columns = (
         *(Column("dataset", csv_only=True), Column("frames", csv_only=True)),
         *(Column("number", "", text=True), Column("model", "model", text=True)),
-        *(Column(f"model_{j + 1}", str(j + 1)) for j in range(most)),
+        *(Column(f"model_{j + 1}", str(j + 1), percent=True) for j in range(most)),
     )
     parts = []
     for found in groups:
@@ -71,15 +88,16 @@ def matrix_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> T
         above = {(pair.i, pair.j): pair for pair in found.pairs}
         for i, cell in enumerate(found.cells):
             letters = evidence.letters(cell["ids"])
-            name = names[i] + (f" ({letters})" if letters else "")
+            behind = f" ({letters})" if letters else ""
+            name = Named(names[i] + behind, names[i].shown + behind)
             values = [above.get((i, j)) for j in range(most)]
             shown = [pair and Estimate(pair.difference, bold=pair.adjusted < ALPHA) for pair in values]
             lines.append((found.dataset, found.frames, str(i + 1), name, *shown))
         ids = [" ".join(cell["ids"]) for cell in found.cells]
-        parts.append(Part(f"{found.dataset}, {found.frames} frames", lines, sources=ids))
+        parts.append(Part(named_dataset(found.dataset, f", {found.frames} frames"), lines, sources=ids))
     note = (
-        "Top-1 of the row minus top-1 of the column, in percentage points; models in the order of top-1. "
-        f"Bold: p < {ALPHA:g} after Holm. {_tests(groups)}"
+        "Top-1 accuracy of the row minus that of the column, in percentage points; sorted by accuracy. "
+        f"Bold: p < {ALPHA:g} after Holm correction. {_tests(groups)}"
     )
     title = "Pairwise differences as a matrix"
     return Table("pairwise_matrix", title, note + _marks(groups, evidence), columns, parts)
@@ -97,9 +115,9 @@ def ranks_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Ta
     columns = [Column("dataset", csv_only=True), Column("model", "model", text=True)]
     for f in frames:
         group = f"{f} frames"
-        columns += [Column(f"top1_f{f}", "top-1 (%)", group), Column(f"rank_f{f}", "rank", group)]
+        columns += [Column(f"top1_f{f}", "top-1 (%)", group, percent=True), Column(f"rank_f{f}", "rank", group)]
         columns += [
-            Column(f"ranks_f{f}", "95 % CI", group, text=True),
+            Column(f"ranks_f{f}", "95 % CI of the rank", group, text=True),
             Column(f"group_f{f}", "group", group, text=True),
         ]
         columns += [Column(f"rank_{end}_f{f}", csv_only=True) for end in ("low", "high")]
@@ -121,33 +139,42 @@ def ranks_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Ta
             (dataset, name, *(value for f in frames for value in at.get(f, [None] * 6))) for name, at in cells.items()
         ]
         sources = [" ".join(ids[name]) for name in cells]
-        parts.append(Part(dataset, lines, sources=sources))
+        parts.append(Part(named_dataset(dataset), lines, sources=sources))
     note = (
-        "Rank 1 is the most accurate. 95 % simultaneous rank intervals: from 1 + the number of significantly better "
-        "models to the number of models minus the significantly worse ones (Al Mohamad et al. 2019). Group: models "
-        f"that share a letter do not differ significantly (p >= {ALPHA:g} after Holm). {_tests(groups)}"
+        "Rank 1 is the most accurate; simultaneous 95 % confidence intervals. Group: models that share a letter do not "
+        f"differ significantly (p >= {ALPHA:g} after Holm correction). {_tests(groups)}"
     )
-    if any(found.dataset == "all data sets" for found in groups):
-        note += (
-            " All data sets: mean accuracy with equal weights, of models with a result on every data set; variances of "
-            f"the data sets added; {_mean_test([found for found in groups if found.dataset == 'all data sets'])}."
-        )
-    return Table("ranks", "Ranks", note + _marks(groups, evidence), tuple(columns), parts)
+    details = (
+        "Rank intervals: from 1 + the number of significantly better models to the number of models minus the "
+        "significantly worse ones (Al Mohamad et al. 2019)."
+    )
+    if of_all := [found for found in groups if found.dataset == "all data sets"]:
+        note += " All data sets: mean accuracy with equal weights, of models with a result on every data set."
+        details += f" All data sets: variances of the data sets added; {_mean_test(of_all)}."
+    return Table("ranks", "Ranks", note + _marks(groups, evidence), tuple(columns), parts, details)
 
 
-def stability_table(table: ResultsTable, groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
+def stability_table(
+    table: ResultsTable,
+    groups: Sequence[Pairs],
+    evidence: Evidence | None = None,
+    printing: Printing = DEFAULT_PRINTING,
+) -> Table:
     """Kendall's tau-b between the rankings of two data sets, frame counts or seeds, with a 95 % interval."""
     evidence = evidence or Evidence()
     found = stability(table, groups, evidence)
     columns = (
         *(Column("between", "between", text=True), Column("fixed", "at", text=True)),
         *(Column("a", "ranking A", text=True), Column("b", "ranking B", text=True), Column("models", "models")),
-        *(Column("tau", "tau [95 % CI]", digits=2, interval=True), Column("decided", csv_only=True)),
-        *(Column("pairs", "pairs"), Column("decided_text", "decided", text=True)),
+        *(Column("tau", printing.with_interval("τ"), digits=2, interval=True), Column("decided", csv_only=True)),
+        *(Column("pairs", "pairs"), Column("decided_text", "decided pairs", text=True)),
     )
+    datasets = sorted({of_set.dataset for of_set in groups}, key=len, reverse=True)
     lines = [
         (
-            *(row[key] for key in ("between", "fixed", "a", "b", "models")),
+            row["between"],
+            *(_with_title(row[key], datasets) for key in ("fixed", "a", "b")),
+            row["models"],
             *(
                 Estimate(row["tau"], row["low"], row["high"], mark=evidence.letters(row["ids"])),
                 row["decided"],
@@ -157,16 +184,25 @@ def stability_table(table: ResultsTable, groups: Sequence[Pairs], evidence: Evid
         )
         for row in found
     ]
-    note = (
-        "Kendall's tau-b between the accuracies of the models that both rankings share: 1 is the same order, -1 the "
-        "reverse. The interval is conservative: pairs whose order is significant in both rankings (Holm over the pairs "
-        "of each ranking, alpha = 0.025 each) count as they are, all others as anything from -1 to 1. Decided: share "
-        "of the former. It covers other test videos and, of models with several seeds, other seeds"
-    )
     between_seeds = any(row["between"] == "seeds" for row in found)
-    note += "; between two seeds, other test videos only, for these weights." if between_seeds else "."
+    note = (
+        "Kendall's τ-b between two rankings of the same models: 1 is the same order, -1 the reverse. Decided pairs: "
+        "pairs of models whose order is significant in both rankings (Holm correction, alpha = 0.025 each)."
+    )
+    details = (
+        "The interval of τ is conservative: decided pairs count as they are, all others as anything from -1 to 1. It "
+        "covers sampling of test videos and, of models with several seeds, of seeds"
+    )
+    details += "; between two seeds, sampling of test videos only." if between_seeds else "."
     note += _meaning([i for row in found for i in row["ids"]], evidence)
-    return Table("rank_stability", "Stability of rankings", note, columns, [Part("", lines)] if lines else [])
+    parts = [Part("", lines)] if lines else []
+    return Table("rank_stability", "Stability of rankings", note, columns, parts, details, printing)
+
+
+def _with_title(text: str, datasets: list[str]) -> Named:
+    """A setting of a ranking, such as "calib_order" or "calib_order, 8 frames", with the title of its data set."""
+    dataset = next((name for name in datasets if text == name or text.startswith(f"{name}, ")), None)
+    return Named(text, text if dataset is None else dataset_title(dataset) + text.removeprefix(dataset))
 
 
 def p_text(p: float) -> str | None:
@@ -179,7 +215,7 @@ def _tests(groups: Sequence[Pairs]) -> str:
     counts = sorted({len(found.pairs) for found in groups})
     span = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
     tests = "; ".join(TESTS[kind] for kind in kinds)
-    return f"Test: {tests}. Holm over all pairs of a data set and number of frames ({span} pairs)." if tests else ""
+    return f"Test: {tests}; Holm over the {span} pairs of a data set and frame count." if tests else ""
 
 
 def _mean_test(groups: list[Pairs]) -> str:

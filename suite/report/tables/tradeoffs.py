@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from suite.collect.evidence import BoldCells, Evidence, bold_note
+from suite.collect.evidence import BoldCells, Evidence, bold_note, bold_scope
 from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import marks_note
-from suite.report.tables.formats import Cell, Column, Estimate, Part, Table
+from suite.report.tables.names import listed, named_dataset, named_level, named_models
+from suite.report.tables.table import Cell, Column, Estimate, Named, Part, Table
 from suite.statistics.effects import AXES, FEWEST_BLOCKS, blocks_needed, main_effects, smallest_holm_p
 from suite.statistics.significance import ALPHA
 from suite.statistics.tradeoffs import (
@@ -49,38 +50,44 @@ def pareto_table(
     cost = computed_cost(runs) if len(runs) else "gmacs_views"
     several_sources, several_views = runs["source"].nunique() > 1, bool((runs["views"] > 1).any())
     columns = (
-        *(Column("dataset", csv_only=True), Column("model", "model", text=True)),
+        Column("dataset", csv_only=True),
+        Column("model", "model", text=True),
         Column("source", "source", text=True, csv_only=not several_sources),
-        *(Column("frames", "frames"), Column("views", "views", digits=0, csv_only=not several_views)),
-        *(Column(cost, COSTS[cost].head, digits=2), Column("mparams", "parameters (M)")),
-        *(Column("top1", "top-1 (%)"), Column("below_front", "below the front (points)")),
-        *(Column("membership", "on the front (% of draws)", digits=0), Column("on_front", csv_only=True)),
+        Column("frames", "frames"),
+        Column("views", "views", digits=0, csv_only=not several_views),
+        Column(cost, COSTS[cost].head, digits=2),
+        Column("mparams", "parameters (M)"),
+        Column("top1", "top-1 (%)", percent=True),
+        Column("below_front", "below the front (points)", percent=True),
+        Column("membership", "on the front (% of draws)", digits=0),
+        Column("on_front", csv_only=True),
         Column("mark", csv_only=True),
     )
-    parts = []
+    parts, shown = [], named_models(runs["name"])
     for dataset, of_set in runs.groupby("dataset", sort=True):
         drawn = of_set["membership"].notna().any()
         near = of_set["membership"] >= NEAR_SHARE if drawn else of_set["below_front"] <= NEAR_POINTS
         lines: list[tuple[Cell, ...]] = []
         for run in of_set[of_set["on_front"] | near].sort_values("cost", kind="stable").to_dict("records"):
-            line = [dataset, run["name"], run["source"], int(run["frames"]), run["views"], run["cost"]]
+            line = [dataset, shown[run["name"]], run["source"], int(run["frames"]), run["views"], run["cost"]]
             letters = evidence.letters(run["ids"])
             line += [run["params"] / 1e6, Estimate(run["top1"], bold=run["on_front"], mark=letters)]
             line += [None if run["on_front"] else run["below_front"], 100 * run["membership"], int(run["on_front"])]
             lines.append((*line, letters))
         if lines:
             kind = f"at least {100 * NEAR_SHARE:g} % of the draws" if drawn else f"within {NEAR_POINTS:g} point"
-            note = f"{int(of_set['on_front'].sum())} of {int(of_set['cost'].notna().sum())} runs are on the front"
-            parts.append(Part(dataset, lines, f"{note}; the others listed are near it ({kind})."))
+            on_front, known = int(of_set["on_front"].sum()), int(of_set["cost"].notna().sum())
+            near_it = f"; also listed: runs near it ({kind})" if len(lines) > on_front else ""
+            parts.append(Part(named_dataset(dataset), lines, f"{on_front} of {known} runs are on the front{near_it}."))
     note = (
-        "Bold: no other run of the data set costs at most as much and is at least as accurate, one of the two strictly."
-        " Points below the front: what the best run of at most the same cost has more."
+        "Bold: on the Pareto front (no other run costs at most as much and is at least as accurate, one of the two "
+        "strictly)."
     )
+    at = [column.key for column in columns].index("below_front")
+    if any(line[at] is not None for part in parts for line in part.rows):
+        note += " Below the front: distance to the best run of at most the same cost."
     if runs["membership"].notna().any():
-        note += (
-            " % of draws: how often a run is on the front when the videos are drawn again, the same for all runs;"
-            " training again with another seed is not covered."
-        )
+        note += " Draws: resampled test videos, the same for all runs (not retraining)."
     note += f" {convention(runs, cost)}{marks_note(evidence, runs)}"
     return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
 
@@ -111,10 +118,13 @@ def equal_cost_table(
         for budget in budgets[cost]:
             group = f"{'from' if about.more_is_cheaper else 'up to'} {budget:g} {about.unit}"
             key = f"{cost}_{budget:g}"
-            columns += [Column(f"top1_{key}", "top-1 (%)", group), Column(f"frames_{key}", "frames", group)]
+            columns += [
+                Column(f"top1_{key}", "top-1 (%)", group, percent=True),
+                Column(f"frames_{key}", "frames", group),
+            ]
             columns += [Column(f"cost_{key}", csv_only=True), Column(f"top1_{key}_mark", csv_only=True)]
     keys = [(cost, budget) for cost in costs for budget in budgets[cost]]
-    parts, bold = [], []
+    parts, bold, shown = [], [], named_models(runs["name"])
     for cost in costs:
         best = at_equal_cost(runs, cost, budgets[cost])
         for dataset, of_set in best.groupby("dataset", sort=True):
@@ -126,46 +136,47 @@ def equal_cost_table(
                 for budget in budgets[cost]
             }
             bold += tied.values()
-            for model in dict.fromkeys(zip(in_set["name"], in_set["source"], strict=True)):
-                if model not in found:
+            for name, source in dict.fromkeys(zip(in_set["name"], in_set["source"], strict=True)):
+                if (name, source) not in found:
                     continue
-                at = {(cost, row["budget"]): row for row in found[model].to_dict("records")}
-                line: list[Any] = [dataset, *model]
+                at = {(cost, row["budget"]): row for row in found[name, source].to_dict("records")}
+                line: list[Any] = [dataset, shown[name], source]
                 for key in keys:
                     row = at.get(key, {})
                     letters = evidence.letters(row.get("ids", ()))
                     top1 = Estimate(row["top1"], bold=row["run"] in tied[key].labels, mark=letters) if row else None
                     line += [top1, row.get("frames"), row.get(cost), letters]
                 lines.append(tuple(line))
-            leaders = [_best(of_set, budget, tied[cost, budget]) for budget in budgets[cost]]
+            leaders = [_best(of_set, COSTS[cost].unit, budget, tied[cost, budget], shown) for budget in budgets[cost]]
             note = f"Most accurate: {'; '.join(filter(None, leaders))}." if len(lines) > 1 else ""
-            title = dataset if len(costs) == 1 else f"{dataset}, {COSTS[cost].head}"
+            title = named_dataset(dataset, "" if len(costs) == 1 else f", {COSTS[cost].head}")
             parts.append(Part(title, lines, note))
-    note = (
-        "Each model at the most accurate of its frame counts that keeps to the budget; empty where none does. "
-        "A model that was run at few frame counts has fewer to choose from. "
-    )
+    note = "Each model at its most accurate frame count within the budget; empty where none is within it. "
+    details = "A model that was run at few frame counts has fewer to choose from."
     if meaning := bold_note(bold, "the most accurate run within the budget"):
-        note += f"{meaning} Each budget is a family of its own, of all runs within it. "
+        note += f"{meaning} "
+        details += f" {bold_scope(bold)}".rstrip() + " Each budget is a family of tests, of all runs within it."
     note += " ".join(convention(runs, cost) for cost in costs) if len(runs) else ""
     note += marks_note(evidence, runs)
     order = {dataset: i for i, dataset in enumerate(sorted(set(runs["dataset"])))}
     parts.sort(key=lambda part: order[part.rows[0][0]])  # a data set's costs one below the other
-    return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts)
+    return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts, details)
 
 
-def _best(of_set: pd.DataFrame, budget: float, tied: BoldCells) -> str:
+def _best(of_set: pd.DataFrame, unit: str, budget: float, tied: BoldCells, shown: Mapping[str, Named]) -> str:
     """What a budget buys the highest top-1, and from how many models that is not significantly different."""
     within = of_set[of_set["budget"] == budget]
     rounded = within["top1"].round(DECIMALS)
     best = within[rounded == rounded.max()]
-    named = [f"{name} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)]
+    named = [
+        f"{shown[name].shown} at {frames} frames" for name, frames in zip(best["name"], best["frames"], strict=True)
+    ]
     if not named:
         return ""
     others = int(within["run"].isin(tied.labels).sum()) - len(best)
     said = {0: "", 1: " (not significantly different: 1 other)"}
     more = said.get(others, f" (not significantly different: {others} others)") if tied.labels else ""
-    return f"{budget:g}: {' and '.join(named)}{more}"
+    return f"{budget:g} {unit}: {listed(named)}{more}"
 
 
 def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Table:
@@ -183,10 +194,12 @@ def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Tabl
     found = found[found["blocks"] > 1]
     columns = (
         *(Column("source", csv_only=True), Column("dataset", csv_only=True)),
-        *(Column("axis", "axis", text=True), Column("a", "level", text=True), Column("b", "against", text=True)),
+        Column("axis", "axis", text=True),
+        Column("a", "level", text=True),
+        Column("b", "compared with", text=True),
         *(Column("blocks", "blocks"), Column("cells", csv_only=True), Column("dropped", csv_only=True)),
-        *(Column("mean_difference", "mean", "difference (points)", digits=2),),
-        *(Column("median_difference", "median", "difference (points)", digits=2),),
+        Column("mean_difference", "mean", "difference (points)", digits=2, percent=True),
+        Column("median_difference", "median", "difference (points)", digits=2, percent=True),
         *(Column("wins", csv_only=True), Column("ties", csv_only=True), Column("losses", csv_only=True)),
         Column("record", "won-tied-lost"),
         *(Column("wilcoxon_p", csv_only=True), Column("holm_p", csv_only=True)),
@@ -200,6 +213,8 @@ def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Tabl
         for row in of_set.to_dict("records"):
             letters = evidence.letters(row["ids"])
             shown = {
+                "a": named_level(row["axis"], row["a"]),
+                "b": named_level(row["axis"], row["b"]),
                 "mark": letters,
                 "mean_difference": Estimate(row["mean_difference"], mark=letters),
                 "record": f"{row['wins']}-{row['ties']}-{row['losses']}",
@@ -207,18 +222,21 @@ def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Tabl
                 "p_holm": _p(row["holm_p"]),
             }
             lines.append(tuple((row | shown)[column.key] for column in columns))
-        parts.append(Part(f"{dataset} ({source})" if several_sources else dataset, lines, _remarks(of_set)))
+        title = named_dataset(dataset, f" ({source})" if several_sources else "")
+        parts.append(Part(title, lines, _remarks(of_set)))
     note = (
-        "Top-1 at a level minus top-1 at the other, paired within blocks: one block for each combination of the other "
-        "axes that was run at every level. On all axes but frames a block is averaged over its frame counts first, "
-        "since a model at more frames may have been trained on from the one at fewer; where it was, the axis frames is "
-        "one of epochs seen as well. "
-        "Wilcoxon signed-rank test, exact, two-sided; Holm over the pairs of an axis and data set. "
-        "Friedman's p is the chi-squared approximation, rough below ten blocks. "
-        "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
+        "Top-1 accuracy at a level minus that at the other, paired within blocks: combinations of the other axes that "
+        "were run at every level, averaged over frame counts on all axes but frames. Two-sided exact Wilcoxon "
+        "signed-rank test; Holm correction over the pairs of an axis and data set."
+    )
+    details = (
+        "A model at more frames may have been trained further from the one at fewer, so that the axis frames can be "
+        "one of cumulative epochs as well. Friedman's p is the chi-squared approximation, rough below ten blocks. The "
+        "tests treat blocks as a sample of models, although all share their test videos and often the weights of a "
+        "backbone."
     )
     note += marks_note(evidence, table.cells)
-    return Table("effects", "Main effects", note, columns, parts)
+    return Table("effects", "Main effects", note, columns, parts, details)
 
 
 def _p(value: float) -> str | None:
@@ -233,7 +251,10 @@ def _remarks(effects: pd.DataFrame) -> str:
         if not math.isnan(first["friedman_p"]):
             ranks = dict(zip(of_axis["a"], of_axis["rank_a"], strict=True))
             ranks |= dict(zip(of_axis["b"], of_axis["rank_b"], strict=True))
-            listed = ", ".join(f"{level} {rank:.2f}" for level, rank in sorted(ranks.items(), key=lambda x: x[1]))
+            listed = ", ".join(
+                f"{named_level(axis, level).shown} {rank:.2f}"
+                for level, rank in sorted(ranks.items(), key=lambda x: x[1])
+            )
             p = _p(first["friedman_p"])
             said.append(
                 f"{axis}: Friedman chi2 = {first['friedman_chi2']:.2f}, p {p if p.startswith('<') else '= ' + p}, "
