@@ -35,26 +35,9 @@ class LoadedPredictions:
     logits: np.ndarray
 
 
-def verify(
-    plan: Plan,
-    sample: str,
-    data: Path,
-    *,
-    device: str | None = None,
-    workers: int = 0,
-    seed: int = 0,
-    log: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
-    """Tests a sample of the finished runs of a plan again, as their protocol says, and compares video by video.
-
-    A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
-    those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
-    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and test code.
-    Each run says by its `standard` which of the last two was applied, and `why`.
-    sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
-    ids alone.  Raises BadInput for an invalid sample, for missing data, and where no run is finished.
-    """
-    return verify_runs(plan.runs, plan.grid.name, sample, data, device=device, workers=workers, seed=seed, log=log)
+def verify(plan: Plan, sample: str, data: Path, **options: Any) -> dict[str, Any]:
+    """`verify_runs` of the runs of a plan, with its options."""
+    return verify_runs(plan.runs, plan.grid.name, sample, data, **options)
 
 
 def verify_runs(
@@ -68,7 +51,16 @@ def verify_runs(
     seed: int = 0,
     log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """`verify` of some runs; name: what they are called together.  Raises BadInput as `verify`."""
+    """Tests a sample of the finished `runs` again, as their protocol says, and compares video by video.
+
+    A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
+    those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and test code.
+    Each run says by its `standard` which of the last two was applied, and `why`.
+    name: of all runs together.  sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which
+    ones depends on `seed` and the ids alone.
+    Raises BadInput for an invalid sample, for missing data, and where no run is finished.
+    """
     from suite.data.datasets import open_dataset
     from suite.device import usable_device
 

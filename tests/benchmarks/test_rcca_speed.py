@@ -11,7 +11,7 @@ from tests.builders import call_suite
 @pytest.mark.parametrize(("seconds_of_one_pass", "code"), [(0.1, 0), (0.6, 1)])
 def test_bench_rcca_ends_with_1_where_the_block_is_not_faster(monkeypatch, capsys, seconds_of_one_pass, code):
     seconds = {"rcca, one pass": seconds_of_one_pass, "rcca, three passes": 0.5}  # and 1 second for the others
-    monkeypatch.setattr(rcca_speed, "_interleaved", lambda work, *_: {key: seconds.get(key[0], 1.0) for key in work})
+    monkeypatch.setattr(rcca_speed, "interleaved", lambda work, *_: {key: seconds.get(key[0], 1.0) for key in work})
     monkeypatch.setattr(rcca_speed, "_peak", lambda *_: 1.0)
     with pytest.raises(SystemExit) as stopped:
         call_suite("bench", "rcca", "--json")

@@ -91,7 +91,7 @@ def test_p_of_signed_ranks_on_numbers_done_by_hand():
     assert math.isnan(paired_effect([1, 2, 3, 4, 5], [0] * 5).wilcoxon_p), "five blocks cannot reach 0.05"
     assert paired_effect([0.1 + 0.2], [0.3]).ties == 1
     assert paired_effect([], []).blocks == 0
-    with pytest.raises(BadInput, match="no pairs"):
+    with pytest.raises(BadInput, match="cannot be paired"):
         paired_effect([1.0, math.nan], [1.0, 2.0])
 
 

@@ -55,7 +55,7 @@ def stand_in(monkeypatch, folder, shift=0, why=("another CPU",)):
         before = kept[stored.predictions.name]
         return replace(before, logits=before.logits + shift), list(why)
 
-    monkeypatch.setattr(module, "_again", again)
+    monkeypatch.setattr(module, "_test_again", again)
 
 
 def problems_of(plan, data):
