@@ -136,7 +136,7 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _list_front(axes: Axes, runs: pd.DataFrame) -> None:
     """Names the runs on the front right of the panel, beyond the names of reference lines."""
-    named, x = _named(runs), 82 if axes.texts else 20
+    named, x = _named(runs), 94 if axes.texts else 20
     names = [_name(run, runs) for run in named.to_dict("records")]
     head = "Pareto front" if named["membership"].isna().all() else "Pareto front (% of draws)"
     left_out = int(runs["on_front"].sum()) - len(named)

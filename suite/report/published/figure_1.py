@@ -21,7 +21,7 @@ DATASET = "kinetics400"
 BACKBONES = ("inception_v1", "resnet50")
 LARGEST = 250.0  # area in square points of the circle of the costliest clip; two of them stand in adjacent rows
 SIGNS = {
-    "": "no sign: run by the authors of the method",
+    "": "no sign: run by the authors of the paper",
     "*": "run by the authors of deep_analysis",
     "†": "quoted from another paper",
     "‡": "own or quoted: not stated",
@@ -159,7 +159,7 @@ def _write_facts(axes: Axes, models: pd.DataFrame) -> None:
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
             weight = "bold" if text == head else "normal"
             axes.annotate(text, **at, xytext=(left, 0), annotation_clip=False, weight=weight)
-        left += max(5.4 * len(head), 4.4 * max(map(len, column))) + 7  # points of a letter in bold, in plain
+        left += max(5.1 * len(head), 4.4 * max(map(len, column))) + 5  # points of a letter in bold, in plain
 
 
 def caption_1() -> str:
