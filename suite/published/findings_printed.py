@@ -80,7 +80,7 @@ def one_convention(row: dict[str, Any], baseline: float = math.nan) -> tuple[flo
         return baseline + (value - baseline) / 2, "cost of the add-on block halved"
     return (
         math.nan,
-        "counting convention unknown" if what == "unknown" else "needs the counted cost without the add-on block",
+        "counting convention unknown" if what == "unknown" else "needs the counted cost without the block",
     )
 
 
