@@ -1,7 +1,7 @@
-"""The cost audit: every network that a paper prints a cost for, built, counted, and held against print.
+"""The cost audit: builds every network for which a paper prints a cost, counts it, and compares the two costs.
 
-What does not agree is explained by arithmetic where one of a few readings closes it (another input size, another
-number of classes, blocks counted twice); the rest is unexplained and says so.
+A difference is explained where another input size, another number of classes or another counting convention gives the
+printed cost; otherwise it is reported as unexplained.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from suite.data.dataset_info import info
 from suite.models.cost import Cost, cost
 from suite.published.names import DATASETS, frames_of, suite_name
-from suite.published.record import PAPERS, wide
+from suite.published.record import COUNTS, PAPERS, wide
 from suite.spec import BadInput, parse_model
 
 GFLOPS, PARAMS = 0.02, 0.01  # relative difference within which a printed number agrees
@@ -32,12 +32,12 @@ CONVENTIONS: dict[str, Callable[[Cost, Cost], float]] = {  # multiply-adds of a 
 
 @dataclass(frozen=True)
 class Audited:
-    """A printed cost and ours; GFLOPs in the convention of print, of the views of print, parameters in millions."""
+    """A printed and a counted cost: GFLOPs in the paper's convention and for its views, parameters in millions."""
 
     paper: str
     table: str
     model: str
-    name: str  # the suite's
+    name: str  # model name
     frames: int
     size: int
     classes: int
@@ -46,7 +46,7 @@ class Audited:
     counted_gflops: float
     printed_params: float
     counted_params: float
-    explanation: str  # "agrees", what closes the difference, or "unexplained: ..."
+    explanation: str  # "agrees", what explains the difference, or "unexplained: ..."
 
     @property
     def agrees(self) -> bool:
@@ -58,7 +58,7 @@ class Audited:
 
 
 def audit(papers: tuple[str, ...] = PAPERS) -> list[Audited]:
-    """One row per printed model, table and cost; rows whose network the suite does not have are passed over."""
+    """One row per printed model, table and cost, without those of networks that the suite does not have."""
     out: dict[tuple, Audited] = {}
     for row in _rows(papers):
         found = _audited(row)
@@ -85,30 +85,33 @@ def _audited(row: dict[str, Any]) -> Audited:
     gflops, params = row.get("gflops", math.nan), row.get("params_m", math.nan)
     what, _, views = row["counts"].partition("/") if isinstance(row["counts"], str) else ("", "", "")
     times = math.prod(int(v) for v in row["views"].split("x")) if views == "all_views" and row["views"] else 1
+    facts = {
+        "paper": row["paper"],
+        "table": row["table"],
+        "model": row["model"],
+        "name": name,
+        "frames": frames,
+        "size": size,
+        "classes": classes,
+        "convention": what,
+        "printed_gflops": gflops,
+        "printed_params": params,
+    }
     try:
         whole = _cost(name, frames, size, classes)
     except BadInput as error:
-        return _result(
-            row, name, frames, size, classes, what, (gflops, math.nan), (params, math.nan), f"unexplained: {error}"
-        )
-    counted = _in_convention(what, name, frames, size, classes) * times
+        return Audited(**facts, counted_gflops=math.nan, counted_params=math.nan, explanation=f"unexplained: {error}")
+    counted_gflops = counted_params = math.nan
     notes = []
     if gflops == gflops:
-        notes.append(_explain_gflops(gflops, counted, what, times, name, frames, size, classes))
+        counted_gflops = _in_convention(what, name, frames, size, classes) * times
+        notes.append(_explain_gflops(gflops, counted_gflops, what, times, name, frames, size, classes))
     if params == params:
-        notes.append(_explain_params(params, whole.params / 1e6, name, frames, size, classes, row))
-    told = [note for note in notes if note != "agrees"]
-    explanation = "; ".join(sorted(told, key=lambda note: not note.startswith("unexplained"))) or "agrees"
-    counted_params = whole.params / 1e6 if params == params else math.nan
-    return _result(
-        *(row, name, frames, size, classes, what),
-        *((gflops, counted if gflops == gflops else math.nan), (params, counted_params), explanation),
-    )
-
-
-def _result(row, name, frames, size, classes, what, gflops, params, explanation) -> Audited:
-    where = (row["paper"], row["table"], row["model"], name, frames, size, classes, what)
-    return Audited(*where, *gflops, *params, explanation)
+        counted_params = whole.params / 1e6
+        notes.append(_explain_params(params, counted_params, name, frames, size, classes, row))
+    differences = [note for note in notes if note != "agrees"]
+    explanation = "; ".join(sorted(differences, key=lambda note: not note.startswith("unexplained"))) or "agrees"
+    return Audited(**facts, counted_gflops=counted_gflops, counted_params=counted_params, explanation=explanation)
 
 
 def _classes(dataset: str) -> int:
@@ -124,12 +127,12 @@ def _cost(name: str, frames: int, size: int, classes: int) -> Cost:
 
 
 def _plain(name: str) -> str:
-    """The network without its extra blocks."""
+    """The network without its add-on blocks."""
     return name.split("+")[0] if parse_model(name).blocks else name
 
 
 def _in_convention(what: str, name: str, frames: int, size: int, classes: int) -> float:
-    """GFLOPs of one view as print counts them; where it is not known what it counts, all multiply-adds."""
+    """GFLOPs per view in the convention of the paper; all multiply-adds where that is unknown."""
     convention = CONVENTIONS.get(what, CONVENTIONS["macs"])
     return convention(_cost(name, frames, size, classes), _cost(_plain(name), frames, size, classes)) / 1e9
 
@@ -144,15 +147,11 @@ def _explain_gflops(
 ) -> str:
     if _near(printed, counted, GFLOPS):
         return "agrees"
-    kinds = (
-        *(("macs", "multiply-adds"), ("2macs", "2 x multiply-adds"), ("conv_macs", "those of convolutions")),
-        ("macs+2block", "multiply-adds, of the blocks 2 x"),
-    )
-    for kind, words in kinds:
+    for kind in ("macs", "2macs", "conv_macs", "macs+2block"):
         for other in SIZES:
             value = _in_convention(kind, name, frames, other, classes) * times
             if (other, kind) != (size, what) and _near(printed, value, GFLOPS):
-                return f"GFLOPs are {words} at {other} x {other}: {value:.1f}"
+                return f"GFLOPs equal {COUNTS[kind]} at {other} x {other}: {value:.1f}"
     return f"unexplained: {printed:g} G printed, {counted:.1f} G counted"
 
 
@@ -164,11 +163,11 @@ def _explain_params(
     for other in CLASSES:
         value = _cost(name, frames, size, other).params / 1e6
         if _near(printed, value, PARAMS / 4):
-            return f"parameters are those with {other} classes: {value:.2f}"
+            return f"parameters equal those with {other} classes: {value:.2f} M"
     added = counted - _cost(_plain(name), frames, size, classes).params / 1e6
     base = _baseline_params(row)
     if base and _near(printed, base + added, PARAMS / 4):
-        return f"parameters are the {base:g} M printed for the network without blocks and the {added:.2f} M they add"
+        return f"parameters equal {base:g} M printed for the network without blocks plus {added:.2f} M of the blocks"
     return f"unexplained: {printed:g} M parameters printed, {counted:.2f} M counted"
 
 

@@ -1,10 +1,10 @@
-"""What the published numbers say about themselves: statements whose every figure is computed from the record."""
+"""Statements about the published numbers; every figure in them is computed from the record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from suite.published.finding import Finding
+from suite.published.finding import Finding, number_of_yes
 from suite.published.findings_grid import DISCORDANT, confounds, grim, margins, not_separated, pooling_claim, table_7
 from suite.published.findings_printed import comparisons, conv_column, costs, disagreements, figure_7, table_6
 from suite.spec import unknown
@@ -28,23 +28,26 @@ def findings(keys: Iterable[str] = ()) -> list[Finding]:
 
 def in_brief(found: Mapping[str, Finding]) -> str:
     """The main findings in one sentence each, as docs/published-record.md quotes them; `found` by key."""
-    agree_as_printed = sum(row[5] == "yes" for row in found["table_7"].rows)
-    agree_exchanged = sum(row[-1] == "yes" for row in found["table_7"].rows)
-    values = len(found["table_7"].rows)
+    values = found["table_7"].rows
     *_, (_, doublings, batch, _, seen) = found["confounds"].rows
     cells, within = len(found["margins"].rows), not_separated(found["margins"].rows)
     low, high = (f"{100 * share:.0f}" for share in DISCORDANT)
     return (
-        f"Of the values of Table 7, {agree_as_printed} of {values} agree with the runs, and {agree_exchanged} of "
-        f"{values} once two columns are exchanged. Batch or synchronised batch normalisation differ in {batch} of "
-        f"{doublings} comparisons of frame counts, epochs seen in {seen} of {doublings}. {within['unpaired']} of "
-        f"{cells} winners are not separated from the runner-up by an unpaired 95 % interval ({within['paired'][0]} to "
-        f"{within['paired'][1]} if {low} to {high} % of videos are discordant and pairing were possible). The numbers "
-        "of videos behind the accuracies are consistent with padded validation sets."
+        f"Of the values of Table 7, {number_of_yes(values, 5)} of {len(values)} agree with the runs, and "
+        f"{number_of_yes(values)} of {len(values)} after two columns are exchanged. Batch size or synchronised batch "
+        f"normalisation differ in {batch} of {doublings} comparisons of frame counts, cumulative epochs in {seen} of "
+        f"{doublings}. An unpaired 95 % interval does not separate {within['unpaired']} of {cells} winners from the "
+        f"runner-up; a paired interval would not separate {within['paired'][0]} to {within['paired'][1]} of them if "
+        f"{low} to {high} % of the videos were discordant. The numbers of videos behind the accuracies are consistent "
+        "with padded validation sets."
     )
 
 
 def confound_counts(found: Mapping[str, Finding]) -> str:
-    """The counts of the finding `confounds` in one line, for `suite reproduce brief`."""
+    """The counts of the finding `confounds` in two sentences, for `suite reproduce brief`."""
     (_, m, mb, *_), (_, p, pb, *_), (_, f, fb, _, fs) = found["confounds"].rows
-    return f"{mb}/{m}, {pb}/{p}, {fb}/{f}; {fs}/{f} in epochs seen"
+    return (
+        f"Different batch size or synchronised batch normalisation: {mb} of {m} pairs of modules, {pb} of {p} pairs "
+        f"with and without temporal pooling, {fb} of {f} pairs with doubled frames. Different cumulative epochs: {fs} "
+        f"of {f} pairs with doubled frames."
+    )

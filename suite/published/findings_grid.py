@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from suite.data.dataset_info import info
 from suite.fairness.factors import agree
-from suite.published.finding import Finding, agrees
+from suite.published.finding import Finding, agrees, listed, number_of_yes, yes_no
 from suite.published.grim import fits
 from suite.published.record import record
 from suite.published.references import (
@@ -35,28 +36,31 @@ MODULES = ("i3d", "s3d", "tam")  # columns of Table 7
 def table_7() -> Finding:
     """Phi and Psi of the 288 runs against the printed Table 7."""
     ours = {(r["dataset"], r["module"]): r for r in contribution(published_cells()).to_dict("records")}
-    printed = record()
-    printed = printed[(printed["paper"] == "deep_analysis") & (printed["table"] == "7")]
-    there = {(r["dataset"], r["metric"], r["module"]): r["value"] for r in printed.to_dict("records")}
-    rows, straight, exchanged, pooled = [], 0, 0, 0
+    there = {(r["dataset"], r["metric"], r["module"]): r["value"] for r in _printed_table_7()}
+    rows = []
     for dataset, metric in dict.fromkeys((d, m) for d, m, _ in there):
         for module in MODULES:
             value = ours[dataset, module][metric]
             other = {"i3d": "s3d", "s3d": "i3d"}.get(module, module) if metric != "psi_ta_tp" else module
             here, across = there[dataset, metric, module], there[dataset, metric, other]
-            straight += agrees(value, here)
-            exchanged += agrees(value, across)
-            pooled += metric == "psi_ta_tp" and agrees(value, here)
-            after = "yes" if agrees(value, across) else "no"
-            rows.append((dataset, metric, module, value, here, "yes" if agrees(value, here) else "no", across, after))
+            before, after = yes_no(agrees(value, here)), yes_no(agrees(value, across))
+            rows.append((dataset, metric, module, value, here, before, across, after))
+    pooled = [row for row in rows if row[1] == "psi_ta_tp"]
     statement = (
-        f"Phi and Psi recomputed from the 288 runs equal the printed Table 7 to two decimals in {straight} of "
-        f"{len(rows)} values; with the columns I3D and S3D exchanged in the rows without temporal pooling in "
-        f"{exchanged} of {len(rows)} (the rows with pooling agree as they stand, {pooled} of "
-        f"{sum(r[1] == 'psi_ta_tp' for r in rows)}). The printed mean Phi is that of models without pooling."
+        "Φ and Ψ recomputed from the 288 runs agree with the printed Table 7 to two decimals for "
+        f"{number_of_yes(rows, 5)} of {len(rows)} values. If the columns I3D and S3D are exchanged in the rows without "
+        f"temporal pooling, {number_of_yes(rows)} of {len(rows)} agree (the rows with temporal pooling agree without "
+        f"the exchange, {number_of_yes(pooled, 5)} of {len(pooled)}). The printed mean Φ covers only the models "
+        "without temporal pooling."
     )
     columns = ("data set", "metric", "module", "recomputed", "printed", "agrees", "printed, exchanged", "agrees then")
-    return Finding("table_7", "Table 7 has two columns exchanged", statement, columns, rows)
+    heads = {"printed, exchanged": "printed, columns exchanged", "agrees then": "agrees after the exchange"}
+    return Finding("table_7", "Two columns of Table 7 are exchanged", statement, columns, rows, heads)
+
+
+def _printed_table_7() -> list[dict[str, Any]]:
+    printed = record()
+    return printed[(printed["paper"] == "deep_analysis") & (printed["table"] == "7")].to_dict("records")
 
 
 def pairs(rows: pd.DataFrame, axis: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -80,7 +84,11 @@ def confounds() -> Finding:
     """Confounds inside the grid of the 288 runs."""
     runs = published_rows()
     rows = []
-    for axis, what in (("module", "modules"), ("pooling", "with and without pooling"), ("frames", "frames doubled")):
+    for axis, what in (
+        ("module", "modules"),
+        ("pooling", "with and without temporal pooling"),
+        ("frames", "doubled frames"),
+    ):
         found = pairs(runs, axis)
         batch = count_confounded(found, BATCH)
         recipe = count_confounded(found, (*BATCH, "schedule")) if axis != "frames" else None
@@ -90,17 +98,23 @@ def confounds() -> Finding:
     seeds = sum(run["factors"]["seed"] is not None for run in runs.to_dict("records"))
     (_, m, mb, mr, _), (_, p, pb, pr, _), (_, f, fb, _, fs) = rows
     statement = (
-        f"Batch or synchronised batch normalisation differ in {mb} of {m} pairs of modules, {pb} of {p} pairs with and "
-        f"without temporal pooling and {fb} of {f} frame doublings; with epochs and schedule too in {mr} and {pr}. In "
-        f"epochs seen along the chain all {fs} of {f} doublings differ. The best epoch was picked on the reported "
-        f"split in {chosen} of {len(runs)} runs, and a seed is known of {seeds}."
+        f"Batch size or synchronised batch normalisation differ in {mb} of {m} pairs of modules, in {pb} of {p} pairs "
+        f"with and without temporal pooling, and in {fb} of {f} pairs with doubled frames. With epochs and schedule "
+        f"included, {mr} pairs of modules and {pr} pairs with and without temporal pooling differ. Cumulative epochs "
+        f"differ in {fs} of {f} pairs with doubled frames. The best epoch was selected on the reported split in "
+        f"{chosen} of {len(runs)} runs. The seed is reported for {seeds} runs."
     )
     columns = ("pairs of", "pairs", "batch or SyncBN", "and epochs or schedule", "epochs seen")
-    return Finding("confounds", "Confounds inside the published grid", statement, columns, rows)
+    heads = {
+        "batch or SyncBN": "different batch size or SyncBN",
+        "and epochs or schedule": "different batch size, SyncBN, epochs or schedule",
+        "epochs seen": "different cumulative epochs",
+    }
+    return Finding("confounds", "Confounds in the published grid", statement, columns, rows, heads)
 
 
 def grim() -> Finding:
-    """Which numbers of videos the 288 accuracies can be shares of."""
+    """Numbers of videos of which the 288 accuracies can be shares (GRIM test)."""
     table = run_table()
     sync = table["sync_bn"].astype(str).str.lower() == "true"
     parts, rows = [], []
@@ -115,23 +129,30 @@ def grim() -> Finding:
         name = f"{run['module']}-{run['backbone']}{'-tp' * run['pooled']}, {run['frames']} frames"
         rows.append((run["dataset"], "none", "", "", f"{name}: {run['top1']:.4f}"))
     for dataset, groups in evaluated(table).items():
-        parts.append(f"{dataset} {' and '.join(f'{n:,}' for n, _ in groups)}")
+        parts.append(f"{info(dataset).title}: {listed(f'{n:,}' for n, _ in groups)}")
     ssv2 = [row for row in rows if row[0] == "mini_ssv2" and row[1] != "none"]
     padded = [n for groups in evaluated(table).values() for n, _ in groups[1:]]
+    (_, n, fit_n, *_), (_, padded_n, _, fit_padded, _) = ssv2
     statement = (
-        f"The printed accuracies are consistent with these numbers of videos: {'; '.join(parts)}. On Mini-SSV2 "
-        f"{ssv2[0][1]:,} videos explain {ssv2[0][2]} single-process rows; {ssv2[1][1]:,} videos, which are "
-        f"{ssv2[1][1] - ssv2[0][1]} more, explain {ssv2[1][3]} rows with synchronised batch normalisation. "
-        f"{sum(n % GPUS == 0 for n in padded)} of the {len(padded)} larger numbers are multiples of the {GPUS} GPUs of "
-        "a node, consistent with a distributed sampler that pads the set with repeated videos; the paper does not say "
-        f"so. {len(lost)} of {len(table)} rows are a share of none of these numbers."
+        f"The published accuracies are consistent with these numbers of videos: {'; '.join(parts)}. On "
+        f"{info('mini_ssv2').title}, {n:,} videos explain {fit_n} rows without synchronised batch normalisation, and "
+        f"{padded_n:,} videos, {padded_n - n} more, explain {fit_padded} rows with it. "
+        f"{sum(n % GPUS == 0 for n in padded)} of the {len(padded)} larger numbers are multiples of {GPUS}, the number "
+        "of GPUs per node. This is consistent with a distributed sampler that pads the validation set with repeated "
+        f"videos; the paper does not mention it. {len(lost)} of {len(table)} accuracies are not a share of any of "
+        "these numbers."
     )
     columns = ("data set", "n", "single-process rows that fit", "SyncBN rows that fit", "fits no n")
-    return Finding("grim", "Numbers of videos consistent with padded validation sets", statement, columns, rows)
+    heads = {
+        "single-process rows that fit": "explained rows without SyncBN",
+        "SyncBN rows that fit": "explained rows with SyncBN",
+        "fits no n": "not explained",
+    }
+    return Finding("grim", "Numbers of videos consistent with padded validation sets", statement, columns, rows, heads)
 
 
 def margins() -> Finding:
-    """How many winners of the grid's cells the videos cannot tell from the runner-up."""
+    """In how many cells of the grid the test videos do not separate the winner from the runner-up."""
     rows = []
     for (dataset, backbone, pooling, frames), cell in published_rows().groupby(
         ["dataset", "backbone", "pooling", "frames"], sort=False
@@ -139,24 +160,39 @@ def margins() -> Finding:
         first, second = cell.sort_values("top1", ascending=False).to_dict("records")[:2]
         low, high = newcombe(first["top1"], first["n"], second["top1"], second["n"])
         margin, n = first["top1"] - second["top1"], min(first["n"], second["n"])
-        paired = ["yes" if margin > paired_half_width(margin, n, share) else "no" for share in DISCORDANT]
+        paired = [yes_no(margin > paired_half_width(margin, n, share)) for share in DISCORDANT]
         where = (dataset, backbone, pooling, frames, first["module"], second["module"])
-        rows.append((*where, margin, *paired, low, high, "yes" if low > 0 else "no"))
+        rows.append((*where, margin, *paired, low, high, yes_no(low > 0)))
     within, total = not_separated(rows), len(rows)
     low, high = (f"{100 * share:.0f}" for share in DISCORDANT)
     statement = (
-        f"In {within['unpaired']} of the {total} cells (data set x backbone x pooling x frames) the best module is not "
-        "separated from the runner-up by an unpaired 95 % interval of their difference (independent samples, as no "
-        f"per-video predictions are published). If {low} to {high} % of the videos are discordant, that is right for "
-        f"exactly one of the two, a paired interval would not separate {within['paired'][0]} to {within['paired'][1]}. "
-        "All of this is about these weights on other test videos; training again with another seed is not covered."
+        f"In {within['unpaired']} of {total} cells (data set × backbone × temporal pooling × frames), an unpaired 95 % "
+        "interval of the difference does not separate the best module from the runner-up. The interval assumes "
+        f"independent samples because no per-video predictions are published. If {low} to {high} % of the videos are "
+        "discordant (classified correctly by exactly one of the two models), a paired interval does not separate them "
+        f"in {within['paired'][0]} to {within['paired'][1]} cells. All intervals cover the sampling of test videos, "
+        "not retraining with another seed."
     )
     columns = (
-        *("data set", "backbone", "pooling", "frames", "best", "next", "margin (points)"),
+        "data set",
+        "backbone",
+        "pooling",
+        "frames",
+        "best",
+        "next",
+        "margin (points)",
         *(f"separated if paired, {100 * share:.0f} % discordant" for share in DISCORDANT),
-        *("low", "high", "separated"),
+        "low",
+        "high",
+        "separated",
     )
-    return Finding("margins", "Winners that are not separated from the runner-up", statement, columns, rows)
+    heads = {
+        "next": "runner-up",
+        "low": "95 % interval, low",
+        "high": "95 % interval, high",
+        "separated": "separated, unpaired",
+    }
+    return Finding("margins", "Winners that are not separated from the runner-up", statement, columns, rows, heads)
 
 
 def not_separated(rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
@@ -177,21 +213,19 @@ def paired_half_width(difference: float, n: float, discordant: float) -> float:
 
 
 def pooling_claim() -> Finding:
-    """Whether temporal pooling lowers Psi everywhere, as the text says."""
+    """Whether temporal pooling always lowers Psi, as the text says."""
     rows = [
-        (r["dataset"], r["module"], r["psi_ta"], r["psi_ta_tp"], "yes" if r["psi_ta_tp"] < r["psi_ta"] else "no")
+        (r["dataset"], r["module"], r["psi_ta"], r["psi_ta_tp"], yes_no(r["psi_ta_tp"] < r["psi_ta"]))
         for r in contribution(published_cells()).to_dict("records")
         if r["module"] in MODULES
     ]
-    lower = sum(row[-1] == "yes" for row in rows)
-    printed = record()
-    printed = printed[(printed["paper"] == "deep_analysis") & (printed["table"] == "7")]
-    value = {(r["dataset"], r["module"], r["metric"]): r["number"] for r in printed.to_dict("records")}
+    value = {(r["dataset"], r["module"], r["metric"]): r["number"] for r in _printed_table_7()}
     alike = sum(value[r[0], r[1], "psi_ta"] <= value[r[0], r[1], "psi_ta_tp"] for r in rows)
     statement = (
-        f"The text says that temporal pooling lowers the mean Psi throughout: from the runs it does in {lower} of "
-        f"{len(rows)} cases of module and data set; in print, rounded to two decimals, {alike} of {len(rows)} are not "
-        "lower."
+        "The text says that temporal pooling always lowers the mean Ψ. In the runs it does so in "
+        f"{number_of_yes(rows)} of {len(rows)} combinations of module and data set. In the printed table, rounded to "
+        f"two decimals, Ψ is not lower in {alike} of {len(rows)}."
     )
     columns = ("data set", "module", "psi without pooling", "psi with pooling", "lower")
-    return Finding("pooling_claim", "Does pooling always lower Psi?", statement, columns, rows)
+    heads = {"psi without pooling": "Ψ without temporal pooling", "psi with pooling": "Ψ with temporal pooling"}
+    return Finding("pooling_claim", "Does temporal pooling always lower Ψ?", statement, columns, rows, heads)

@@ -27,6 +27,12 @@ def canonical(name: str) -> str:
         return name
 
 
+def plain_name(printed: str) -> str:
+    """A printed model name without citation, footnote sign and "(ours)"."""
+    beside = r"\s*(\[\d+\]|\([^()]*\(\d{4}\w?\)\)|\((dagger|ours|our method)\))"
+    return re.sub(beside, "", printed, flags=re.IGNORECASE).strip()
+
+
 def suite_name(row: dict[str, Any]) -> str:
     """The model name of a row as `record.wide` gives it; empty where the suite has none, or print leaves it open."""
     codes = row["notes"].split()

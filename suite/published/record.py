@@ -38,9 +38,9 @@ COUNTS = {  # what printed FLOPs count
     "conv_macs": "multiply-adds of convolutions",
     "macs": "multiply-adds",
     "2macs": "2 × multiply-adds",
-    "macs+2block": "multiply-adds, 2 × in the block",
-    "2macs+conv": "multiply-adds of convolutions, 2 × in the block",
-    "unknown": "not known",
+    "macs+2block": "multiply-adds, twice in the add-on block",
+    "2macs+conv": "multiply-adds of convolutions, twice in the add-on block",
+    "unknown": "unknown",
 }
 
 

@@ -1,4 +1,4 @@
-"""The published record through our own tables and figures, and what it says about itself."""
+"""The tables and figures of the papers, rebuilt from the published record, and findings about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from suite.report.tables.make import write_table, write_tables
 from suite.report.tables.table import Column, Part, Table
 from suite.statistics.contribution import contribution
 
-TITLE = "What five papers print, and what it says"
+TITLE = "Published results of five papers, and findings"
 
 
 def reproduce(folder: Path) -> dict[str, Any]:
@@ -76,7 +76,9 @@ def as_table(finding: Finding) -> Table:
         all(isinstance(row[i], int | float) for row in finding.rows if row[i] not in ("", None))
         for i in range(len(finding.columns))
     ]
-    columns = tuple(Column(c, c, text=not n) for c, n in zip(finding.columns, numeric, strict=True))
+    columns = tuple(
+        Column(c, finding.heads.get(c, c), text=not n) for c, n in zip(finding.columns, numeric, strict=True)
+    )
     lines = [tuple(_plain(cell) for cell in row) for row in finding.rows]
     title = f"Finding: {finding.title}"
     return Table(f"finding_{finding.key}", title, finding.statement, columns, [Part("", lines)])
@@ -88,14 +90,14 @@ def _plain(cell: Any) -> Any:
 
 def to_text(found: Iterable[Finding]) -> str:
     """The findings as Markdown: statement and command each."""
-    out = [f"# {TITLE}", "", "Every number here is computed from `results/published/`.", ""]
+    out = [f"# {TITLE}", "", "All numbers are computed from `results/published/`.", ""]
     for finding in found:
         out += [f"## {finding.title}", "", finding.statement, "", f"    {finding.command}", ""]
     return "\n".join(out)
 
 
 def _body(found: list[Finding], figures: list[Path], tables: list[Table]) -> list[str]:
-    body = [f"<h1>{html.escape(TITLE)}</h1>", "<p>Every number here is computed from results/published/.</p>"]
+    body = [f"<h1>{html.escape(TITLE)}</h1>", "<p>All numbers are computed from results/published/.</p>"]
     body.append("<h2>Findings</h2>")
     for finding in found:
         body += [f'<section id="{finding.key}"><h3>{html.escape(finding.title)}</h3>']

@@ -74,13 +74,13 @@ def test_every_figure_crosses_confounded_runs_and_says_what_a_cross_is(rows, odd
     for figure in figures:
         assert crosses(figure) == len(odd)
         entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-        assert "confounded" in entries
+        assert "confounded (other settings differ)" in entries
     assert crosses(plots.gain_by_temporal_pooling(runs)) == 2, "one bar for each of the two runs"
     plain = [draw(mean_over_seeds(rows)) for draw in (plots.accuracy_vs_gflops, plots.gain_by_temporal_pooling)]
     assert [crosses(figure) for figure in [*plain, pareto_plot(rows)]] == [0, 0, 0]
     named = [text.get_text() for axes in figures[-1].axes for text in axes.texts]
     letter = letters["tam-resnet50.f16.s0"]
-    assert any(f"tam-resnet50 [{letter}]" in text for text in named), "on the front the name has the letter"
+    assert any(f"TAM-ResNet-50 [{letter}]" in text for text in named), "on the front the name has the letter"
 
 
 def test_minor_differences_mark_no_cell_and_are_named_once():

@@ -9,16 +9,11 @@ import pytest
 
 from suite.published.record import record
 from suite.published.references import published_rows
+from suite.report.published import figure_7 as figure_7_module
 from suite.report.published import figures as drawing
-from suite.report.published.figures import (
-    FIGURES,
-    STEPS,
-    caption,
-    figure_7,
-    i3d_steps,
-    kinetics_models,
-    write_published_figures,
-)
+from suite.report.published.figure_1 import kinetics_models, same_value
+from suite.report.published.figure_7 import MODELS, figure_7, printed_and_derived
+from suite.report.published.figures import FIGURES, caption, write_published_figures
 from suite.spec import BadInput
 
 
@@ -42,6 +37,13 @@ def runs():
     return published_rows()
 
 
+TITLES = {
+    "Mini-Kinetics": "mini_kinetics",
+    "Mini-Moments in Time": "mini_mit",
+    "Mini-Something-Something V2": "mini_ssv2",
+    "Kinetics-400": "kinetics400",
+    "Something-Something V2": "ssv2",
+}
 STEP_GAINS = {"kinetics400": [0.8, 1.1, 4.0, 5.1], "ssv2": [6.0]}
 
 
@@ -62,7 +64,7 @@ def bars(axes):
     """Height and hollowness of the bar over each model; one entry a model that has a bar."""
     middles = {round(bar.get_x() + bar.get_width() / 2): bar for bar in axes.patches}
     assert len(middles) == len(axes.patches)
-    return {STEPS[x]: (bar.get_height(), is_hollow(bar)) for x, bar in middles.items()}
+    return {MODELS[x]: (bar.get_height(), is_hollow(bar)) for x, bar in middles.items()}
 
 
 def test_figure_1_shows_each_recorded_top1_of_its_backbones_once(figures, models, numbers):
@@ -106,20 +108,20 @@ def test_figure_1_tells_own_quoted_and_unclear_apart(figures):
 def test_figure_1_does_not_merge_what_differs_in_a_stated_fact():
     base = {"model": "M", "backbone": "resnet50", "pooling": "", "paper": "gta", "printed_top1": "75.0"}
     base |= {"frames": "8", "sampling": "", "views": "10x3", "pretraining": ""}
-    assert drawing._same(base, base | {"views": "30", "paper": "arc", "sampling": "dense"})
-    assert not drawing._same(base, base | {"views": "10"})
-    assert not drawing._same(base, base | {"frames": "16"})
-    assert drawing._same(base, base | {"printed_top1": "75.04"})
-    assert not drawing._same(base, base | {"printed_top1": "75.04", "paper": "arc"})
-    assert not drawing._same(base, base | {"printed_top1": "75.06"})
+    assert same_value(base, base | {"views": "30", "paper": "arc", "sampling": "dense"})
+    assert not same_value(base, base | {"views": "10"})
+    assert not same_value(base, base | {"frames": "16"})
+    assert same_value(base, base | {"printed_top1": "75.04"})
+    assert not same_value(base, base | {"printed_top1": "75.04", "paper": "arc"})
+    assert not same_value(base, base | {"printed_top1": "75.06"})
 
 
 def test_figure_4_draws_the_144_runs_without_pooling(figures, runs):
     plain = runs[runs["pooling"] == "none"]
     figure = figures[4]
-    assert [axes.get_title() for axes in figure.axes] == ["mini_kinetics", "mini_mit", "mini_ssv2"]
+    assert [axes.get_title() for axes in figure.axes] == list(TITLES)[:3]
     for axes in figure.axes:
-        of_set = plain[plain["dataset"] == axes.get_title()]
+        of_set = plain[plain["dataset"] == TITLES[axes.get_title()]]
         drawn = [point for x, y in lines(axes) for point in zip(x, y, strict=True)]
         assert sorted(drawn) == sorted(zip(of_set["frames"].astype(float), of_set["top1"], strict=True))
         assert not axes.collections  # no interval
@@ -130,9 +132,9 @@ def test_figure_10_draws_all_288_runs_on_one_scale_per_data_set(figures, runs):
     assert len(figure.axes) == 6
     count = 0
     for axes in figure.axes:
-        dataset, kind = axes.get_title().split(", ")
+        title, kind = axes.get_title().split(",\n")
         pooling = "tp" if kind.startswith("with ") else "none"
-        of_panel = runs[runs["dataset"].eq(dataset) & runs["pooling"].eq(pooling)]
+        of_panel = runs[runs["dataset"].eq(TITLES[title]) & runs["pooling"].eq(pooling)]
         drawn = [point for x, y in lines(axes) for point in zip(x, y, strict=True)]
         assert sorted(drawn) == sorted(zip(of_panel["frames"].astype(float), of_panel["top1"], strict=True))
         low, high = axes.get_ylim()
@@ -150,7 +152,7 @@ def test_figure_6_draws_the_144_differences(figures, runs):
     gains = top1["tp"] - top1["none"]
     for axes in figures[6].axes:
         heights = [bar.get_height() for bar in axes.patches]
-        assert sorted(heights) == pytest.approx(sorted(gains[axes.get_title()]))
+        assert sorted(heights) == pytest.approx(sorted(gains[TITLES[axes.get_title()]]))
         assert len(heights) == 48
     assert f"raises {sum(gains.drop('tsn', level='module') > 0)} (" in caption("deep_analysis_figure_6")
 
@@ -158,7 +160,7 @@ def test_figure_6_draws_the_144_differences(figures, runs):
 def test_figure_7_fills_the_bars_that_are_printed_and_no_others(figures, numbers):
     own = numbers[numbers["paper"].eq("deep_analysis") & numbers["origin"].eq("own") & numbers["metric"].eq("top1")]
     for axes in figures[7].axes:
-        of_set = own[own["dataset"] == axes.get_title()]
+        of_set = own[own["dataset"] == TITLES[axes.get_title()]]
         for model, (height, hollow) in bars(axes).items():
             printed = of_set.loc[of_set["model"].str.startswith(f"{model} [") | of_set["model"].eq(model), "number"]
             assert (height in set(printed)) != hollow, model
@@ -177,7 +179,7 @@ def test_figure_7_hollow_bars_are_sums_of_recorded_numbers(figures, numbers):
     assert {model: height for model, (height, hollow) in ssv2.items() if hollow} == {
         "I3D-ResNet50-tp": pytest.approx(62.84 - 6)
     }
-    for row in i3d_steps().to_dict("records"):
+    for row in printed_and_derived().to_dict("records"):
         values = set(deep.loc[deep["dataset"].eq(row["dataset"]) & deep["metric"].eq("top1"), "value"])
         changes = set(deep.loc[deep["dataset"].eq(row["dataset"]) & deep["metric"].eq("top1_gain"), "value"])
         if row["terms"]:
@@ -188,11 +190,11 @@ def test_figure_7_hollow_bars_are_sums_of_recorded_numbers(figures, numbers):
 
 def test_figure_7_draws_nothing_where_the_record_has_nothing(figures):
     kinetics, ssv2 = figures[7].axes
-    assert set(bars(kinetics)) == set(STEPS)
+    assert set(bars(kinetics)) == set(MODELS)
     absent = {"I3D-InceptionV1", "I3D-InceptionV1-tp", "I3D-SE-ResNet50"}
-    assert set(bars(ssv2)) == set(STEPS) - absent
+    assert set(bars(ssv2)) == set(MODELS) - absent
     assert texts(ssv2).count("not in\nthe record") == len(absent)
-    assert all(f"{model} on ssv2" in caption("deep_analysis_figure_7") for model in absent)
+    assert all(f"{model} on Something-Something V2" in caption("deep_analysis_figure_7") for model in absent)
 
 
 def test_figure_7_prints_changes_and_no_more_decimals_than_its_terms_have(figures):
@@ -205,7 +207,7 @@ def test_figure_7_prints_changes_and_no_more_decimals_than_its_terms_have(figure
 
 def test_a_value_that_leaves_the_record_leaves_figure_7(monkeypatch, numbers):
     fewer = numbers[~(numbers["metric"].eq("top1_gain") & numbers["dataset"].eq("ssv2"))]
-    monkeypatch.setattr(drawing, "record", lambda: fewer)
+    monkeypatch.setattr(figure_7_module, "record", lambda: fewer)
     assert set(bars(figure_7().axes[1])) == {"I3D-ResNet50", "SlowFast-ResNet50-8x8"}
 
 
@@ -217,7 +219,7 @@ def test_the_arithmetic_of_figure_7_that_does_not_close_is_named():
 def test_captions_say_what_is_left_out():
     assert all(caption(name) for name in FIGURES)
     first = caption("deep_analysis_figure_1")
-    assert "no year is in the record" in first
+    assert "the record has no years" in first
     assert "TEA 76.1" in first  # its backbone is not stated where that value is printed
     with pytest.raises(BadInput, match="deep_analysis_figure_9"):
         caption("deep_analysis_figure_9")

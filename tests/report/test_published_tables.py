@@ -139,7 +139,7 @@ def test_csv_says_where_each_row_is_from(tables, numbers):
         for row in read_back(table):
             assert f"{row['paper']}_table_{row['table']}" == table.name
             assert {(row["paper"], row["table"], line) for line in row["line"].split(", ")} <= lines
-    assert {row["part"] for row in read_back(tables["deep_analysis_table_5"])} == {"InceptionV1", "ResNet50"}
+    assert {row["part"] for row in read_back(tables["deep_analysis_table_5"])} == {"Inception-V1", "ResNet-50"}
     variants = read_back(tables["cstransformer_table_1a"])
     assert {(row["record_counts"], row["record_views"]) for row in variants} == {("2macs/view", "1x3")}
     first = to_latex(tables["deep_analysis_table_2"]).splitlines()
@@ -172,12 +172,12 @@ def test_what_flops_count_and_the_views_are_said_with_every_cost(tables):
         if costs:
             heads = {column.key for column in table.columns}
             assert "FLOPs" in table.note, name
-            assert "flops_count" in heads or re.search(r"FLOPs: |What the FLOPs count", table.note), name
-    assert "2 × multiply-adds, of one view" in tables["cstransformer_table_1a"].note
+            assert "flops_count" in heads or re.search(r"FLOPs: |FLOPs .*counting convention unknown", table.note), name
+    assert "2 × multiply-adds per view" in tables["cstransformer_table_1a"].note
     assert "Views (clips × crops): 1×3." in tables["cstransformer_table_1a"].note
     rows = read_back(tables["deep_analysis_table_2"])
     assert rows[0]["test_views"] == "10×3, 2×3, 10×3"
-    assert {row["flops_count"] for row in rows} == {"multiply-adds of convolutions", "not known", ""}
+    assert {row["flops_count"] for row in rows} == {"multiply-adds of convolutions", "unknown", ""}
 
 
 def test_every_letter_is_explained_and_every_explanation_has_a_letter(tables):
@@ -196,7 +196,7 @@ def test_every_letter_is_explained_and_every_explanation_has_a_letter(tables):
 
 def test_notes_mark_a_table_a_row_a_column_or_a_cell(tables):
     notes = read_notes()
-    assert f"Throughout: {notes['transfer_unstated']}" in tables["deep_analysis_table_4"].note
+    assert f"All values: {notes['transfer_unstated']}" in tables["deep_analysis_table_4"].note
     assert "printed (a)" in {column.head for column in tables["deep_analysis_table_5"].columns}
     rows = columns_of(tables["arc_table_5d"])
     assert rows["note"] == [None, None, None, "a", "a", "a", "a"]

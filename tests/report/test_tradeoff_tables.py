@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 
+from suite.report.figures.names import dataset_title, display_name
 from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
 from tests.from_rows import effects_table, equal_cost_table, finished, fronts, pareto_plot, pareto_table
 from tests.statistics.builders import cost_row, table
@@ -62,16 +63,19 @@ def test_numbers_on_the_front_hide_neither_each_other_nor_a_run_of_it(published)
     figure = pareto_plot(published, draws_of(published))
     renderer = FigureCanvasAgg(figure).get_renderer()
     runs = fronts(published)
-    assert [axes.get_title() for axes in figure.axes] == ["mini_kinetics", "mini_mit", "mini_ssv2"]
-    for axes in figure.axes:
-        front = runs[(runs["dataset"] == axes.get_title()) & runs["on_front"]]
+    datasets = ("mini_kinetics", "mini_mit", "mini_ssv2")
+    assert [axes.get_title() for axes in figure.axes] == [dataset_title(dataset) for dataset in datasets]
+    for axes, dataset in zip(figure.axes, datasets, strict=True):
+        front = runs[(runs["dataset"] == dataset) & runs["on_front"]]
         points = axes.transData.transform(front[["cost", "top1"]].to_numpy())
         boxes = [text.get_window_extent(renderer) for text in axes.texts if text.get_text().isdigit()]
         assert len(boxes) == len(front)
         assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
         assert not any(box.count_contains(points) for box in boxes)
-        names = next(text.get_text() for text in axes.texts if text.get_text().startswith("on the front"))
-        assert all(f"{n}, {f} frames" in names for n, f in zip(front["name"], front["frames"], strict=True))
+        names = next(text.get_text() for text in axes.texts if text.get_text().startswith("Pareto front"))
+        assert all(
+            f"{display_name(n)}, {f} frames" in names for n, f in zip(front["name"], front["frames"], strict=True)
+        )
         assert axes.get_tightbbox(renderer).x1 <= figure.bbox.x1 + 1
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 8
 

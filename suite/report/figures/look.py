@@ -1,4 +1,4 @@
-"""How figures look: one colour a module, one marker a backbone, one dash a kind of pooling, legends below the data."""
+"""How figures look: a colour per module, a marker per backbone, a dash per kind of pooling, legends below the data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from suite.report.figures.names import display_name
 from suite.statistics.run_table import MODULE_ORDER, rank
 
 if TYPE_CHECKING:
@@ -54,10 +55,13 @@ class Look:
         self.marker = _assign(bodies, MARKERS, MORE_MARKERS)
 
     def colours(self) -> list[Artist]:
-        return [patch(colour, module) for module, colour in self.colour.items()]
+        return [patch(colour, display_name(module)) for module, colour in self.colour.items()]
 
     def markers(self) -> list[Artist]:
-        return [dot(22, body or "its own", marker, "#444444") for body, marker in self.marker.items()]
+        return [
+            dot(22, display_name(body) or "standalone architecture", marker, "#444444")
+            for body, marker in self.marker.items()
+        ]
 
 
 def _assign(names: list[str], fixed: dict[str, str], more: tuple[str, ...]) -> dict[str, str]:

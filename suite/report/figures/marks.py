@@ -38,7 +38,7 @@ def cross(axes: Axes, x: Iterable[float], y: Iterable[float], marks: Iterable[st
 
 
 def crossed(marks: Iterable[str]) -> list[Artist]:
-    """The entry of a legend, where a point is crossed."""
+    """The legend entry of the crosses, if any point has one."""
     from matplotlib.lines import Line2D
 
-    return [Line2D([], [], label="confounded", **CROSS)] if any(marks) else []
+    return [Line2D([], [], label="confounded (other settings differ)", **CROSS)] if any(marks) else []

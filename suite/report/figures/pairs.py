@@ -12,8 +12,8 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.collect.pairs import Pairs
 from suite.report.figures.look import WIDTH, styled
+from suite.report.figures.names import dataset_title, display_name
 from suite.report.figures.panels import save
-from suite.report.tables.pairs import model_names
 from suite.statistics.rounding import signed
 from suite.statistics.significance import ALPHA
 
@@ -63,11 +63,12 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
     for colour, cells in (("white", different & dark), ("black", different & ~dark)) if k > MOST_NUMBERS else ():
         rows, columns = np.nonzero(cells)
         axes.scatter(columns, rows, s=4, color=colour, linewidths=0)
-    names = model_names(found)
+    several = len({cell["source"] for cell in found.cells}) > 1
     labels = []
     for i, cell in enumerate(found.cells):
         letters = evidence.letters(cell["ids"])
-        labels.append(f"{names[i]}{f' ({letters})' if letters else ''}  {i + 1}")
+        source = f", {cell['source']}" if several else ""
+        labels.append(f"{display_name(cell['name'])}{source}{f' [{letters}]' if letters else ''}  {i + 1}")
     axes.set_yticks(range(k), labels)
     axes.set_xticks(range(k), range(1, k + 1))
     axes.xaxis.tick_top()
@@ -78,7 +79,7 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
     axes.grid(True, which="minor", color="white", linewidth=1)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{found.dataset}, {found.frames} frames: top-1 of row minus top-1 of column", pad=18)
+    axes.set_title(f"{dataset_title(found.dataset)}, {found.frames} frames: top-1 of row minus top-1 of column", pad=18)
     sign = "bold" if k <= MOST_NUMBERS else "dot"
     figure.colorbar(image, ax=axes, shrink=0.8, label=f"percentage points ({sign}: p < {ALPHA:g}, Holm)")
     return figure

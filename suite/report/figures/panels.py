@@ -1,4 +1,4 @@
-"""What the figures share: panels, axes, reference lines, files."""
+"""Panels, axes, reference lines and files, the same in every figure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def save(figure: Figure | None, path: Path) -> list[Path]:
 def panels(
     sets: list[str], columns: int, height: float, wide: bool = False, share_x: bool = False
 ) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """A figure of WIDTH with `columns` panels a data set, keyed by (data set, column); single ones stand in pairs."""
+    """A figure of WIDTH with `columns` panels per data set, keyed by (data set, column); single ones stand in pairs."""
     from matplotlib.figure import Figure
 
     across = columns if columns > 1 or wide or len(sets) == 1 else 2
@@ -78,18 +78,20 @@ def fit_y(axes: Axes, runs: pd.DataFrame) -> None:
 
 
 def reference_lines(axes: Axes, runs: pd.DataFrame, labels: bool = True) -> None:
-    """Chance and the ceiling of order-blind models, on calibrated sets, named at the right edge outside the data."""
+    """Chance and the upper bound of order-invariant models on synthetic calibration sets, named right of the panel."""
     if runs["ceiling_blind"].isna().all():
         return
-    for column, name in {"chance": "chance", "ceiling_blind": "order-blind\nceiling"}.items():
+    for column, name in {"chance": "chance", "ceiling_blind": "upper bound\nwithout temporal\norder"}.items():
         value = runs[column].max()
         if math.isnan(value):
             continue
         axes.axhline(value, color="#555555", linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
         if labels:
             at = {"xy": (1, value), "xycoords": ("axes fraction", "data")}
+            low, high = axes.get_ylim()
+            va = "top" if value > low + 0.85 * (high - low) else "center"  # not beside the title
             axes.annotate(
-                f"{name}\n{value:.4g} %", **at, xytext=(3, 0), textcoords="offset points", va="center", color="#444444"
+                f"{name}\n{value:.4g} %", **at, xytext=(3, 0), textcoords="offset points", va=va, color="#444444"
             )
 
 

@@ -1,4 +1,4 @@
-"""The three figures: accuracy against cost, accuracy against frames, what temporal pooling gains."""
+"""Accuracy against cost, accuracy against frames, and the gain by temporal pooling."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from suite.report.figures.look import (
     styled,
 )
 from suite.report.figures.marks import cross, crossed, with_marks
+from suite.report.figures.names import dataset_title, display_name
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, round_sizes, save
 from suite.statistics.proportions import wilson
 from suite.statistics.run_table import POOLING_ORDER, rank
@@ -91,12 +92,11 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        kind_of_pooling = "" if len(columns) == 1 else POOLING[poolings[column]]
-        title = f"{dataset}, {kind_of_pooling}" if kind_of_pooling else dataset
-        axes.set_title(title if len(title) < 88 / len(columns) else f"{dataset},\n{kind_of_pooling}")
+        of_column = "" if len(columns) == 1 else f",\n{POOLING[poolings[column]]}"
+        axes.set_title(dataset_title(dataset) + of_column)
         reference_lines(axes, of_set, labels=column == len(columns) - 1)
-    what = "multiply-adds" if cost == "gmacs" else "multiply-adds of convolutions"
-    label_axes(grid, f"GFLOPs ({what}, one clip)", "top-1 (%)")
+    what = "" if cost == "gmacs" else " (convolutions only)"
+    label_axes(grid, f"GMACs per clip{what}", "top-1 (%)")
     sizes = [dot(s * per_million, f"{s:g} M") for s in round_sizes(runs["params"] / 1e6)]
     markers = look.markers() + crossed(runs["mark"])
     groups = [("module (colour)", look.colours()), ("backbone (marker)", markers)]
@@ -144,10 +144,10 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
         axes.set_xticks(frames, [str(f) for f in frames])
         axes.set_xticks([], minor=True)
         axes.set_xlim(frames[0] / 1.25, frames[-1] * 1.25)
-        axes.set_title(dataset)
+        axes.set_title(dataset_title(dataset))
         fit_y(axes, of_set)
         reference_lines(axes, of_set)
-    label_axes(grid, "frames of a clip", "top-1 (%)")
+    label_axes(grid, "frames per clip", "top-1 (%)")
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers() + crossed(runs["mark"]))]
     poolings = ordered(runs, "pooling", POOLING_ORDER)
     if poolings != ["none"]:
@@ -162,7 +162,7 @@ def _outlines(poolings: list[str]) -> list[Artist]:
 
 @styled
 def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
-    """top1 with temporal pooling minus top1 without, in percentage points, as bars (deep_analysis, Figure 6).
+    """Top-1 with temporal pooling minus top-1 without, in percentage points, as bars (deep_analysis, Figure 6).
 
     A bar needs both models at the same data set, module, backbone and frames.
     """
@@ -191,8 +191,8 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
             axes.bar(x, run["gain"], width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0)
             cross(axes, [x], [run["gain"]], [run["mark"]])
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_title(dataset)
-        axes.set_xticks(range(len(groups)), [body for _, body, _ in groups], rotation=35, ha="right")
+        axes.set_title(dataset_title(dataset))
+        axes.set_xticks(range(len(groups)), [display_name(body) for _, body, _ in groups], rotation=35, ha="right")
         room = max(0.0, (6 - len(groups)) / 2)  # a single bar should not fill the page
         axes.set_xlim(-0.6 - room, len(groups) - 0.4 + room)
         axes.grid(False, axis="x")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suite.collect.results_table import ResultsTable
 from suite.report.figures.look import POOLING, Look, dot, legends, ordered, styled
 from suite.report.figures.marks import cross, crossed, with_marks
+from suite.report.figures.names import dataset_title, display_name
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, save
 from suite.statistics.run_table import POOLING_ORDER
 from suite.statistics.tradeoffs import COSTS, fronts
@@ -77,11 +78,11 @@ def pareto_plot(
             axes.plot(run["cost"], run["top1"], **_point(run, look))
         for on_front, points in of_set.groupby("on_front"):
             cross(axes, points["cost"], points["top1"], points["mark"], 1.0 if on_front else 2 * PALE)
-        _steps(axes, of_set[of_set["on_front"]], COSTS[name].more_is_cheaper)
+        _draw_steps(axes, of_set[of_set["on_front"]], COSTS[name].more_is_cheaper)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(dataset)
+        axes.set_title(dataset_title(dataset))
         reference_lines(axes, of_set)
     label_axes(grid, _axis_name(name), "top-1 (%)")
     groups = [("module (colour)", look.colours()), ("backbone (marker)", look.markers() + crossed(runs["mark"]))]
@@ -112,7 +113,7 @@ def _filling(pooling: str) -> Artist:
     return handle
 
 
-def _steps(axes: Axes, front: pd.DataFrame, more_is_cheaper: bool) -> None:
+def _draw_steps(axes: Axes, front: pd.DataFrame, more_is_cheaper: bool) -> None:
     """The highest accuracy that a budget buys, out to the edge of the panel where budgets are largest."""
     front = front.sort_values("cost", kind="stable")
     left, right = axes.get_xlim()
@@ -122,8 +123,8 @@ def _steps(axes: Axes, front: pd.DataFrame, more_is_cheaper: bool) -> None:
 
 
 def _axis_name(cost: str) -> str:
-    what = {"gmacs_views": "multiply-adds", "conv_gmacs_views": "multiply-adds of convolutions"}.get(cost)
-    return f"GFLOPs × views ({what})" if what else COSTS[cost].head
+    heads = {"gmacs_views": "GMACs × views", "conv_gmacs_views": "GMACs (convolutions only) × views"}
+    return heads.get(cost, COSTS[cost].head)
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
@@ -135,20 +136,20 @@ def _named(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _list_front(axes: Axes, runs: pd.DataFrame) -> None:
     """Names the runs on the front right of the panel, beyond the names of reference lines."""
-    named, x = _named(runs), 68 if axes.texts else 20
+    named, x = _named(runs), 94 if axes.texts else 20
     names = [_name(run, runs) for run in named.to_dict("records")]
-    head = "on the front" if named["membership"].isna().all() else "on the front (% of draws)"
+    head = "Pareto front" if named["membership"].isna().all() else "Pareto front (% of draws)"
     left_out = int(runs["on_front"].sum()) - len(named)
     at = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "linespacing": 1.3}
     numbers = "\n".join(["", *(str(i + 1) for i in range(len(names)))])
-    lines = "\n".join([head, *names, *([f"and {left_out} between them"] if left_out else [])])
+    lines = "\n".join([head, *names, *([f"and {left_out} more"] if left_out else [])])
     axes.annotate(numbers, (1, 1), xytext=(x, 0), ha="right", **at)
     axes.annotate(lines, (1, 1), xytext=(x + 5, 0), ha="left", **at)
 
 
 def _name(run: dict[str, Any], runs: pd.DataFrame) -> str:
     """What tells a run from the others of its panel, and how sure its place is."""
-    text = run["name"] + (f" [{run['mark']}]" if run["mark"] else "")
+    text = display_name(run["name"]) + (f" [{run['mark']}]" if run["mark"] else "")
     text += f", {run['frames']} frames" if runs["frames"].nunique() > 1 else ""
     text += f", {run['source']}" if runs["source"].nunique() > 1 else ""
     return text if math.isnan(run["membership"]) else f"{text} ({100 * run['membership']:.0f} %)"

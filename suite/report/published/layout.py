@@ -1,10 +1,12 @@
-"""What a layout of a printed table is made of, and the words in its rows."""
+"""The parts of a printed table's layout, and the words in its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from suite.report.figures.names import BACKBONES
 
 Number = dict[str, Any]  # a row of `suite.published.record.record`
 
@@ -14,9 +16,8 @@ NAMES = {
     **{"diving48": "Diving48", "diving48_v1": "Diving48 V1", "diving48_v2": "Diving48 V2"},
     **{"ucf101": "UCF101", "hmdb51": "HMDB51", "imagenet": "ImageNet", "imagenet-21k": "ImageNet-21k"},
     **{"mini-kinetics": "Mini-Kinetics", "none": "none"},
-    **{"resnet18": "ResNet18", "resnet34": "ResNet34", "resnet50": "ResNet50", "resnet101": "ResNet101"},
-    **{"inception_v1": "InceptionV1", "inception_v3": "InceptionV3", "bn_inception": "BN-Inception"},
-    **{"bn_inception+resnet18": "BN-Inception + ResNet18", "vit_base": "ViT-Base"},
+    **BACKBONES,
+    **{"bn_inception+resnet18": "BN-Inception + ResNet-18"},
     **{"corrnet50": "CorrNet-50", "corrnet101": "CorrNet-101"},
     **{"phi": "Φ", "psi_ta": "Ψ ta", "psi_ta_tp": "Ψ ta+tp"},
 }
@@ -63,7 +64,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Block:
+class Section:
     """Rows under one head, all of a table if `rows`, `where` and `metrics` are not given; columns in print's order."""
 
     columns: tuple[Label | Value, ...]
@@ -85,7 +86,7 @@ class Layout:
     paper: str
     table: str
     about: str
-    blocks: tuple[Block, ...]
+    sections: tuple[Section, ...]
     note: str = ""
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a printed table has to be told: what was counted, on what it was measured, and the notes."""
+"""Notes under the papers' tables: counting conventions, data sets, test views and footnotes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPLITS = {"val": "validation", "test": "test", "split1": "split 1", "avg_splits"
 
 
 def evaluated(numbers: list[Number]) -> str:
-    """On which data sets, and on which split and how many videos where that is one for all numbers."""
+    """The data sets, with split and number of videos where these are the same for all numbers."""
     found: dict[str, tuple[set[str], set[str]]] = {}
     for number in numbers:
         if number["metric"] in MEASURED and number["dataset"] and "|" not in number["dataset"]:
@@ -37,15 +37,15 @@ def evaluated(numbers: list[Number]) -> str:
 
 
 def add_views(layout: Layout, lines: list[Line], numbers: list[Number]) -> str:
-    """A sentence on the test views; where rows differ and print does not say so, the lines get them."""
-    columns = [c for block in layout.blocks for c in block.columns]
+    """A sentence on the test views; where they differ between rows without a column for it, the lines get them."""
+    columns = [c for section in layout.sections for c in section.columns]
     measured = [number for number in numbers if number["metric"] in MEASURED and number["value"]]
     in_labels = any(isinstance(c, Label) and c.of is printed_views for c in columns)
     if not measured or in_labels or any(isinstance(c, Value) and "views" in c.where for c in columns):
         return ""
     found = {number["views"] for number in measured}
     if len(found) == 1:
-        return f"Views (clips × crops): {found.pop().replace('x', '×') or 'not stated'}."
+        return f"Views (clips × crops): {found.pop().replace('x', '×') or 'not reported'}."
     for line in lines:
         of_cells = [of[0]["views"].replace("x", "×") for of in line.numbers.values() if of[0]["metric"] in MEASURED]
         if any(of_cells):
@@ -53,20 +53,20 @@ def add_views(layout: Layout, lines: list[Line], numbers: list[Number]) -> str:
             line.words["test_views"] = ", ".join(view or "?" for view in told)
     in_order = any("," in line.words.get("test_views", "") for line in lines)
     return (
-        "Views: clips × crops, or their number"
+        "Views: clips × crops, or their product"
         + ", in the order of the columns" * in_order
-        + "; empty or ? where not stated."
+        + "; empty or ? if not reported."
     )
 
 
 def add_counts(lines: list[Line], numbers: list[Number]) -> str:
-    """A sentence on what the FLOPs count; where rows differ, the lines get it."""
+    """A sentence on the counting convention of the FLOPs; where it differs between rows, the lines get it."""
     counts = {number["counts"] for number in numbers if number["counts"]}
     if len(counts) == 1:
         what, _, views = counts.pop().partition("/")
         if what == "unknown":
-            return f"What the FLOPs count is not known; they are {_of(views)}."
-        return f"FLOPs: {COUNTS[what]}, {_of(views)}."
+            return f"FLOPs {_of(views)}; counting convention unknown."
+        return f"FLOPs: {COUNTS[what]} {_of(views)}."
     if not counts:
         return ""
     several_views = len({count.partition("/")[2] for count in counts}) > 1
@@ -76,11 +76,11 @@ def add_counts(lines: list[Line], numbers: list[Number]) -> str:
             what, _, views = count.partition("/")
             told.append(COUNTS[what] + f" {_of(views)}" * several_views)
         line.words["flops_count"] = "; ".join(told)
-    return "" if several_views else f"FLOPs are {_of(counts.pop().partition('/')[2])}."
+    return "" if several_views else f"FLOPs {_of(counts.pop().partition('/')[2])}."
 
 
 def _of(views: str) -> str:
-    return {"view": "of one view", "all_views": "of all views together"}[views]
+    return {"view": "per view", "all_views": "for all views together"}[views]
 
 
 def add_footnotes(lines: list[Line], notes: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -121,7 +121,7 @@ def add_footnotes(lines: list[Line], notes: dict[str, str]) -> tuple[list[str], 
                     lines[i].marks[key] = lines[i].marks.get(key, "") + letter
                 else:  # an empty cell cannot carry a letter
                     _add_row_letter(lines[i], letter)
-    return [*(["Throughout: " + " ".join(throughout)] if throughout else []), *explained], in_heads
+    return [*(["All values: " + " ".join(throughout)] if throughout else []), *explained], in_heads
 
 
 def _add_row_letter(line: Line, letter: str) -> None:
@@ -129,16 +129,16 @@ def _add_row_letter(line: Line, letter: str) -> None:
     line.words["note"] = " ".join(dict.fromkeys([*letters, letter]))
 
 
-def say_computed_costs(lines: list[Line], keys: list[str], same: bool) -> str:
-    """What the column of costs in one convention holds; nothing if it holds none, or repeats print."""
+def computed_costs_note(lines: list[Line], keys: list[str], same: bool) -> str:
+    """A sentence on the converted costs; "" if there are none, or all are as printed."""
     known = any(not math.isnan(line.computed.get(key, math.nan)) for line in lines for key in keys)
     if not known or same:
         return ""
     counts = {n["counts"].partition("/")[0] for line in lines for n in line.all_numbers() if n["counts"]}
-    told = "Computed: the printed FLOPs in one convention, multiply-adds of one view, where arithmetic alone gives them"
+    told = "Computed: printed FLOPs converted to GMACs per view where arithmetic alone is enough"
     if "macs+2block" in counts:
-        told += " (what a block adds to the network without it is halved where it was counted twice)"
-    return f"{told}; else empty."
+        told += " (the cost of an add-on block is halved if the paper counts it twice)"
+    return f"{told}; empty otherwise."
 
 
 def distinct(words: Iterable[str]) -> str:

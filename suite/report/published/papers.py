@@ -1,4 +1,4 @@
-"""How the five papers lay out their result tables: rows, columns and groups.  No number of theirs stands here."""
+"""The layouts of the five papers' result tables: rows, columns and groups, without any of their numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Literal
 
 from suite.report.published.layout import (
     NAMES,
-    Block,
     Label,
     Layout,
+    Section,
     Value,
     bare_model,
     blocks_at,
@@ -20,11 +20,11 @@ from suite.report.published.layout import (
 
 
 def _layout(paper: str, table: str, about: str, *columns: Label | Value, note: str = "") -> Layout:
-    return Layout(paper, table, about, (Block(columns),), note)
+    return Layout(paper, table, about, (Section(columns),), note)
 
 
-def _sections(columns: tuple[Label | Value, ...], **rows: tuple[int, int]) -> tuple[Block, ...]:
-    return tuple(Block(columns, title.replace("_", " "), of) for title, of in rows.items())
+def _sections(columns: tuple[Label | Value, ...], **rows: tuple[int, int]) -> tuple[Section, ...]:
+    return tuple(Section(columns, title.replace("_", " "), of) for title, of in rows.items())
 
 
 MODEL, BACKBONE = Label("model", bare_model), Label("backbone", "backbone")
@@ -64,7 +64,7 @@ _AGGREGATION_COST = (
     Value("printed", "params_m", group="parameters (M)", beside="run"),
 )
 _BY_BACKBONE = tuple(
-    Block(_AGGREGATION, NAMES[body], where={"backbone": body}, metrics=("top1",))
+    Section(_AGGREGATION, NAMES[body], where={"backbone": body}, metrics=("top1",))
     for body in ("inception_v1", "resnet50")
 )
 _VIDEOS = (Value("train", "train_videos", group="videos"), Value("validation", "val_videos", group="videos"))
@@ -84,7 +84,7 @@ DEEP_ANALYSIS = (
     ),
     Layout("deep_analysis", "5", "temporal aggregation without temporal pooling, top-1 (%)", _BY_BACKBONE),
     _layout(
-        *("deep_analysis", "6", "number and place of TAMs in ResNet18, without temporal pooling"),
+        *("deep_analysis", "6", "number and position of TAMs in ResNet-18, without temporal pooling"),
         Label("TAMs", lambda number: number["setting"].partition(" ")[0], right=True),
         Label("places", lambda number: number["setting"].partition(" ")[2]),
         *_top1("mini_ssv2", "mini_kinetics"),
@@ -92,7 +92,7 @@ DEEP_ANALYSIS = (
     _layout(
         *("deep_analysis", "7", "spatial contribution and temporal improvement", DATASET, Label("measure", "metric")),
         *_modules("", of=("i3d", "s3d", "tam"), beside="contribution"),
-        note="Where printed and computed differ: suite reproduce --finding table_7.",
+        note="For differences between printed and computed values, see suite reproduce --finding table_7.",
     ),
     _layout(
         *("deep_analysis", "8", "speed and memory", MODEL, TOP1, FLOPS),
@@ -104,8 +104,8 @@ DEEP_ANALYSIS = (
     ),
     Layout(
         *("deep_analysis", "10", "temporal aggregation without temporal pooling, top-1 (%) and cost"),
-        (*_BY_BACKBONE, Block(_AGGREGATION_COST, "Cost", metrics=("gflops", "params_m"))),
-        "Costs are printed once for both data sets; the runs' parameters are those on Mini-SSV2.",
+        (*_BY_BACKBONE, Section(_AGGREGATION_COST, "Cost", metrics=("gflops", "params_m"))),
+        "The paper prints one cost for both data sets; the parameters of the runs are those on Mini-SSV2.",
     ),
     _layout("deep_analysis", "11", "the data sets", DATASET, *_VIDEOS, Value("classes", "classes")),
 )

@@ -7,20 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from suite.published.record import PUBLISHED, read_notes, record
-from suite.report.published.layout import Block, Label, Layout, Line, Number, Value
+from suite.report.published.layout import Label, Layout, Line, Number, Section, Value
 from suite.report.published.notes import (
     add_counts,
     add_footnotes,
     add_views,
+    computed_costs_note,
     distinct,
     evaluated,
-    say_computed_costs,
 )
 from suite.report.published.papers import LAYOUTS
 from suite.report.tables.table import Cell, Column, Estimate, Part, Printed, Table
 from suite.spec import BadInput
 
-WORDS = {"test_views": "views", "flops_count": "FLOPs count", "note": "note"}  # text after the numbers, where needed
+WORDS = {
+    "test_views": "views",
+    "flops_count": "counting convention",
+    "note": "note",
+}  # text after the numbers, where needed
 ORIGIN = ("part", "paper", "table", "line", "origin", "record_counts", "record_views", "notes")  # in CSV
 
 
@@ -52,10 +56,10 @@ def published_tables(folder: Path = PUBLISHED) -> list[Table]:
 
 
 def _table(layout: Layout, numbers: list[Number], notes: dict[str, str], runs: Runs) -> Table:
-    blocks = [(block, _lines(block, numbers)) for block in layout.blocks]
-    lines = [line for _, of_block in blocks for line in of_block]
+    sections = [(section, _lines(section, numbers)) for section in layout.sections]
+    lines = [line for _, of_section in sections for line in of_section]
     _require_placed(numbers, lines)
-    values = {c.key: c for block in layout.blocks for c in block.columns if isinstance(c, Value)}
+    values = {c.key: c for section in layout.sections for c in section.columns if isinstance(c, Value)}
     for line in lines:
         for key, of_cell in line.numbers.items():
             if values[key].beside:
@@ -63,28 +67,28 @@ def _table(layout: Layout, numbers: list[Number], notes: dict[str, str], runs: R
     costs = _add_costs(values, lines, numbers)
     same = all(_as_printed(line, *cost) for line in lines for cost in costs.items())
     told = [evaluated(numbers), add_counts(lines, numbers), add_views(layout, lines, numbers)]
-    told += [say_computed_costs(lines, list(costs), same), runs.told(values.values()), layout.note]
+    told += [computed_costs_note(lines, list(costs), same), runs.note(values.values()), layout.note]
     footnotes, in_heads = add_footnotes(lines, notes)
-    columns = [*_columns(layout, in_heads), *_cost_columns(costs, values, numbers, same)]
+    columns = [*_printed_columns(layout, in_heads), *_cost_columns(costs, values, numbers, same)]
     columns += [Column(key, head, text=True) for key, head in WORDS.items() if any(key in x.words for x in lines)]
     columns += [Column(key, csv_only=True) for key in ORIGIN]
     parts = []
-    for block, of_block in blocks:
-        for line in of_block:
-            line.words |= {"part": block.title, "paper": layout.paper, "table": layout.table} | _origin(line)
-        rows = [tuple(_cell(line, column.key) for column in columns) for line in of_block]
-        sources = [f"{layout.paper}, Table {layout.table}, line {x.words['line'] or 'unknown'}" for x in of_block]
-        parts.append(Part(block.title, rows, sources=sources))
-    note = " ".join(filter(None, ["Values as printed; a cell without one is empty.", *told, *footnotes]))
+    for section, of_section in sections:
+        for line in of_section:
+            line.words |= {"part": section.title, "paper": layout.paper, "table": layout.table} | _origin(line)
+        rows = [tuple(_cell(line, column.key) for column in columns) for line in of_section]
+        sources = [f"{layout.paper}, Table {layout.table}, line {x.words['line'] or 'unknown'}" for x in of_section]
+        parts.append(Part(section.title, rows, sources=sources))
+    note = " ".join(filter(None, ["Values as printed; a cell without a value is empty.", *told, *footnotes]))
     title = f"{layout.paper}, Table {layout.table}: {layout.about}"
     return Table(f"{layout.paper}_table_{layout.table}", title, note, tuple(columns), parts)
 
 
-def _lines(block: Block, numbers: list[Number]) -> list[Line]:
-    labels = [c for c in block.columns if isinstance(c, Label)]
-    values = [c for c in block.columns if isinstance(c, Value)]
+def _lines(section: Section, numbers: list[Number]) -> list[Line]:
+    labels = [c for c in section.columns if isinstance(c, Label)]
+    values = [c for c in section.columns if isinstance(c, Value)]
     lines: dict[tuple[str, ...], Line] = {}
-    for number in filter(block.holds, numbers):
+    for number in filter(section.holds, numbers):
         takers = [value.key for value in values if value.takes(number)]
         words = {label.key: label.text(number) for label in labels}
         if takers:
@@ -131,16 +135,16 @@ def _cell(line: Line, key: str) -> Cell:
     return Marked(printed, mark=line.marks[key]) if key in line.marks else printed
 
 
-def _columns(layout: Layout, in_heads: dict[str, str]) -> list[Column]:
+def _printed_columns(layout: Layout, in_heads: dict[str, str]) -> list[Column]:
     columns: dict[str, Column] = {}
-    for c in (c for block in layout.blocks for c in block.columns):
+    for c in (c for section in layout.sections for c in section.columns):
         if isinstance(c, Label):
             columns.setdefault(c.key, Column(c.key, c.head, c.group, text=not c.right))
             continue
         letters = f" ({in_heads[c.key]})" if c.key in in_heads else ""
         columns.setdefault(c.key, Column(c.key, c.head + letters, c.group))
         if c.beside:
-            key, head, digits = f"computed_{c.key}", "run, computed", 1
+            key, head, digits = f"computed_{c.key}", "run (computed)", 1
             if c.beside == "contribution":
                 head, digits = "computed", 3
             columns.setdefault(key, Column(key, head, c.group, digits))
@@ -172,19 +176,19 @@ class Runs:
         column, unit = {"top1": ("top1", 1), "gflops": ("conv_gmacs", 1), "params_m": ("params", 1e6)}[number["metric"]]
         return self.runs[key][column] / unit if key in self.runs else math.nan
 
-    def told(self, values: Iterable[Value]) -> str:
+    def note(self, values: Iterable[Value]) -> str:
         values = list(values)
         if any(value.beside == "contribution" for value in values):
-            return f"Computed: means of cells of the {len(self.runs)} published runs, as fractions."
+            return f"Computed: means over cells of the {len(self.runs)} published runs, as fractions."
         of_runs = {value.metric for value in values if value.beside == "run"}
         if not of_runs:
             return ""
-        told = f"Run, computed: of the {len(self.runs)} published runs the one of the same model, data set and frames"
-        return told + "; its FLOPs are multiply-adds of convolutions" * ("gflops" in of_runs) + "."
+        told = f"Run: the one of the {len(self.runs)} published runs with the same model, data set and frames"
+        return told + "; FLOPs: GMACs of its convolutions" * ("gflops" in of_runs) + "."
 
 
 def _add_costs(values: dict[str, Value], lines: list[Line], numbers: list[Number]) -> dict[str, str]:
-    """Adds the multiply-adds of one view in 1e9 to the lines; gives the printed FLOPs' column of each new one."""
+    """Adds the multiply-adds per view in 1e9 to the lines; gives the printed FLOPs' column of each new one."""
     from suite.published.findings_printed import one_convention
 
     costs = {}
@@ -217,8 +221,8 @@ def _cost_columns(costs: dict[str, str], values: dict[str, Value], numbers: list
     halved = any(n["counts"].startswith(("2macs/", "macs+2block/")) for n in numbers)
     columns = []
     for key, printed in costs.items():
-        head = "of one view (G)"
+        head = "GMACs per view"
         if values[printed].where:
             head += ", " + values[printed].group.rpartition(", ")[2]
-        columns.append(Column(key, head, "computed multiply-adds", digits=decimals + halved, csv_only=same))
+        columns.append(Column(key, head, "computed", digits=decimals + halved, csv_only=same))
     return columns

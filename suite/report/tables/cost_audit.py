@@ -10,7 +10,7 @@ from suite.report.tables.table import Column, Part, Table
 
 
 def audit_table(found: list[Audited]) -> Table:
-    """A row per printed cost, a part per paper: printed, counted in the convention of print, ratio, explanation."""
+    """A row per printed cost, a part per paper: printed, counted in the convention of the paper, ratio, explanation."""
     columns = (
         Column("paper", csv_only=True),
         Column("table", "table", text=True),
@@ -46,9 +46,10 @@ def audit_table(found: list[Audited]) -> Table:
 
 
 NOTE = (
-    "GFLOPs are counted as print counts them (all multiply-adds where that is not known), of as many views. Within 2 % "
-    "of GFLOPs and 1 % of parameters a row agrees; another one is explained where one change of size, classes or "
-    "counting closes the difference, and unexplained where none does."
+    "GFLOPs are counted in the convention and for the number of views of the paper (all multiply-adds where the "
+    "convention is unknown). A cost agrees if GFLOPs differ by at most 2 % and parameters by at most 1 %. It is "
+    "explained if another input size, another number of classes or another counting convention gives the published "
+    "value, and unexplained otherwise."
 )
 
 
@@ -56,6 +57,6 @@ def summary(found: list[Audited]) -> str:
     """How many rows agree, are explained, and are not."""
     counts = Counter("agree" if r.agrees else "explained" if r.explained else "unexplained" for r in found)
     return (
-        f"Of {len(found)} printed costs {counts['agree']} agree with the counted ones, {counts['explained']} are "
-        f"explained by arithmetic and {counts['unexplained']} are unexplained."
+        f"Of {len(found)} published costs, {counts['agree']} agree with the counted ones, {counts['explained']} are "
+        f"explained and {counts['unexplained']} are unexplained."
     )
