@@ -159,7 +159,7 @@ def _write_facts(axes: Axes, models: pd.DataFrame) -> None:
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
             weight = "bold" if text == head else "normal"
             axes.annotate(text, **at, xytext=(left, 0), annotation_clip=False, weight=weight)
-        left += max(5.1 * len(head), 4.4 * max(map(len, column))) + 5  # points of a letter in bold, in plain
+        left += max(5.6 * len(head), 4.4 * max(map(len, column))) + 5  # points of a letter in bold, in plain
 
 
 def caption_1() -> str:
