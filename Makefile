@@ -1,10 +1,18 @@
 # Two commands do everything on a fresh machine: `make sweep` and `make test`.
 GRID ?= demo
 ARGS ?=
+PORT ?= 5000
 PYTHON ?= python3
 VENV := .venv
 SUITE := $(VENV)/bin/suite
 READY := $(VENV)/.ready
+# lock, or system: torch is that of PYTHON. An existing .venv stays what it is.
+TORCH ?= $(shell grep -qs 'include-system-site-packages = true' $(VENV)/pyvenv.cfg && echo system || echo lock)
+SHARED = $(if $(filter system,$(TORCH)),--system-site-packages)
+SIZE = $(if $(filter system,$(TORCH)),1 GB,6.3 GB)
+PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
+# The packages of PYTHON where it belongs to a virtual environment, which --system-site-packages passes over.
+OWN_PACKAGES = import sys, sysconfig; print(sysconfig.get_path("purelib") if sys.prefix != sys.base_prefix else "")
 ifdef DATA
 export SUITE_DATA := $(DATA)
 endif
@@ -13,23 +21,35 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep plan status report reproduce test check lint bench mlflow lock clean
+.PHONY: help setup sweep plan status report reproduce test test-more check chaos lint bench mlflow lock clean
 
 help:            ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
-setup: $(READY)  ## .venv with the locked packages and the project
+setup: $(READY)  ## .venv with the locked packages and the project (TORCH=system: with the torch of PYTHON)
+	@test "$(TORCH)" != system || grep -qs 'include-system-site-packages = true' $(VENV)/pyvenv.cfg || \
+	  { echo "$(VENV) has a torch of its own; run make clean, then make setup TORCH=system" >&2; exit 2; }
 
 # uv installs the lock: its wheels of torch and torchvision belong together, and hashes are checked.
-$(READY): requirements.lock pyproject.toml
+# It shows its progress, except in CI.
+$(READY): requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=..." >&2; exit 2; }
-	@test -x $(VENV)/bin/python || { command -v uv >/dev/null && uv venv --quiet --python $(PYTHON) $(VENV); } || \
-	  $(PYTHON) -m venv $(VENV)
+	@test "$(TORCH)" != system || $(PYTHON) tools/lock_for_system_torch.py requirements.lock >/dev/null
+	@test -x $(VENV)/bin/python || \
+	  { command -v uv >/dev/null && uv venv --quiet $(SHARED) --python $(PYTHON) $(VENV); } || \
+	  $(PYTHON) -m venv $(SHARED) $(VENV)
 	@command -v uv >/dev/null || test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@cp requirements.lock $(VENV)/requirements.lock
+ifeq ($(TORCH),system)
+	@$(PYTHON) tools/lock_for_system_torch.py requirements.lock > $(VENV)/requirements.lock
+	@$(PYTHON) -c '$(OWN_PACKAGES)' > "$$($(VENV)/bin/python -c '$(PACKAGES)')/torch_of_the_system.pth"
+endif
+	@echo "Installing $$(grep -c '^[A-Za-z0-9]' $(VENV)/requirements.lock) packages into $(VENV), about $(SIZE) on disk" >&2
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; \
-	  uv pip install --quiet --require-hashes -r requirements.lock && \
+	  uv pip install $(if $(CI),--quiet) --no-deps --require-hashes -r $(VENV)/requirements.lock && \
 	  uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@test "$(TORCH)" != system || $(VENV)/bin/python -c 'import torch, torchvision'
 	@touch $(READY)
 
 sweep: $(READY)  ## plan, run what is missing, report (GRID=demo, DATA=dir, ARGS='...')
@@ -53,8 +73,14 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-
 test: $(READY)   ## all tests, in parallel processes (ARGS='-k name')
 	@$(PYTEST) $(ARGS)
 
-check: $(READY)  ## lint and the fast tests, in a minute
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTEST) -m "not slow" $(ARGS)
+check: lint      ## lint and the fast tests, in a minute
+	@$(PYTEST) -m "not slow and not more" $(ARGS)
+
+test-more: $(READY) ## the slower tests: a wheel that trains, MLflow's interface, costs of all grids
+	@$(VENV)/bin/python -m pytest -m more $(ARGS)
+
+chaos: $(READY)  ## a sweep killed at random moments ends like one that was not
+	@$(VENV)/bin/python -m pytest tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
 
 lint: $(READY)   ## ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
@@ -62,8 +88,8 @@ lint: $(READY)   ## ruff
 bench: $(READY)  ## speed, as ratios within one run
 	@$(SUITE) bench $(ARGS)
 
-mlflow: $(READY) ## the tracking interface on localhost
-	@$(VENV)/bin/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}
+mlflow: $(READY) ## the MLflow interface on localhost (PORT=5000)
+	@$(SUITE) mlflow --port $(PORT)
 
 lock: $(READY)   ## resolve pyproject.toml into requirements.lock anew
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

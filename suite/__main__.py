@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import typer
 
-# each registers its own commands
-from suite.commands import benchmarks, comparing, datasets, networks, provenance, record, sweeping  # noqa: F401
-from suite.commands.options import app, say
-from suite.spec import BadInput
+from suite.commands.options import app, log
+from suite.spec import BadInput, one_line
+
+for name in (
+    "sweeping",
+    "provenance",
+    "comparing",
+    "record",
+    "networks",
+    "benchmarks",
+    "datasets",
+    "cleaning",
+    "tracking",
+):
+    import_module(f"suite.commands.{name}")  # each registers its commands; --help lists them in this order
 
 
 def main() -> None:
     """Runs a command; what the person can mend becomes one line and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        sys.exit(app(standalone_mode=False, prog_name="suite") or 0)
     except BadInput as error:
-        say(f"suite: {error}")
+        log(f"suite: {error}")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -29,12 +41,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        say(f"suite: {error.filename or 'A file'}: {error.strerror or error}.")
+        log(one_line(f"suite: {error.filename or 'A file'}: {error.strerror or error}."))
         sys.exit(2)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line have it
             raise
-        say(f"suite: {error.format_message()} (suite --help lists what there is)")
+        context = getattr(error, "ctx", None)
+        log(one_line(f"suite: {error.format_message()} See {context.command_path if context else 'suite'} --help."))
         sys.exit(2)
 
 

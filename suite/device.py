@@ -16,9 +16,9 @@ def usable_device(device: str | None) -> str:
     import torch
 
     if device not in (None, "cpu", "cuda"):
-        raise BadInput(f"--device is cpu or cuda, not '{device}'.")
+        raise BadInput(f"--device must be cpu or cuda, not '{device}'.")
     if device == "cuda" and not torch.cuda.device_count():
-        raise BadInput("There is no GPU that PyTorch can use on this machine; --device cpu does without.")
+        raise BadInput("PyTorch finds no usable GPU on this machine; use --device cpu.")
     return device or ("cuda" if torch.cuda.device_count() else "cpu")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from suite.data.datasets import info, open_dataset
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
 from suite.data.manifest import same_videos
 from suite.device import cores
 from suite.spec import BadInput, file_sha256
@@ -34,12 +35,14 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
         about = info(name)
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
-            with console.status(f"{name}: drawing and encoding its videos") if console.is_terminal else nullcontext():
+            with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
                 synthesize(name, data, processes=cores())
         dataset = open_dataset(name, data)
         manifests = {split: dataset.split(split) for split in ("train", "val")}
         if len(dataset.classes) != about.num_classes:
-            raise BadInput(f"{name} has {len(dataset.classes)} classes here, not {about.num_classes}.")
+            raise BadInput(
+                f"{name} has {len(dataset.classes)} classes in {dataset.root}; {about.num_classes} are expected."
+            )
         for manifest in manifests.values():
             for allowed in {run.spec.protocol.allow_missing for run in runs}:
                 manifest.require(allowed)
@@ -53,7 +56,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
         stale = [run for run, r in results if r is not None and not same_videos(manifests, r.get("manifests"))]
         if stale:
             raise BadInput(
-                f"{len(stale)} finished runs (first {stale[0].id}) were made with other videos of {name} than those in "
+                f"{len(stale)} finished runs (first {stale[0].id}) used other videos of {name} than those in "
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
             )
 
@@ -70,8 +73,8 @@ def refuse_other_weights(plan: Plan) -> None:
         now = hashes.get(files.get(run.id))
         if began and now and began != now:
             raise BadInput(
-                f"{run.id} started from other ImageNet weights than those in {files[run.id]} (another SHA-256); move "
-                f"{plan.folder / 'runs'} away to run the grid again, or bring the first file back."
+                f"{run.id} started from other ImageNet weights than those in {files[run.id]} (different SHA-256); move "
+                f"{plan.folder / 'runs'} away to run the grid again, or restore the original file."
             )
 
 

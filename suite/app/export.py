@@ -10,7 +10,7 @@ from suite.report.build import write_report
 from suite.spec import file_sha256
 from suite.store.archive import open_archive, pack, read_manifest
 from suite.sweep.archived import archived_plan, foreign_paths, stage
-from suite.sweep.plan import Plan, reckon
+from suite.sweep.plan import Plan, add_costs
 
 REMADE = (".csv", ".md", ".tex")  # the same bytes on every machine; pictures depend on the version of matplotlib
 
@@ -49,7 +49,7 @@ def report_archive(path: Path, results: Path) -> dict[str, Any]:
     """
     unpacked = open_archive(path, results / "archives")
     plan = archived_plan(unpacked)
-    reckon(plan, finished=False)
+    add_costs(plan, finished=False)
     files = write_report(plan)
     root = unpacked.parent
     listed = read_manifest(root)["files"]

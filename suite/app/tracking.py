@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,11 +12,6 @@ from suite.report.tracking import Tracker, TrackingError
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import Plan, PlannedRun
 from suite.sweep.summary import row
-
-if TYPE_CHECKING:
-    pass
-
-DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
 class Tracking:
@@ -58,4 +52,4 @@ class Tracking:
             except TrackingError as error:
                 self.broken = error
         if self.broken:
-            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are whole.", markup=False)
+            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are complete.")

@@ -1,1 +1,4 @@
-"""Speed, memory and error rates of the suite itself, one file per question."""
+"""Benchmarks of the suite itself: speed, memory, coverage of intervals, error rates of significance tests.
+
+One file per question; `suite bench` runs them.  Nothing else imports this package.
+"""

@@ -46,7 +46,7 @@ def study(
     random numbers of its own.
     """
     if sweeps < 1 or videos < 1_000:
-        raise BadInput(f"Coverage is promised from 1,000 videos on and needs sweeps, not {videos:,} and {sweeps:,}.")
+        raise BadInput(f"The coverage study needs at least 1,000 videos and 1 sweep, not {videos:,} and {sweeps:,}.")
     start = time.perf_counter()
     asked = [name for name in PARTS if not parts or name in parts or name.partition(",")[0] in parts]
     simulate = partial(_simulate, sweeps=sweeps, videos=videos, seed=seed)

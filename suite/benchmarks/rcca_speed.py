@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import suite
 from suite.benchmarks.speed import _interleaved
 from suite.models.blocks.rcca import RecurrentCrissCross
-from suite.models.registry import find_extra_block
+from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
 
 PLACE = (1, 512, 8, 28, 28)  # conv3_3 of a ResNet50 at 8x224x224
@@ -78,7 +78,7 @@ def contenders() -> dict[str, Any]:
         "non-local, explicit map, keys pooled": lambda c, t: ExplicitNonLocal(c, pool=True),
     }
     try:
-        fused = find_extra_block("nl")
+        fused = find_add_on_block("nl").cls
     except BadInput:
         return found
     found["non-local, +nl"] = fused

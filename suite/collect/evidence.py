@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.collect.outcomes import Outcomes, load_outcomes
+from suite.collect.results_table import ResultsTable
 from suite.evaluation.predictions import Outcome
 from suite.evaluation.suspicious import suspicions
 from suite.fairness.factors import FACTORS, agree
 from suite.fairness.grades import CONFOUND, grade_of
 from suite.fairness.ledger import STUDIED, Marks, mark
 from suite.statistics.best import ONE_SEED, Measured, best_set
-from suite.statistics.contribution import cells
 from suite.statistics.intervals import (
     DRAWS,
     accuracy_interval,
@@ -26,19 +26,18 @@ from suite.statistics.intervals import (
     mean_contribution_interval,
 )
 from suite.statistics.proportions import wilson
-from suite.statistics.run_table import finished
 
 if TYPE_CHECKING:
     import pandas as pd
 
 INTERVALS = ("both", "ci", "sd")  # 95 % confidence interval, standard deviation over seeds
 Interval = tuple[float, float]
-UNKNOWN = (math.nan, math.nan)
+NO_INTERVAL = (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
-class Tied:
-    """Index labels of rows that are not significantly different from the best, and the tests that were used.
+class BoldCells:
+    """Index labels of cells that are not significantly different from the best, and the tests that were used.
 
     borrowed: models with one seed stand beside models with several and are taken to vary over seeds as much.
     """
@@ -48,10 +47,10 @@ class Tied:
     borrowed: bool = False
 
 
-def bold_note(found: Iterable[Tied], best: str = "the best") -> str:
+def bold_note(found: Iterable[BoldCells], best: str = "the best") -> str:
     """The sentences under a table that say what bold means and what it is about, "" where nothing is bold."""
     found = list(found)
-    tests = sorted({test for tied in found for test in tied.tests})
+    tests = sorted({test for cells in found for test in cells.tests})
     if not tests:
         return ""
     note = (
@@ -63,7 +62,7 @@ def bold_note(found: Iterable[Tied], best: str = "the best") -> str:
         where = "" if all(of_weights) else "Where all models have one seed, "
         text = "bold is about these weights on other test videos; after training again, other models may be bold."
         note += f" {where}{text}" if where else f" {text[0].upper()}{text[1:]}"
-    if any(tied.borrowed for tied in found):
+    if any(cells.borrowed for cells in found):
         note += " Models with one seed are assumed to vary between seeds as much as those with several."
     return note
 
@@ -75,7 +74,7 @@ class Evidence:
     outcomes: dict[str, Outcomes] = field(default_factory=dict)  # by data set
     marks: Marks = field(default_factory=Marks)  # by run id
     strict: bool = False  # confounded runs are withheld
-    withheld: pd.DataFrame | None = None  # their rows, in a strict report
+    full: ResultsTable | None = None  # in a strict report: the table with them
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.collect.frames`)
     interval: str = "both"  # of INTERVALS: what tables print beside a mean
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
@@ -85,18 +84,13 @@ class Evidence:
         """The letters of a cell made of these runs."""
         return self.marks.of(ids)
 
-    def kept(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows, in a strict report without those that are confounded: what all its numbers are computed from."""
-        return rows[~rows["id"].isin(self.marks.letters)] if self.strict and len(rows) else rows
+    def kept(self, table: ResultsTable) -> ResultsTable:
+        """The table, in a strict report without confounded runs: what all its numbers are computed from."""
+        return table.without(self.marks.letters) if self.strict else table
 
-    def everything(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The kept rows and the withheld ones: the cells that the accuracy table shows."""
-        import pandas as pd
-
-        kept = self.kept(rows)
-        if self.withheld is None or self.withheld.empty:
-            return kept
-        return pd.concat([kept, self.withheld], ignore_index=True) if len(kept) else self.withheld
+    def shown_cells(self, table: ResultsTable) -> pd.DataFrame:
+        """The cells of which the accuracy table has a row: in a strict report the withheld ones too."""
+        return (self.full or table).cells
 
     @property
     def left_out(self) -> list[str]:
@@ -107,7 +101,7 @@ class Evidence:
         return self.outcomes[dataset].of(ids) if dataset in self.outcomes else None
 
     def accuracy(self, cell: dict[str, Any]) -> Interval:
-        """95 % interval of a row of `mean_over_seeds`, in percent."""
+        """95 % interval of a cell of `ResultsTable`, in percent."""
         correct = self._correct(cell["dataset"], cell["ids"])
         return wilson(cell["top1"], cell["n"]) if correct is None else accuracy_interval(correct)[:2]
 
@@ -116,35 +110,35 @@ class Evidence:
         return len(cell["ids"]) > 1 and self._correct(cell["dataset"], cell["ids"]) is not None
 
     def calibration_error(self, cell: dict[str, Any]) -> float | None:
-        """Mean expected calibration error of a row of `mean_over_seeds` tested with a single view, in points."""
+        """Mean expected calibration error of a cell of `ResultsTable` tested with a single view, in points."""
         known = self.outcomes[cell["dataset"]].ece if cell["dataset"] in self.outcomes else {}
         if cell["views"] != 1 or any(run not in known for run in cell["ids"]):
             return None
         return float(np.mean([known[run] for run in cell["ids"]]))
 
-    def tied(self, runs: pd.DataFrame) -> Tied:
-        """The rows of `mean_over_seeds`, all of one data set, that are not significantly different from the best.
+    def bold_cells(self, cells: pd.DataFrame) -> BoldCells:
+        """The cells of `ResultsTable`, given those of one data set, that are not significantly different from the best.
 
         `suite.statistics.best.best_set` of all rows whose accuracy can be tested.  None without a rival, or where the
         best row has neither predictions nor a number of videos.
         """
-        if len(runs) < 2:
-            return Tied()
+        if len(cells) < 2:
+            return BoldCells()
         models = {}
-        for label, cell in zip(runs.index, runs.to_dict("records"), strict=True):
+        for label, cell in zip(cells.index, cells.to_dict("records"), strict=True):
             correct = self._correct(cell["dataset"], cell["ids"])
             if correct is not None or cell["n"] >= 1:
                 models[label] = Measured(cell["top1"], cell["n"], len(cell["ids"]), cell["top1_sd"], correct)
-        if runs["top1"].idxmax() not in models:
-            return Tied()
+        if cells["top1"].idxmax() not in models:
+            return BoldCells()
         found = best_set(list(models.values()))
         kept = frozenset(label for label, member in zip(models, found.members, strict=True) if member)
-        return Tied(kept, found.tests, found.borrowed)
+        return BoldCells(kept, found.tests, found.borrowed)
 
-    def draws(self, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Per data set the accuracies (D, R) that other videos could have given, columns as in `finished(rows)`."""
+    def draws(self, done: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Per data set the accuracies (D, R) that other videos could have given its finished runs, in their order."""
         out = {}
-        for dataset, of_set in finished(rows).groupby("dataset", sort=False):
+        for dataset, of_set in done.groupby("dataset", sort=False):
             ids = tuple(of_set["id"])
             correct = self._correct(dataset, list(ids))
             if ids not in self._drawn and correct is not None:
@@ -155,18 +149,17 @@ class Evidence:
                 out[dataset] = self._drawn[ids]
         return out
 
-    def contribution(self, rows: pd.DataFrame) -> dict[tuple[str, str, str, str], dict[str, Interval]]:
+    def contribution(self, table: ResultsTable) -> dict[tuple[str, str, str, str], dict[str, Interval]]:
         """95 % intervals of mean Phi and Psi, keyed by (source, data set, label, "none" or "pooled").
 
-        Rows of models with one seed and predictions: bootstrap over videos.  Several seeds: variance components.  With
+        Cells of models with one seed and predictions: bootstrap over videos.  Several seeds: variance components.  With
         accuracies alone: draws from each accuracy, taken to err together.
         """
         found = {}
-        done = finished(rows)
-        of_all = cells(rows)
+        of_all = table.contribution_cells
         known = of_all[of_all["baseline"].notna()]
         for key, group in known.groupby(["source", "dataset", "label", "pooled"], sort=False):
-            found[key] = self._contribution(key[1], group, done)
+            found[key] = self._contribution(key[1], group, table.finished)
         return found
 
     def _contribution(self, dataset: str, group: pd.DataFrame, done: pd.DataFrame) -> dict[str, Interval]:
@@ -182,18 +175,18 @@ class Evidence:
             first = [by_id.loc[ids[0]] for ids in units]
             top1, n = [float(by_id.loc[ids, "top1"].mean()) for ids in units], [r["n"] for r in first]
             if any(math.isnan(v) for v in n):
-                return {"phi": UNKNOWN, "psi": UNKNOWN}
+                return {"phi": NO_INTERVAL, "psi": NO_INTERVAL}
             made = mean_contribution_interval(top1, binomial_accuracies(top1, n, DRAWS), pairs, together=False)
         return {name: made[name][1:] for name in ("phi", "psi")}
 
 
-def confounded(rows: pd.DataFrame) -> set[str]:
+def confounded(table: ResultsTable) -> set[str]:
     """The ids of runs that are known to differ from their TSN baseline in a factor that confounds."""
-    done = finished(rows)
+    done = table.finished
     if "factors" not in done:
         return set()
     factors = dict(zip(done["id"], done["factors"], strict=True))
-    of_all = cells(rows)
+    of_all = table.contribution_cells
     pairs = of_all.loc[of_all["baseline"].notna(), ["id", "baseline_id"]].itertuples(index=False)
     others = [name for name in FACTORS if name not in STUDIED and grade_of(name) == CONFOUND]
     return {
@@ -206,14 +199,14 @@ def confounded(rows: pd.DataFrame) -> set[str]:
 
 
 def gather(
-    rows: pd.DataFrame, strict: bool = False, tests: pd.DataFrame | None = None, interval: str = "both"
+    table: ResultsTable, strict: bool = False, tests: pd.DataFrame | None = None, interval: str = "both"
 ) -> Evidence:
-    """All evidence for rows with the columns `predictions` and `factors`, as far as they have them.
+    """All evidence for a table whose runs have the columns `predictions` and `factors`, as far as they have them.
 
-    A strict report rests on the rows that are kept and on nothing else: not on the predictions of withheld runs, nor on
+    A strict report rests on the runs that are kept and on nothing else: not on the predictions of withheld runs, nor on
     what was not the same among them.
     """
-    done = finished(rows)
+    done = table.finished
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
     if not strict:
         return Evidence(load_outcomes(done), marks, tests=tests, interval=interval, warnings=_warnings(done))
@@ -222,7 +215,7 @@ def gather(
     marks = replace(of_kept, letters=marks.letters, notes=marks.notes)
     kept_tests = None if tests is None else tests[~tests["id"].isin(marks.letters)]
     warnings = _warnings(done[~odd])
-    return Evidence(load_outcomes(done[~odd]), marks, True, done[odd], kept_tests, interval, warnings)
+    return Evidence(load_outcomes(done[~odd]), marks, True, table, kept_tests, interval, warnings)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:

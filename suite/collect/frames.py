@@ -68,7 +68,9 @@ def _of_run(folder: RunFolder, spec: RunSpec, name: str) -> list[dict[str, Any]]
         if made.id != replace(own, frames=frames).id:
             continue  # other views, another split or other data: no test of frames alone
         if run != folder.id or result["manifests"]["val"] not in videos:
-            raise BadInput(f"{file} is of another run or of other videos than {folder.id}; remove its folder.")
+            raise BadInput(
+                f"{file} belongs to another run or to other videos than those of {folder.id}; remove its folder."
+            )
         tests.setdefault(frames, accuracy)
     about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}
     about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": name}

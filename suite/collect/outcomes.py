@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.evaluation.predictions import Outcome, check_stored, read_own
 from suite.spec import BadInput
 from suite.statistics.calibration import expected_calibration_error
@@ -72,7 +72,7 @@ def _read(row: dict[str, Any]) -> Outcome:
     result = stored_beside(Path(source))
     outcome = read_own(Path(source), result.get("class_names"))
     if outcome.labels is None:
-        raise BadInput(f"The predictions of {row['id']} come without labels, so that its accuracy cannot be checked.")
+        raise BadInput(f"The predictions of {row['id']} have no labels, so its accuracy cannot be checked.")
     name, pairs = str(row["id"]), _pairs(row["dataset"])
     for stored in ({key: row.get(key) for key in ("n", "top1", "top5", "pair_top1")}, result):
         check_stored(stored, outcome, name, pairs)

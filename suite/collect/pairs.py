@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.collect.evidence import Evidence
-from suite.fairness.sides import t_test
 from suite.statistics.intervals import difference_error
-from suite.statistics.proportions import Z95, holm, mcnemar, newcombe, paired, wilson
-from suite.statistics.run_table import mean_over_seeds
+from suite.statistics.proportions import holm, mcnemar, newcombe, paired, wilson
 from suite.statistics.seed_spread import SeedSpread
+from suite.statistics.significance import ALPHA, Z95, t_quantile, t_test
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALPHA = 0.05
 TESTS = {  # which evidence a pair has -> the test, and what its interval covers
     "paired": "exact McNemar test (test videos only, not retraining)",
     "seeds": "t test on variance components (test videos and seeds)",
@@ -50,7 +48,7 @@ class Pair:
 class Pairs:
     """Models on one data set at one number of frames, the most accurate first, and all their pairs i < j.
 
-    `cells` are rows of `mean_over_seeds`; a pair without a p-value (accuracies with an unknown n) has NaN.
+    `cells` are those of `ResultsTable`; a pair without a p-value (accuracies with an unknown n) has NaN.
     """
 
     dataset: str
@@ -69,7 +67,7 @@ class Pairs:
 
     @property
     def different(self) -> np.ndarray:
-        """(k, k) bool: which models differ at a family-wise error rate of 0.05."""
+        """(k, k) bool: which models differ at a family-wise error rate of ALPHA."""
         return self.matrix("adjusted") < ALPHA
 
     @property
@@ -77,19 +75,19 @@ class Pairs:
         return [kind for kind in TESTS if any(pair.kind == kind for pair in self.pairs)]
 
 
-def all_pairs(rows: pd.DataFrame, evidence: Evidence, intervals: bool = True) -> list[Pairs]:
-    """A `Pairs` per data set and number of frames with at least two models, averaged over seeds.
+def all_pairs(cells: pd.DataFrame, evidence: Evidence, intervals: bool = True) -> list[Pairs]:
+    """A `Pairs` per data set and number of frames with at least two models, of cells of `ResultsTable`.
 
     intervals=False leaves out those of pairs with one seed each, for which p-values alone are quicker.
     """
-    runs, out = mean_over_seeds(rows), []
-    for (dataset, frames), group in runs.groupby(["dataset", "frames"], sort=True):
+    out = []
+    for (dataset, frames), group in cells.groupby(["dataset", "frames"], sort=True):
         if len(group) < 2:
             continue
-        cells = group.sort_values("top1", ascending=False, kind="stable").to_dict("records")
+        models = group.sort_values("top1", ascending=False, kind="stable").to_dict("records")
         outcomes = evidence.outcomes.get(dataset)
-        correct = [None if outcomes is None else outcomes.of(cell["ids"]) for cell in cells]
-        out.append(Pairs(dataset, int(frames), cells, pairs_of(cells, correct, intervals)))
+        correct = [None if outcomes is None else outcomes.of(model["ids"]) for model in models]
+        out.append(Pairs(dataset, int(frames), models, pairs_of(models, correct, intervals)))
     return out
 
 
@@ -141,13 +139,6 @@ def _error_of_seeds(a: dict[str, Any], b: dict[str, Any]) -> tuple[float, float]
     of_videos = sum(c["top1"] * (100 - c["top1"]) / c["n"] for c in cells) / 100**2
     variance, degrees = spread.of_pairs(np.full((2, 2), of_videos))
     return 100 * math.sqrt(variance[0, 1]), float(degrees[0, 1])
-
-
-def t_quantile(degrees: float) -> float:
-    """97.5 % quantile of the t distribution; of the normal one for inf."""
-    from scipy.special import stdtrit
-
-    return Z95 if math.isinf(degrees) else float(stdtrit(degrees, 0.975))
 
 
 def newcombe_p(a: float, n_a: float, b: float, n_b: float, error: float = 0.0, degrees: float = math.inf) -> float:

@@ -17,13 +17,13 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.spec import BadInput
 from suite.statistics.proportions import minimal_detectable_difference
-from suite.statistics.run_table import mean_over_seeds
 from suite.statistics.seed_components import seed_variances
+from suite.statistics.significance import ALPHA
 
 if TYPE_CHECKING:
     import pandas as pd
 
-POWER, ALPHA = 0.8, 0.05
+POWER = 0.8
 DISCORDANCE = 0.2  # assumed where nothing is measured: the middle of 10 to 30 %
 SEED_SD = 0.5  # assumed where nothing is measured
 SEEDS = (3, 5, 10, 20)  # for which a plan says what they would resolve
@@ -48,9 +48,11 @@ class Setting:
 
     def __post_init__(self) -> None:
         if not (0 < self.discordance <= 1 and 0 <= self.seed_discordance <= 1):
-            raise BadInput(f"The discordance is a share of videos above 0 and up to 1, not {self.discordance:g}.")
+            raise BadInput(
+                f"The discordance, a share of videos, must be above 0 and at most 1, not {self.discordance:g}."
+            )
         if not (self.seed_sd >= 0 and math.isfinite(self.seed_sd)):
-            raise BadInput(f"The standard deviation over seeds is 0 points or more, not {self.seed_sd:g}.")
+            raise BadInput(f"The standard deviation over seeds must be at least 0 points, not {self.seed_sd:g}.")
 
     @property
     def largest(self) -> float:
@@ -224,15 +226,14 @@ def resolution(setting: Setting, models: int, difference: float = 1.0, power: fl
 # --- measured -----------------------------------------------------------------------------------------------------
 
 
-def measured(rows: pd.DataFrame, evidence: Evidence) -> dict[str, float]:
-    """discordance, seed_sd and seed_discordance of finished runs, as far as their predictions tell.
+def measured(cells: pd.DataFrame, evidence: Evidence) -> dict[str, float]:
+    """discordance, seed_sd and seed_discordance of the runs behind `cells`, as far as their predictions tell.
 
     The discordance is the median over pairs of models on a data set at the same frames; the two of seeds are pooled
     over models with several.  seed_sd is without the share of the sampling of videos (`seed_variances`).
     """
     between_models, variances, same_model, free = [], [], [], []
-    runs = mean_over_seeds(rows)
-    for (dataset, _), group in runs.groupby(["dataset", "frames"], sort=False):
+    for (dataset, _), group in cells.groupby(["dataset", "frames"], sort=False):
         outcomes = evidence.outcomes.get(dataset)
         of_cells = [] if outcomes is None else [outcomes.of(ids) for ids in group["ids"]]
         correct = [c for c in of_cells if c is not None]

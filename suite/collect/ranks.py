@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from suite.collect.evidence import Evidence
-from suite.collect.pairs import ALPHA, Pairs, adjusted, all_pairs
-from suite.statistics.run_table import finished
-
-if TYPE_CHECKING:
-    import pandas as pd
+from suite.collect.pairs import Pairs, adjusted, all_pairs
+from suite.collect.results_table import ResultsTable
+from suite.statistics.significance import ALPHA
 
 FEWEST = 3  # models of which a ranking is made
 
@@ -91,15 +90,16 @@ def kendall_tau(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.einsum("dp,dp->d", x, y) / np.sqrt((x != 0).sum(axis=1) * (y != 0).sum(axis=1))
 
 
-def stability(rows: pd.DataFrame, evidence: Evidence) -> list[dict[str, Any]]:
+def stability(table: ResultsTable, groups: Sequence[Pairs], evidence: Evidence) -> list[dict[str, Any]]:
     """Kendall's tau-b between the rankings of two settings that share at least three models, with a 95 % interval.
 
     Settings: two data sets at the same frames, two frame counts on a data set, two seeds on a data set at the same
-    frames.  {"between", "fixed", "a", "b", "models", "ids" of the runs, "decided", "pairs", "tau", "low", "high"}: as
+    frames.  `groups`: `all_pairs` of the table.
+    {"between", "fixed", "a", "b", "models", "ids" of the runs, "decided", "pairs", "tau", "low", "high"}: as
     `tau_interval`.
     """
     out = []
-    for one, other in combinations(all_pairs(rows, evidence, intervals=False), 2):
+    for one, other in combinations(groups, 2):
         if one.frames == other.frames and one.dataset != other.dataset:
             what = {"between": "data sets", "fixed": f"{one.frames} frames", "a": one.dataset, "b": other.dataset}
         elif one.dataset == other.dataset:
@@ -108,12 +108,11 @@ def stability(rows: pd.DataFrame, evidence: Evidence) -> list[dict[str, Any]]:
         else:
             continue
         out += [what | found for found in agreement(one, other)]
-    done = finished(rows)
-    several = done["seed"].dropna().nunique() > 1
+    seeds = sorted(table.finished["seed"].dropna().unique())
     by_seed = [
         (seed, pairs)
-        for seed, of_seed in (done.groupby("seed", sort=True) if several else ())
-        for pairs in all_pairs(of_seed, evidence, intervals=False)
+        for seed in (seeds if len(seeds) > 1 else ())
+        for pairs in all_pairs(table.where(table.runs["seed"] == seed).cells, evidence, intervals=False)
     ]
     for (seed_a, one), (seed_b, other) in combinations(by_seed, 2):
         if (one.dataset, one.frames) == (other.dataset, other.frames):

@@ -1,50 +1,155 @@
-"""What can be compared: a run, a checkpoint that was tested, a published row, predictions of another codebase."""
+"""What a person typed, resolved: into runs for what needs a checkpoint, into results for what compares them.
+
+A result is a run, a folder that `suite eval` wrote, a predictions file of another codebase, or a published row:
+
+RUN         what `suite.store.find` knows: an id, its beginning, a folder, GRID:CELL, GRID:PATTERN, ARCHIVE.tar.gz#RUN
+FOLDER      with eval.json
+FILE        predictions (.csv, .parquet), with a YAML of the same name beside it
+published.… the id of a published row
+
+Resolving reads no predictions and does not import torch; reading a result may.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.evaluation.predictions import FORMATS, check_stored, read_own, read_predictions
-from suite.fairness.contender import Contender
 from suite.fairness.factor_values import meaning
 from suite.fairness.factors import FACTORS
+from suite.fairness.result import Result
 from suite.fairness.run_factors import of_evaluation, read_run
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, read_yaml, unknown
 from suite.store.evaluations import result_of, tested_as
-from suite.store.find import find_run
-from suite.store.folder import intact
+from suite.store.find import find_runs, grids_in, need_runs, run_at
+from suite.store.folder import RunFolder, intact
+from suite.store.run_names import listed
 
+PUBLISHED = "published."  # begins the ids of published rows
 COSTS = ("params", "conv_gmacs", "gmacs")
 SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
 
 
-def contender(text: str, results: Path) -> Contender:
-    """The contender that `text` names: a run (id, its beginning, or folder), a folder of `suite eval`, a predictions
-    file with its spec, or the id of a published row.  Raises BadInput when it is none of them."""
-    path = Path(text)
-    if path.suffix in FORMATS:
-        return from_file(path)
-    if text.startswith("published."):
-        return from_record(text)
-    if (path / "eval.json").is_file():
-        return from_evaluation(path)
-    folder = find_run(text, results)
-    if folder is not None:
-        return from_run(folder)
-    if "/" in text or path.exists():
+@dataclass(frozen=True)
+class Other:
+    """A result that is no run of ours: a test by `suite eval`, a predictions file, or a published row."""
+
+    kind: str  # "test", "predictions file", "published row"
+    text: str  # path or id
+
+    def read(self) -> Result:
+        """Raises BadInput where it is not there, or damaged."""
+        if self.kind == "published row":
+            return from_record(self.text)
+        return from_file(Path(self.text)) if self.kind == "predictions file" else from_evaluation(Path(self.text))
+
+    def run(self) -> RunFolder | None:
+        """The run that was tested; None where it is none of ours, or not here."""
+        if self.kind != "test":
+            return None
+        folder = Path(self.text).resolve()
+        return run_at(str(folder.parents[1])) if folder.parent.name == "eval" else None
+
+
+def resolve(text: str, results: Path) -> list[RunFolder | Other]:
+    """What `text` names, at least one; several for a cell or a pattern alone.
+
+    Raises BadInput with the nearest names where it names nothing, and with the runs that fit where it is to name one.
+    """
+    if text.startswith(PUBLISHED):
+        return [Other("published row", text)]
+    folder = os.path.dirname(text) if os.path.basename(text) in ("eval.json", "predictions.parquet") else text
+    if os.path.isfile(os.path.join(folder, "eval.json")):
+        return [Other("test", folder)]
+    if text.endswith(FORMATS) and "#" not in text and not run_at(text):
+        return [Other("predictions file", text)]
+    if found := find_runs(text, results):
+        return list(found)
+    if os.path.exists(text) or ("/" in text and not set(":#") & set(text)):
         raise BadInput(
-            f"{text} is neither a run folder, nor one of suite eval, nor a predictions file (.csv, .parquet)."
+            f"{text} is not a run folder, a folder that suite eval wrote, or a predictions file (.csv, .parquet)."
         )
-    raise unknown("run", text, [p.parent.name for p in results.glob("*/runs/*/spec.yaml")])
+    return list(need_runs(text, results))
 
 
-def from_run(folder: Any) -> Contender:
+def resolve_runs(text: str, results: Path) -> list[RunFolder]:
+    """The runs that `text` names, at least one; a test of a run names that run.  Raises BadInput as `resolve`, and for
+    a result that has no run here."""
+    found = []
+    for one in resolve(text, results):
+        run = one if isinstance(one, RunFolder) else one.run()
+        if run is None:
+            raise BadInput(f"{text} is a {one.kind} and no run of this suite, so that it has no checkpoint to test.")
+        found.append(run)
+    return found
+
+
+def resolve_run(text: str, results: Path) -> RunFolder:
+    """The only run that `text` names.  Raises BadInput as `resolve_runs`, and where it names several."""
+    found = resolve_runs(text, results)
+    if len(found) > 1:
+        raise BadInput(f"'{text}' names {len(found)} runs ({listed(run.id for run in found)}); name one of them.")
+    return found[0]
+
+
+def resolve_unless_grid(text: str, results: Path) -> list[RunFolder] | None:
+    """`resolve_runs`; None where `text` has the form of a grid's name: a word, or a YAML file."""
+    is_path = run_at(text) or os.path.isfile(os.path.join(text, "eval.json"))
+    if text.endswith((".yaml", ".yml")) or text in grids_in(results) or not (is_path or set(":#.*?") & set(text)):
+        return None
+    return resolve_runs(text, results)
+
+
+def resolve_grid(text: str) -> tuple[str, str]:
+    """A grid, and the models of it that are meant, "" for all: GRID, the folder of its results, or GRID:MODELS."""
+    grid, colon, models = text.partition(":")
+    if text.endswith((".yaml", ".yml")) or not colon:
+        return (Path(text).resolve().name if os.path.isdir(os.path.join(text, "runs")) else text), ""
+    if not models or "/f" in models:
+        raise BadInput(
+            f"'{text}' is no part of a grid; write GRID, or GRID:MODELS, e.g. demo:tam-resnet18 or 'demo:t*'."
+        )
+    return grid, models
+
+
+def read_results(text: str, results: Path, say: Callable[[str], None] = lambda line: None) -> tuple[Result, ...]:
+    """The results that `text` names, those of several names with commas between.  Raises BadInput as `resolve`, and
+    where one of them is not finished.
+
+    Of a cell or pattern the finished runs are taken; say: is told how many others there are.
+    """
+    parts = [text] if os.path.exists(text) else re.split(r",(?![a-z_]+=)", text)  # options of a model have commas too
+    if not all(part.strip() for part in parts):
+        raise BadInput(f"'{text}' has an empty name between its commas; write ID,ID,ID.")
+    found: list[Result] = []
+    for part in parts:
+        named = resolve(part.strip(), results)
+        done = [one for one in named if isinstance(one, Other) or one.result_file.exists()] or named[:1]
+        if len(done) < len(named):
+            say(f"note: {len(named) - len(done)} of {len(named)} runs of {part.strip()} are not finished.")
+        found += [from_run(one) if isinstance(one, RunFolder) else one.read() for one in done]
+    return tuple(found)
+
+
+def read_result(text: str, results: Path) -> Result:
+    """The only result that `text` names.  Raises BadInput as `read_results`, and where it names several."""
+    found = read_results(text, results)
+    if len(found) > 1:
+        raise BadInput(f"'{text}' names {len(found)} results; name one of them.")
+    return found[0]
+
+
+def from_run(folder: Any) -> Result:
     """A finished run."""
     spec = folder.spec()
     result = result_of(folder, spec)
@@ -54,10 +159,10 @@ def from_run(folder: Any) -> Contender:
     if outcome.labels is None:
         raise BadInput(f"The predictions of {folder.id} come without labels, so that its accuracy cannot be checked.")
     check_stored(result, outcome, folder.id)
-    return Contender(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
+    return Result(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
 
-def from_evaluation(folder: Path) -> Contender:
+def from_evaluation(folder: Path) -> Result:
     """What `suite eval` wrote of a checkpoint: how it was trained is known only as far as eval.json says."""
     try:
         found = json.loads((folder / "eval.json").read_text())
@@ -73,22 +178,22 @@ def from_evaluation(folder: Path) -> Contender:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
     outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
     check_stored(found, outcome, str(folder))
-    return Contender(str(folder), found["top1"], found["n"], of_evaluation(found, folder), outcome)
+    return Result(str(folder), found["top1"], found["n"], of_evaluation(found, folder), outcome)
 
 
-def from_record(text: str) -> Contender:
+def from_record(text: str) -> Result:
     """A published row by its id."""
     for source in REFERENCES:
         rows = published_rows(source)
         match = rows[rows["id"] == text]
         if len(match):
             row = match.iloc[0].to_dict()
-            return Contender(text, row["top1"], row["n"], row["factors"], row=row)
+            return Result(text, row["top1"], row["n"], row["factors"], row=row)
     ids = [i for source in REFERENCES for i in published_rows(source)["id"]]
     raise unknown("published row", text, ids)
 
 
-def from_file(path: Path) -> Contender:
+def from_file(path: Path) -> Result:
     """Predictions of another codebase: `path` and, beside it, a YAML of the same name with its factors.
 
     Its keys: name, dataset (needed), classes (names in the order of the class numbers), params, conv_gmacs, gmacs, and
@@ -148,14 +253,4 @@ def from_file(path: Path) -> Contender:
         **{key: about.get(key, math.nan) for key in COSTS},
         **{"source": about.get("source", path.name), "factors": factors},
     }
-    return Contender(about["name"], top1, len(outcome.ids), factors, outcome, row)
-
-
-def read_side(text: str, results: Path) -> tuple[Contender, ...]:
-    """The results that `text` names: one, or several with commas between.  Raises BadInput as `contender`."""
-    if "," not in text or Path(text).exists():
-        return (contender(text, results),)
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise BadInput(f"'{text}' has an empty name between its commas; write ID,ID,ID.")
-    return tuple(contender(name, results) for name in names)
+    return Result(about["name"], top1, len(outcome.ids), factors, outcome, row)

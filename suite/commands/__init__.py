@@ -1,1 +1,4 @@
-"""The commands of the command line, by subject; they join the parts of the suite and hold no logic of their own."""
+"""The command line, one file per group of commands: reads options, calls the other packages, prints.
+
+No logic lives here, and nothing imports it except `suite.__main__`.  `options` has what several commands share.
+"""

@@ -1,4 +1,4 @@
-"""bench: speed, as ratios within one run, and whether the intervals cover."""
+"""bench: speed and memory, and the coverage of the confidence intervals."""
 
 from __future__ import annotations
 
@@ -7,37 +7,58 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import Json, app, numbers, print_json
+from suite.commands.options import MODELS, Json, app, examples, numbers, print_json, show
 from suite.spec import BadInput
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MODELS,
+    epilog=examples(
+        "suite bench  our layers against plain ones",
+        "suite bench --name tam-resnet18 --batch 8 --rounds 3",
+        "suite bench intervals --sweeps 200  coverage of the confidence intervals",
+    ),
+)
 def bench(
     what: Annotated[
         str,
         typer.Argument(
-            help="layout: ours against plain layers in the default layout. "
-            "intervals: coverage of the 95 % intervals, family-wise error and power of bold, on simulated sweeps of "
-            "known truth; exit code 1 if one is out of its range. "
-            "report: time and memory of a report over 300 generated runs. "
+            metavar="WHAT",
+            help="layout: speed of our layers relative to plain ones in the default memory layout. "
             "rcca: RCCA-3D against non-local blocks and gather; exit code 1 if it is not faster. "
-            "arc: peak memory of ARC against its steps."
+            "arc: peak memory of ARC by number of steps. "
+            "report: time and memory of a report over 300 generated runs. "
+            "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
+            "sweeps with known truth; exit code 1 if one is out of range.",
         ),
     ] = "layout",
-    names: Annotated[list[str] | None, typer.Option("--name", help="Models (default: four on resnet18).")] = None,
-    batch: Annotated[str, typer.Option(help="Batch sizes.")] = "2,8",
-    frames: int = 8,
-    size: int = 112,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
-    rounds: Annotated[int, typer.Option(min=1)] = 9,
-    sweeps: Annotated[int, typer.Option(min=1, help="intervals: simulated sweeps per setting.")] = 2_500,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NAME", help="Model to measure; may be repeated (default: four on resnet18)."),
+    ] = None,
+    batch: Annotated[str, typer.Option(metavar="N,N", help="Batch sizes to measure.")] = "2,8",
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames per clip.")] = 8,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Height and width of the clips.")] = 112,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Device to measure on.")] = "cpu",
+    precision: Annotated[str, typer.Option(metavar="fp32|bf16", help="Precision of the forward pass.")] = "fp32",
+    rounds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of interleaved rounds; medians are shown.")
+    ] = 9,
+    sweeps: Annotated[
+        int, typer.Option(metavar="N", min=1, help="For intervals: simulated sweeps per setting.")
+    ] = 2_500,
     videos: Annotated[
-        int | None, typer.Option(help="intervals: videos of a sweep, 1,000 or more (1,000). report: of a run (12,000).")
+        int | None,
+        typer.Option(
+            metavar="N", help="For intervals: videos per sweep, at least 1,000 (1,000). For report: per run (12,000)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure speed, as ratios within one run, the coverage of the intervals, or a report's time and memory."""
+    """Measure speed, memory and coverage of intervals.
+
+    Speeds are ratios within one interleaved measurement, so that other load on the machine affects both sides.
+    """
     if what == "intervals":
         _intervals(sweeps, videos or 1_000, as_json)
         return
@@ -46,22 +67,23 @@ def bench(
         return
     if what == "report":
         if videos is not None and videos < 1:
-            raise BadInput(f"A run has at least one video, not {videos}.")
+            raise BadInput(f"--videos expects at least 1, not {videos}.")
         _report(videos or 12_000, as_json)
         return
     if what != "layout":
-        raise BadInput(f"There is no benchmark '{what}'; known: layout, intervals, report, rcca, arc.")
-    from suite.benchmarks.speed import MODELS, layout
+        raise BadInput(f"suite bench expects layout, rcca, arc, report or intervals, not '{what}'.")
+    from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
+    from suite.benchmarks.speed import layout
     from suite.device import usable_device
     from suite.report.console.listing import print_layout_bench
 
     batches = numbers(batch, "--batch", ",")
     usable_device(device)
     if not batches or min(batches) < 1:
-        raise BadInput(f"--batch takes batch sizes above 0, not '{batch}'.")
+        raise BadInput(f"--batch expects batch sizes above 0, not '{batch}'.")
     if precision not in ("fp32", "bf16"):
-        raise BadInput(f"Precision is fp32 or bf16, not '{precision}'.")
-    found = layout(rounds, batches, (frames, size), device, tuple(names or MODELS), precision)
+        raise BadInput(f"--precision expects fp32 or bf16, not '{precision}'.")
+    found = layout(rounds, batches, (frames, size), device, tuple(names or DEFAULT_MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
 
 
@@ -92,11 +114,11 @@ def _report(videos: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print(
+        show(
             f"suite report over {found['runs']} runs of {found['videos']} predictions each: {found['seconds']:.1f} s, "
-            f"{found['gib']:.2f} GiB at most, on {found['cores']} cores"
+            f"peak memory {found['gib']:.2f} GiB, on {found['cores']} cores"
         )
-        print(f"bold in a table of 96 models on 12000 videos: {found['bold_seconds']:.1f} s")
+        show(f"bold in a table of 96 models on 12000 videos: {found['bold_seconds']:.1f} s")
 
 
 def _intervals(sweeps: int, videos: int, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""data: make the embedded sets, check your own."""
+"""data: generate the calibration data sets, check your own."""
 
 from __future__ import annotations
 
@@ -7,44 +7,72 @@ from typing import Annotated, Any
 
 import typer
 
-from suite.commands.options import Data, Json, app, data_root, print_json
+from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, print_json, show
+from suite.spec import printable
 
 LISTED = 5  # ids that a line names
 
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: make the embedded ones, check your own.")
-app.add_typer(data_app, name="data")
+data_app = group(
+    "Generate the calibration data sets; check your own.",
+    examples("suite data synthesize calib_order", "suite data check mini_ssv2 --data /data"),
+)
+app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)
 
 
-@data_app.command("synthesize")
+@data_app.command(
+    "synthesize",
+    epilog=examples(
+        "suite data synthesize  all three, level easy, into ./data",
+        "suite data synthesize calib_order@level=hard --root /data",
+    ),
+)
 def synthesize_command(
-    names: Annotated[list[str] | None, typer.Argument(help="Calibrated sets (default: all, level easy).")] = None,
-    root: Annotated[Path | None, typer.Option(help="Where to (default: $SUITE_DATA, else ./data).")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Calibration data sets (default: all three, level easy)."),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write into (default: $SUITE_DATA, else ./data).")
+    ] = None,
 ) -> None:
-    """Make the embedded calibrated sets, as real video files in the layout of Something-Something V2."""
+    """Generate the synthetic calibration data sets.
+
+    Writes real video files in the layout of Something-Something V2.
+    """
     from suite.data.synthetic import synthesize
 
     for name in names or ["calib_order", "calib_scene", "calib_mixed"]:
-        print(synthesize(name, data_root(root)))
+        show(str(synthesize(name, data_root(root))))
 
 
-@data_app.command("check")
+@data_app.command(
+    "check",
+    epilog=examples(
+        "suite data check calib_order",
+        "suite data check mini_ssv2 --data /data --full  also hash every file",
+    ),
+)
 def check_command(
-    dataset: str,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the data set, e.g. mini_ssv2.")],
     data: Data = None,
     full: Annotated[
         bool, typer.Option("--full", help="Also hash whole files and compare them with the last full check.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Index a data set: how many videos, which are missing, undecodable or in both splits, the manifest's hash."""
-    from suite.data.datasets import check
+    """Check that all videos of a data set are usable.
+
+    Counts the videos of each split and lists those that are missing, undecodable or in both splits; exit code 1 if
+    there are any. Prints the SHA-256 of the manifest.
+    """
+    from suite.data.check import check
 
     found = check(dataset, data_root(data), full)
     if as_json:
         print_json(found)
     else:
         for key, value in found.items():
-            print(f"{key}: {_shown(key, value)}")
+            show(f"{key}: {printable(str(_shown(key, value)))}")
     if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed")):
         raise typer.Exit(1)
 
@@ -53,9 +81,11 @@ def _shown(key: str, value: Any) -> Any:
     """A value for a person: lists of ids as their number and the first of them."""
     if key == "changed" and value is None:
         return "not known, there was no earlier full check"
+    if key == "notes":
+        return " ".join(value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{part} {inner}" for part, inner in value.items())
-    if not isinstance(value, list) or key == "notes":
+    if not isinstance(value, list):
         return value
     some = ", ".join(value[:LISTED]) + (", ..." if len(value) > LISTED else "")
     return f"{len(value)} ({some})" if value else 0

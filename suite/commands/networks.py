@@ -1,4 +1,4 @@
-"""models, cost, eval, probe: single networks."""
+"""models, cost, eval, probe: single models."""
 
 from __future__ import annotations
 
@@ -8,19 +8,45 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Data, Json, Results, app, data_root, numbers, print_json
+from suite.commands.options import (
+    MODELS,
+    RESULTS,
+    AllowCode,
+    Data,
+    Device,
+    Json,
+    ModelNames,
+    Results,
+    RunName,
+    Workers,
+    app,
+    data_root,
+    examples,
+    group,
+    numbers,
+    print_json,
+)
 from suite.spec import BadInput
 
-probe_app = typer.Typer(no_args_is_help=True, help="Laws that networks obey.")
-app.add_typer(probe_app, name="probe")
+probe_app = group(
+    "Check model invariances.",
+    examples("suite probe order tsn-resnet18 tam-resnet18", "suite probe shuffle RUN", "suite probe freeze RUN"),
+)
+app.add_typer(probe_app, name="probe", rich_help_panel=MODELS)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MODELS,
+    epilog=examples("suite models", "suite models --no-costs  at once, without counting", "suite models --json"),
+)
 def models(
     costs: Annotated[bool, typer.Option(help="Count each example at 8, 16 or 32 frames of 224 pixels.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Temporal modules, extra blocks, whole networks: paper, options and what an example costs."""
+    """List temporal modules, add-on blocks and architectures.
+
+    For each: paper, options, and the parameters and multiply-adds of an example.
+    """
     from suite.models.catalog import catalogue, network_names
     from suite.report.console.listing import print_models
     from suite.spec import BACKBONES
@@ -38,15 +64,24 @@ def models(
     print_json(found) if as_json else print_models(found)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=MODELS,
+    epilog=examples(
+        "suite cost tsn-resnet50 tam-resnet50-tp",
+        "suite cost slowfast-resnet50 --frames 32 --classes 400 --json",
+    ),
+)
 def cost(
-    names: list[str],
-    frames: int = 8,
-    size: int = 224,
-    classes: int = 87,
+    names: ModelNames,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames per clip.")] = 8,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Height and width of the clip.")] = 224,
+    classes: Annotated[int, typer.Option(metavar="N", help="Number of classes.")] = 87,
     as_json: Json = False,
 ) -> None:
-    """Parameters and multiply-adds of one clip, operator by operator."""
+    """Count parameters and multiply-adds of models.
+
+    Counts one clip, operator by operator; exit code 1 if an operator with multiply-adds is not counted.
+    """
     from suite.models.cost import cost as count
     from suite.report.console.listing import print_costs
 
@@ -59,61 +94,102 @@ def cost(
         raise typer.Exit(1)
 
 
-@app.command("eval")
+@app.command(
+    "eval",
+    rich_help_panel=MODELS,
+    epilog=examples(
+        "suite eval RUN --clips 10 --crops 3  a finished run with 30 views",
+        "suite eval RUN --frames 8,16,32  at several frame counts",
+        "suite eval slowfast-resnet50 --weights pytorchvideo:FILE --data ssv2 --frames 32",
+    ),
+)
 def evaluate(
-    name: Annotated[str, typer.Argument(help="A model name, or a run: its id or its folder.")],
-    weights: Annotated[str | None, typer.Option(help="imagenet, ibm:PATH or PATH of the suite's own.")] = None,
-    dataset: Annotated[str | None, typer.Option("--data", help="Name of the data set.")] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the data sets (default: $SUITE_DATA, else ./data).")
+    name: Annotated[str, typer.Argument(metavar="RUN|NAME", help="A finished run (its id or folder) or a model name.")],
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="With a model name: ibm:PATH, tsm:PATH, pytorchvideo:PATH or PATH."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Default: val.")] = None,
-    frames: Annotated[str | None, typer.Option(help="Default: 8, or a run's own; of a run several, e.g. 8,16.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Pixels; default: 224, or a run's own.")] = None,
-    clips: Annotated[int | None, typer.Option(help="Default: 1, or a run's own; so all that follow.")] = None,
-    crops: Annotated[int | None, typer.Option(help="1 or 3.")] = None,
-    rule: Annotated[str | None, typer.Option(help="uniform (default) or dense.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Of dense clips, in frames; default: 1.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="Over views: logits (default) or softmax.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 (default) or bf16.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Videos at once; default: 8.")] = None,
-    device: str | None = None,
-    workers: Annotated[int, typer.Option(min=0)] = 0,
-    unlabelled: Annotated[bool, typer.Option(help="Write a submission for a split without labels.")] = False,
+    dataset: Annotated[
+        str | None, typer.Option("--data", metavar="DATASET", help="Name of the data set (default: that of the run).")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that holds the data sets (default: $SUITE_DATA, else ./data)."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Split to test on (default: val).")] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(metavar="N,N", help="Frames per clip (default: as trained, or 8); several for a run: 8,16."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", min=16, help="Height and width (default: as trained, or 224).")
+    ] = None,
+    clips: Annotated[int | None, typer.Option(metavar="N", help="Clips per video (default: as tested, or 1).")] = None,
+    crops: Annotated[
+        int | None, typer.Option(metavar="1|3", help="Spatial crops per clip (default: as tested, or 1).")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(metavar="uniform|dense", help="Frame sampling (default: as trained, or uniform).")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(metavar="N", help="Frame stride of dense sampling (default: as trained, or 1).")
+    ] = None,
+    fusion: Annotated[
+        str | None, typer.Option(metavar="logits|softmax", help="What is averaged over views (default: logits).")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="fp32|bf16", help="Precision (default: as trained, or fp32).")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Videos per batch (default: as tested, or 8).")] = None,
+    device: Device = None,
+    workers: Workers = 0,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Write submission.csv for a split without labels.")
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for what is written (default: results/eval, or eval/ of the run).")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write into (default: results/eval; of a run its eval/)."),
     ] = None,
     results: Results = RESULTS,
-    allow_missing: int | None = None,
+    allow_missing: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Missing or undecodable videos to accept (default: as trained, or 0)."),
+    ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
-    """Test any model with any loadable checkpoint, or a finished run; writes logits a view and a video.
+    """Test a finished run, or a model with a checkpoint.
 
-    Of a run, all that is not given is as it was, and each frame count goes to <folder>/f<frames>.
+    Writes per-view and per-video logits. For a run, every setting that is not given is the run's own, and each frame
+    count is written to <folder>/f<frames>.
     """
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
-    from suite.store.find import find_run
+    from suite.report.console.listing import print_evaluations
+    from suite.spec.model_names import is_model_name
+    from suite.store.find import find_runs
 
     views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
     counts = numbers(frames, "--frames", ",")
-    if run := find_run(name, results):
-        if weights is not None:
-            raise BadInput(f"{name} is a run and brings its weights; --weights is for a model name.")
+    if weights is not None and find_runs(name, results):
+        raise BadInput(f"{name} is a run, which has its own weights; use --weights with a model name only.")
+    if weights is None:
+        if is_model_name(name) and not find_runs(name, results):
+            raise BadInput(f"'{name}' is not a run in {results}/*/runs; to test a model, give --weights and --data.")
+        run = resolve_run(name, results)
         changes = {**views, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
         if as_json:
             print_json({"run": run.id, "model": tests[0]["model"], "evaluations": tests})
-        for test in () if as_json else tests:
-            top1 = f"top-1 {test['top1']:.1f} %" if "top1" in test else "no labels"
-            there = " (was there)" if test["skipped"] else ""
-            print(f"{test['test_frames']} frames: {top1} of {test['n']} videos, in {test['folder']}{there}")
+        else:
+            print_evaluations(tests)
         return
-    if weights is None or dataset is None:
-        raise BadInput(f"'{name}' is no run in {results}/*/runs, and a model is tested with --weights and on --data.")
+    if dataset is None:
+        raise BadInput("A model name needs --data, the name of the data set to test on.")
     if len(counts) > 1:
-        raise BadInput("Several frame counts at once are for runs; test a model name at one.")
+        raise BadInput("Several frame counts are for runs only; give one with a model name.")
     defaults = {"clips": 1, "crops": 1, "fusion": "logits", "precision": "fp32", "batch": 8, "size": 224}
     found = evaluate_checkpoint(
         name=name,
@@ -127,15 +203,21 @@ def evaluate(
         **machine,
         **{key: defaults[key] if value is None else value for key, value in views.items()},
     )
-    if as_json:
-        print_json(found)
-    else:
-        print("\n".join(f"{key}: {value}" for key, value in found.items() if key not in ("per_class",)))
+    print_json(found) if as_json else print_evaluations([found])
 
 
-@probe_app.command("order")
-def order(names: list[str], frames: int = 8, size: int = 64, classes: int = 16, as_json: Json = False) -> None:
-    """Whether a model's logits change when the frames change places."""
+@probe_app.command("order", epilog=examples("suite probe order tsn-resnet18 tam-resnet18 --frames 16"))
+def order(
+    names: ModelNames,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames per clip.")] = 8,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Height and width of the clip.")] = 64,
+    classes: Annotated[int, typer.Option(metavar="N", help="Number of classes.")] = 16,
+    as_json: Json = False,
+) -> None:
+    """Test whether logits depend on the order of frames.
+
+    Compares a random clip with its reverse and with a shuffled copy, also with all parameters redrawn at random.
+    """
     from suite.evaluation.order_probe import order as probe
     from suite.report.console.listing import print_order
 
@@ -144,25 +226,35 @@ def order(names: list[str], frames: int = 8, size: int = 64, classes: int = 16, 
 
 
 def _probe_run(run: str, kinds: tuple[str, ...], data: Path | None, results: Path, device: str | None, as_json: bool):
+    from suite.collect.resolve import resolve_run
     from suite.evaluation.perturbed import probe_run
     from suite.report.console.listing import print_perturbed
-    from suite.store.find import need_run
 
-    found = probe_run(need_run(run, results), kinds, root=data_root(data), device=device)
+    found = probe_run(resolve_run(run, results), kinds, root=data_root(data), device=device)
     print_json(found) if as_json else print_perturbed(found)
 
 
-@probe_app.command("shuffle")
+@probe_app.command("shuffle", epilog=examples("suite probe shuffle calib_order.tam-resnet18.f8"))
 def shuffle(
-    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+    run: RunName,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: Device = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
-    """Accuracy of a finished run on reversed and on shuffled clips."""
+    """Test a finished run on reversed and on shuffled clips."""
     _probe_run(run, ("reverse", "shuffle"), data, results, device, as_json)
 
 
-@probe_app.command("freeze")
+@probe_app.command("freeze", epilog=examples("suite probe freeze calib_order.tam-resnet18.f8"))
 def freeze(
-    run: str, data: Data = None, results: Results = RESULTS, device: str | None = None, as_json: Json = False
+    run: RunName,
+    data: Data = None,
+    results: Results = RESULTS,
+    device: Device = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
 ) -> None:
-    """Accuracy of a finished run on clips that repeat their middle frame."""
+    """Test a finished run on its middle frame, repeated."""
     _probe_run(run, ("freeze",), data, results, device, as_json)

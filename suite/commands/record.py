@@ -7,23 +7,39 @@ from typing import Annotated
 
 import typer
 
-from suite.commands.options import RESULTS, Json, Results, app, print_json
+from suite.commands.options import COMPARE, RESULTS, Json, Results, app, examples, print_json, show
 from suite.spec import BadInput
 
 
-@app.command()
+@app.command(
+    rich_help_panel=COMPARE,
+    epilog=examples(
+        "suite reproduce  all tables, figures and findings",
+        "suite reproduce costs  printed against counted costs",
+        "suite reproduce --finding KEY  one finding with its numbers",
+    ),
+)
 def reproduce(
     what: Annotated[
         str,
-        typer.Argument(help="all; costs: every printed cost against the counted one; brief: the README's paragraph."),
+        typer.Argument(
+            metavar="WHAT",
+            help="What to rebuild: all; costs, every printed cost against the counted one; brief, the summary of the "
+            "README.",
+        ),
     ] = "all",
     results: Results = RESULTS,
-    finding: Annotated[list[str] | None, typer.Option(help="Print one finding with its numbers.")] = None,
+    finding: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Print one finding with its numbers; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tables, figures and findings from the published numbers of five papers alone, or the audit of their costs."""
+    """Rebuild tables and findings from published numbers.
+
+    Uses the numbers quoted from five papers alone, and writes tables and figures to <results>/reproduced.
+    """
     if what not in ("all", "costs", "brief"):
-        raise BadInput(f"There is nothing to reproduce called '{what}'; known: all, costs, brief.")
+        raise BadInput(f"suite reproduce expects all, costs or brief, not '{what}'.")
     if what == "brief":
         _brief(as_json)
     elif what == "costs":
@@ -42,8 +58,8 @@ def _all(results: Results, as_json: bool) -> None:
         print_json(made)
         return
     for entry in made["findings"]:
-        print(f"{entry['title']}: {entry['statement']}\n    {entry['command']}\n")
-    print(f"{len(made['files'])} files; begin with {made['files'][0]}")
+        show(f"{entry['title']}: {entry['statement']}\n    {entry['command']}\n")
+    show(f"{len(made['files'])} files; start with {made['files'][0]}")
 
 
 def _findings(keys: list[str], as_json: bool) -> None:
@@ -55,7 +71,7 @@ def _findings(keys: list[str], as_json: bool) -> None:
     if as_json:
         print_json([as_dict(f) for f in found])
     else:
-        print("\n".join(to_markdown(as_table(f)) for f in found))
+        show("\n".join(to_markdown(as_table(f)) for f in found))
 
 
 def _brief(as_json: bool) -> None:
@@ -63,7 +79,7 @@ def _brief(as_json: bool) -> None:
 
     found = {finding.key: finding for finding in findings()}
     text = {"brief": in_brief(found), "confounds": confound_counts(found)}
-    print_json(text) if as_json else print("\n".join(text.values()))
+    print_json(text) if as_json else show("\n".join(text.values()))
 
 
 def _costs(results: Results, as_json: bool) -> None:
@@ -78,4 +94,4 @@ def _costs(results: Results, as_json: bool) -> None:
     if as_json:
         print_json({"rows": [asdict(row) for row in found], "files": [str(file) for file in files]})
     else:
-        print(to_markdown(table))
+        show(to_markdown(table))

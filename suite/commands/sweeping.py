@@ -2,181 +2,217 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from suite.commands.options import (
+    LOOK,
     RESULTS,
+    RUN,
+    AllowCode,
     Data,
-    Frames,
+    Device,
+    GridName,
     Json,
-    Only,
     Results,
-    Set,
-    Shard,
     app,
     data_root,
+    examples,
+    log,
     planned,
     print_json,
-    say,
-    selection,
+    selects_runs,
+    show,
 )
 from suite.spec import BadInput, unknown
 
 
-@app.command()
+@app.command(
+    rich_help_panel=RUN,
+    epilog=examples(
+        "suite sweep demo  minutes on two CPU cores",
+        "suite sweep mini_ssv2 --data /data --only 'tsn-*'",
+        "suite sweep demo --set epochs=1 --frames 8  a quick try, stored apart",
+        "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
+    ),
+)
+@selects_runs
 def sweep(
-    grid: str,
+    grid: GridName,
     data: Data = None,
     results: Results = RESULTS,
-    only: Only = None,
-    frames: Frames = None,
-    changes: Set = None,
-    shard: Shard = None,
-    executor: Annotated[str, typer.Option(help="Where runs are placed: local.")] = "local",
-    slots: Annotated[int | None, typer.Option(min=1, help="Runs at a time (default: GPUs, else cores).")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda (default: cuda where there is one).")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that load data, for each run.")] = None,
-    retries: Annotated[int, typer.Option(min=0, help="Tries after a crash.")] = 1,
-    checkpoint_seconds: Annotated[float, typer.Option(help="Time between checkpoints.")] = 60.0,
-    checkpoint_steps: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints, instead.")] = None,
-    tracking: Annotated[bool, typer.Option(help="Log to MLflow.")] = True,
+    chosen: Any = None,
+    executor: Annotated[str, typer.Option(metavar="local", help="Where runs are placed.")] = "local",
+    slots: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Runs at a time (default: one per GPU, else one per core).")
+    ] = None,
+    device: Device = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Processes per run that load data (default: by device).")
+    ] = None,
+    retries: Annotated[int, typer.Option(metavar="N", min=0, help="Retries of a run after a crash.")] = 1,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Time between checkpoints of a run.")
+    ] = 60.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, in place of the time.")
+    ] = None,
+    tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
+    allow_code: AllowCode = False,
 ) -> None:
-    """Run what is missing of a grid, then write its tables and figures."""
+    """Train and test all runs of a grid, then report.
+
+    Finished runs are kept and unfinished ones resume, so the same command continues after Ctrl-C or a crash. Exit code
+    1 if a run failed.
+    """
     from suite.app.sweep import run_sweep
     from suite.sweep.executors.local import Machine
     from suite.sweep.plan import Selection, make_plan
 
     if executor != "local":
-        raise BadInput(f"Executor '{executor}' is not in this version; known: local.")
-    plan = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results, costs=False)
+        raise BadInput(f"--executor expects local, not '{executor}'.")
+    plan = make_plan(grid, chosen or Selection(), results, costs=False)
     machine = Machine.of(slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options))
 
 
-@app.command()
+@app.command(
+    rich_help_panel=RUN,
+    epilog=examples(
+        "suite plan demo",
+        "suite plan mini_ssv2 --data /data --frames 8,16",
+        "suite plan demo --discordance 0.2 --seed-sd 0.5  power under these assumptions",
+    ),
+)
+@selects_runs
 def plan(
-    grid: str,
+    grid: GridName,
+    data: Data = None,
     results: Results = RESULTS,
-    only: Only = None,
-    frames: Frames = None,
-    changes: Set = None,
-    shard: Shard = None,
+    chosen: Any = None,
     discordance: Annotated[
-        float | None, typer.Option(help="Share of videos (0 to 1) that one of two models has right, for the power.")
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="For the power: share (0 to 1) of videos that only one of two models gets right."
+        ),
     ] = None,
     seed_sd: Annotated[
-        float | None, typer.Option(help="Standard deviation of the accuracy over seeds (points), for the power.")
+        float | None,
+        typer.Option(metavar="POINTS", help="For the power: standard deviation of the accuracy over seeds."),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
-    """The runs of a grid, their chains and costs, and which differences they can show; runs nothing."""
-    from suite.report.console.listing import print_plan
-    from suite.report.console.power import describe_power, plan_power
-    from suite.sweep.plan import Selection, make_plan, remember, totals
+    """Show the runs of a grid, their cost and their power.
+
+    Runs nothing. Without options that select runs, it shows what was last planned. Lists chains of runs with
+    multiply-adds, parameters, memory and estimated time on this machine, says which data sets are missing, and which
+    differences in accuracy the grid can detect.
+    """
+    from suite.report.console.listing import not_shown
+    from suite.report.console.plan import plan_report, print_plan
+    from suite.sweep.plan import remember
     from suite.sweep.stored import store_plan
 
-    made = make_plan(grid, selection(only, frames, changes, shard) or Selection(), results)
+    made = planned(grid, results, chosen)
     remember(made)
     store_plan(made)
-    power = plan_power(made, discordance, seed_sd)
-    if not as_json:
-        print_plan(made)
-        print("", *describe_power(power), sep="\n")
-        return
-    runs = [
-        {
-            "id": run.id,
-            "name": run.spec.model,
-            "dataset": run.spec.dataset,
-            "frames": run.spec.frames,
-            "seed": run.spec.seed,
-            "parent": run.spec.parent,
-            "control": run.control,
-            "gmacs": run.gmacs,
-            "params": run.params,
-            "gib": run.gib,
-            "device_hours": run.device_hours(),
-            "state": run.state(),
-        }
-        for run in made.runs
-    ]
-    print_json({"runs": runs, "totals": totals(made), "power": power})
+    for note in not_shown(made):
+        log(note)
+    found = plan_report(made, data_root(data), discordance, seed_sd)
+    print_json(found) if as_json else print_plan(made, found)
 
 
-@app.command()
-def status(
-    grid: str,
-    results: Results = RESULTS,
-    only: Only = None,
-    frames: Frames = None,
-    changes: Set = None,
-    shard: Shard = None,
-    as_json: Json = False,
-) -> None:
-    """How far a grid is."""
-    from suite.report.console.listing import notes, print_status
+@app.command(
+    rich_help_panel=RUN, epilog=examples("suite status demo", "suite status mini_ssv2 --only '*-resnet50' --json")
+)
+@selects_runs
+def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_json: Json = False) -> None:
+    """Show the progress of a sweep.
+
+    Without options that select runs, shows what was last planned.
+    """
+    from suite.report.console.listing import not_shown, notes, print_status
+    from suite.sweep.summary import known_issues
     from suite.sweep.summary import status as statuses
-    from suite.sweep.summary import troubles
 
-    made = planned(grid, results, selection(only, frames, changes, shard), costs=False)
+    made = planned(grid, results, chosen, costs=False)
     found = statuses(made)
-    for trouble in troubles(made):
-        say(f"warning: {trouble}")
-    for note in notes(made):
-        say(note)
+    for issue in known_issues(made):
+        log(f"warning: {issue}")
+    for note in (*notes(made), *not_shown(made)):
+        log(note)
     print_json(found) if as_json else print_status(grid, found)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=examples(
+        "suite report demo",
+        "suite report mini_ssv2 --beside deep_analysis --strict",
+        "suite report demo.tar.gz  an archive made by suite export",
+    ),
+)
+@selects_runs
 def report(
-    grid: Annotated[str, typer.Argument(help="A grid, or an archive that `suite export` made.")],
+    grid: Annotated[str, typer.Argument(metavar="GRID|ARCHIVE", help="A grid, or an archive made by suite export.")],
     results: Results = RESULTS,
-    only: Only = None,
-    frames: Frames = None,
-    changes: Set = None,
-    shard: Shard = None,
+    chosen: Any = None,
     beside: Annotated[
         list[str] | None,
-        typer.Option(help="Published rows to set beside: deep_analysis, gta, arc, …; may be repeated."),
+        typer.Option(metavar="PAPER", help="Add published rows of a paper, e.g. deep_analysis; may be repeated."),
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(help="Predictions of another codebase, with its YAML; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Add predictions of another codebase, with their YAML; may be repeated."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option(help="Withhold confounded runs and published numbers confounded with ours.")
+        bool, typer.Option("--strict", help="Leave out confounded runs, and published rows confounded with ours.")
     ] = False,
     interval: Annotated[
-        str, typer.Option(help="Beside a mean over seeds: ci (95 % interval), sd (standard deviation), or both.")
+        str,
+        typer.Option(
+            metavar="ci|sd|both", help="With a mean over seeds: 95 % confidence interval, standard deviation, or both."
+        ),
     ] = "both",
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
-    """Tables, figures and page of a grid, from what is there; of an archive, from its own grid and protocol."""
+    """Write tables, figures and the page of a grid.
+
+    Uses the runs that are finished. The report of an archive uses the grid and the protocol in it.
+    """
     from suite.app.export import report_archive
     from suite.collect.evidence import INTERVALS
-    from suite.report.build import Company, write_report
+    from suite.report.build import ReportOptions, write_grid_report, write_report
     from suite.report.console.listing import notes
     from suite.store.archive import is_archive
-    from suite.sweep.plan import reckon
+    from suite.sweep.parts import part_folder, report_parts
+    from suite.sweep.plan import add_costs
 
     if interval not in INTERVALS:
         raise unknown("value of --interval", interval, INTERVALS)
-    company = Company(tuple(beside or ()), tuple(predictions or ()), strict, interval)
+    options = ReportOptions(tuple(beside or ()), tuple(predictions or ()), strict, interval)
 
-    chosen = selection(only, frames, changes, shard)
     if is_archive(grid):
-        if chosen is not None or company != Company():
-            raise BadInput("An archive is reported whole and by itself; the options are for grids.")
+        if chosen is not None or options != ReportOptions():
+            raise BadInput("An archive takes no options: its report covers exactly what it contains.")
         found = report_archive(Path(grid), results)
         for name in found["differ"]:
-            say(f"note: {name} is not as it was in the archive; another version of the suite made that one.")
+            log(f"note: {name} differs from the one in the archive, which another version of the suite wrote.")
     else:
-        made = planned(grid, results, chosen, costs=False)
-        reckon(made, finished=False)
+        parts = report_parts(grid, results)
+        made = parts[0] if chosen is None else planned(grid, results, chosen, costs=False)
         for note in notes(made):
-            say(note)
-        found = {"files": [str(file) for file in write_report(made, company, say)]}
-    print_json(found) if as_json else print("\n".join(found["files"]))
+            log(note)
+        if chosen is None:
+            files = write_grid_report(parts, options, log)
+        else:
+            add_costs(made, finished=False)
+            files = write_report(replace(made, folder=part_folder(made, parts)), options, log)
+        found = {"files": [str(file) for file in files]}
+    print_json(found) if as_json else show("\n".join(found["files"]))

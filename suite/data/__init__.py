@@ -1,16 +1,21 @@
-"""Data sets: what a video is, where it lies, which frames are taken and how they are cropped.
+"""Data sets: which videos there are, how they are read, which frames make a clip, and how clips are cropped.
 
     rng          random numbers keyed by (seed, epoch, video id, purpose)
-    datasets     the registry: names, class counts, ceilings, flip maps; opens a data set
-    something    reader of the Something-Something V2 files
-    manifest     the videos of a split, with frame counts and fingerprints; its hash
-    index        what is known of each file, remembered from start to start; fingerprints
+    dataset_info what is known of a data set without its videos, from one YAML file each (`sets/`)
+    datasets     opens a data set: its classes and splits
+    formats      readers of annotation formats
+    flips        what a horizontal flip does to a label
+    check        the report of `suite data check`
+    availability whether a data set can be used on this machine
+    manifest     the videos of a split with frame counts and fingerprints; its hash
+    index        what is known of each file, stored between runs; fingerprints
     leakage      videos that the training and the validation split share
     decoding     frames of a file, by decord or PyAV
     sampling     which frames make a clip
     transforms   crops and flips of uint8 clips
     clips        torch data sets of training clips and test views
-    synthetic    calibrated sets whose ceilings are known; `drawing` renders their videos
+    synthetic    the synthetic calibration sets: what they contain, how their videos are drawn and encoded
 
-Nothing heavy is imported here: `suite plan` works without torch and without the videos.
+Other packages start from `dataset_info.info` (works without the videos), `datasets.open_dataset` and `clips`.
+The package imports without torch and without any video, so that `suite plan` answers at once.
 """

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from suite.data.datasets import Dataset
 from suite.data.decoding import Decoder, Undecodable
-from suite.data.manifest import Manifest, Video, condemn
+from suite.data.manifest import Manifest, Video, mark_undecodable
 from suite.data.rng import generator
 from suite.data.sampling import test_indices, train_indices
 from suite.data.transforms import flipped_label, test_views, train_view
@@ -91,10 +91,11 @@ def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarra
     try:
         return decoder.read(manifest.root / video.path, indices, video.frames, split=manifest.split, video=video.id)
     except Undecodable as error:
-        condemn(manifest, video)  # the next start counts it, so that allow_missing can speak of it
+        mark_undecodable(manifest, video)  # the next start counts it, so that allow_missing can speak of it
         raise BadInput(
-            f"Video '{video.id}' could be read when it was indexed and cannot now; the next start counts it among the "
-            f"missing or undecodable, so fetch it again or raise allow_missing: {error}"
+            f"Video '{video.id}' was readable when it was indexed but is not any more; the next start "
+            "counts it among the "
+            f"missing or undecodable, so restore it or raise allow_missing: {error}"
         ) from None
 
 

@@ -78,9 +78,9 @@ def probe(path: Path | str) -> tuple[int, float, str]:
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
         raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
     if not opened or frames == 0:
-        raise Undecodable(f"Video {path} holds no frame that can be decoded.")
+        raise Undecodable(f"Video {path} has no decodable frame.")
     if length - end > max(0.05 * length, 2 / fps if fps else 0):
-        raise Undecodable(f"Video {path} is cut off: it says {length:.2f} s and ends at {end:.2f} s.")
+        raise Undecodable(f"Video {path} is truncated: its header gives {length:.2f} s, but it ends at {end:.2f} s.")
     return frames, fps, codec
 
 
@@ -207,13 +207,14 @@ def _read(
 
     indices = np.asarray(indices, dtype=np.int64)
     if indices.size == 0 or indices.min() < 0:
-        raise BadInput(f"The frames asked of {path} must be a list of numbers from 0 on.")
+        raise BadInput(f"Frame indices for {path} must be a list of whole numbers from 0.")
     wanted, back = np.unique(indices, return_inverse=True)
     frames, reason = (None, "") if setting == "pyav" else _by_decord(path, wanted, picture.codec)
     backend = "decord"
     if frames is None and setting == "decord":
         raise BadInput(
-            f"{SETTING} is decord, which is not used for {path} ({reason}); set {SETTING} to auto or pyav, or unset it."
+            f"{SETTING} is decord, which cannot be used for {path} ({reason}); set {SETTING} to auto or "
+            "pyav, or unset it."
         )
     if frames is None:
         frames, backend = _by_pyav(path, wanted), "pyav"
@@ -256,7 +257,7 @@ def _by_pyav(path: str, wanted: np.ndarray) -> np.ndarray:
                 position += 1
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
         raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
-    raise Undecodable(f"Video {path} has {position} frames that decode, and frame {wanted[-1]} was asked for.")
+    raise Undecodable(f"Video {path} has {position} decodable frames, but frame {wanted[-1]} was requested.")
 
 
 def _picture(path: str) -> Picture:

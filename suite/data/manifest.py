@@ -104,7 +104,7 @@ class Manifest:
             total = len(self.videos) + lost
             raise BadInput(
                 f"Of the {total} videos of split '{self.split}', {' and '.join(parts)} cannot be used, and "
-                f"allow_missing is {allow_missing}; fetch them again or raise allow_missing in the protocol."
+                f"allow_missing is {allow_missing}; restore them or raise allow_missing in the protocol."
             )
         return self
 
@@ -163,7 +163,9 @@ def hold_out(manifest: Manifest, share: float) -> tuple[Manifest, Manifest]:
         wanted = min(max(1, int(share * count + 0.5)), count - 1)
         held.update(sorted(of_class, key=_dev_rank)[:wanted])
     if not held:
-        raise BadInput(f"No class of split '{manifest.split}' has two videos, so that none can be held out as dev.")
+        raise BadInput(
+            f"No class of split '{manifest.split}' has two videos, so none can be held out for the dev split."
+        )
     stay = tuple(video for video in manifest.videos if video.id not in held)
     dev = tuple(video for video in manifest.videos if video.id in held)
     return replace(manifest, videos=stay), replace(manifest, split="dev", videos=dev, missing=(), undecodable=())
@@ -174,7 +176,7 @@ def _dev_rank(video: str) -> bytes:
     return hashlib.sha256(f"video-fair-bench/dev/1:{video}".encode()).digest()
 
 
-def condemn(manifest: Manifest, video: Video) -> None:
+def mark_undecodable(manifest: Manifest, video: Video) -> None:
     """Writes into the index that a video cannot be decoded, though its first frame could."""
     path = path_in_folder(manifest, video)
     try:

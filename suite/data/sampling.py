@@ -47,7 +47,7 @@ def test_indices(n: int, frames: int, clips: int, sampling: Sampling) -> np.ndar
     """
     _check(n, frames)
     if clips < 1:
-        raise BadInput(f"A test of {clips} clips is empty; ask for at least one.")
+        raise BadInput(f"The number of test clips must be at least 1, not {clips}.")
     if sampling.rule == "dense":
         room = max(n - _span(frames, sampling.stride), 0)
         if clips == 1:
@@ -75,6 +75,6 @@ def _span(frames: int, stride: int) -> int:
 
 def _check(n: int, frames: int) -> None:
     if frames < 1:
-        raise BadInput(f"A clip of {frames} frames is empty; ask for at least one.")
+        raise BadInput(f"The number of frames per clip must be at least 1, not {frames}.")
     if n < 1:
-        raise BadInput("A video without frames cannot be sampled; it counts as undecodable.")
+        raise BadInput("A video without frames cannot be sampled.")

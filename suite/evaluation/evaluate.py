@@ -78,7 +78,7 @@ class Setting:
 
     def __post_init__(self) -> None:
         if self.precision not in Protocol.model_fields["precision"].annotation.__args__:
-            raise BadInput(f"Precision is fp32 or bf16, not '{self.precision}'.")
+            raise BadInput(f"The precision must be fp32 or bf16, not '{self.precision}'.")
 
 
 def evaluate_checkpoint(
@@ -113,7 +113,7 @@ def evaluate_checkpoint(
     data = open_dataset(dataset, root)
     data.split(split)
     if out.exists() and any(out.iterdir()):
-        raise BadInput(f"{out} already holds files; name another folder with --out.")
+        raise BadInput(f"{out} already contains files; give another folder with --out.")
     return evaluate(setting, data, control, out, unlabelled, allow_missing, {})
 
 
@@ -142,10 +142,13 @@ def evaluate(
     model = build(setting.model, len(data.classes), setting.frames, setting.size)
     loaded = weights.load(model, setting.source, classes=data.classes)
     if "run" in facts and loaded.loaded < loaded.total:
-        raise BadInput(f"{setting.source} is not whole: {loaded}, where a run's own weights are all there.")
+        raise BadInput(
+            f"{setting.source} is incomplete: {loaded}; the checkpoint of a run must contain all of its weights."
+        )
     if any(".fc." in key for key in loaded.missing):
         raise BadInput(
-            f"{setting.source} has no classifier for {setting.dataset}; it can start a training, not be tested."
+            f"{setting.source} has no classifier for {setting.dataset}: it can initialise training, but "
+            "cannot be tested."
         )
     model.to(control.device)
 

@@ -59,7 +59,7 @@ def probe_run(
     """
     spec, result = folder.spec(), folder.result()
     if result is None:
-        raise BadInput(f"The run {folder.id} is not finished; only a finished one is probed.")
+        raise BadInput(f"The run {folder.id} is not finished; only finished runs can be probed.")
     p, data = spec.protocol, open_dataset(spec.dataset, root)
     val = data.split("val")
     if not val.matches(result["manifests"]["val"]):

@@ -41,7 +41,7 @@ class Outcome:
         if self.classes is None or self.classes == classes or (classes is None and not self.named):
             return self
         if classes is None:
-            raise BadInput(f"{where} names its classes, and the other side has no names to match them with.")
+            raise BadInput(f"{where} gives classes by name, but the other side has no class names.")
         place = {name: i for i, name in enumerate(classes)}
         for name in self.classes:
             if name not in place:
@@ -54,7 +54,7 @@ class Outcome:
         """(N,) bool against its own labels, or those given for the same ids."""
         truth = self.labels if self.labels is not None else labels
         if truth is None:
-            raise BadInput("These predictions come without labels, and there is nothing to take them from.")
+            raise BadInput("These predictions have no labels, and no other source of labels is given.")
         return self.predicted == truth
 
 
@@ -71,17 +71,18 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     if "id" not in table:
         raise BadInput(f"{where} has no column 'id'.")
     if not len(table):
-        raise BadInput(f"{where} holds no predictions.")
+        raise BadInput(f"{where} contains no predictions.")
     if table["id"].isna().any():
         raise BadInput(f"{where} row {int(table['id'].isna().argmax()) + 1} has no id.")
     ids = np.array([str(i) for i in table["id"]])
     order = np.argsort(ids, kind="stable")
     twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
     if len(twice):
-        raise BadInput(f"{where} holds the video '{ids[order][twice[0]]}' more than once.")
+        raise BadInput(f"{where} contains the video '{ids[order][twice[0]]}' more than once.")
     if not classes and _names(table) and (_has_logits(table) or not _all_names(table)):
         raise BadInput(
-            f"{where} gives labels by name beside logits or numbers: its YAML needs 'classes' in their order."
+            f"{where} gives labels by name but predictions by number: its YAML needs 'classes', the class "
+            "names in order."
         )
     named = not classes and bool(_names(table))
     classes = tuple(classes or _names(table)) or None
@@ -96,7 +97,7 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     elif "label" in table:
         predicted, labels = _labels(table, "label", where, classes, num), None
     else:
-        raise BadInput(f"{where} has neither 'logits' nor 'prediction' nor 'label' beside 'id'.")
+        raise BadInput(f"{where} has none of the columns 'logits', 'prediction' and 'label'.")
     confidence = None if logits is None else confidence_of(logits)[order]
     return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named, confidence)
 
@@ -145,24 +146,24 @@ def _logits(table: pd.DataFrame, where: str, num: int) -> np.ndarray | None:
                 raise BadInput(f"{where} row {i + 1} has no list of logits.")
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
-            raise BadInput(f"{where} has rows of {min(lengths)} and of {max(lengths)} logits.")
+            raise BadInput(f"{where} has rows with {min(lengths)} and with {max(lengths)} logits.")
         try:
             values = np.array([np.asarray(row, float) for row in rows])
         except (ValueError, TypeError):
-            raise BadInput(f"{where} has logits that are no numbers.") from None
+            raise BadInput(f"{where} has logits that are not numbers.") from None
         if values.ndim != 2:
-            raise BadInput(f"{where} has logits that are no list of numbers.")
+            raise BadInput(f"{where} has logits that are not a list of numbers.")
     elif columns:
         if set(columns) != {f"logit_{i}" for i in range(len(columns))}:
-            raise BadInput(f"{where} has {len(columns)} columns of logits that do not run from logit_0 on.")
+            raise BadInput(f"{where} has {len(columns)} logit columns that are not numbered from logit_0 on.")
         try:
             values = table[[f"logit_{i}" for i in range(len(columns))]].to_numpy(float)
         except (ValueError, TypeError):
-            raise BadInput(f"{where} has logits that are no numbers.") from None
+            raise BadInput(f"{where} has logits that are not numbers.") from None
     else:
         return None
     if num and values.shape[1] != num:
-        raise BadInput(f"{where} has {values.shape[1]} logits a video, the data set has {num} classes.")
+        raise BadInput(f"{where} has {values.shape[1]} logits per video, but the data set has {num} classes.")
     bad = ~np.isfinite(values).all(1)
     if bad.any():
         raise BadInput(f"{where} row {int(bad.argmax()) + 1} has a logit that is not a finite number.")
@@ -203,7 +204,7 @@ def _labels(table: pd.DataFrame, column: str, where: str, classes: Any, num: int
         number = _whole(value)
         if number is None or not 0 <= number < (num or 1 << 31):
             shown = " ".join(str(value).split())[:60]
-            raise BadInput(f"{where} row {i + 1}: '{shown}' is none of the {num or 'known'} classes.")
+            raise BadInput(f"{where} row {i + 1}: '{shown}' is not one of the {num or 'known'} classes.")
         out.append(number)
     return np.array(out, dtype=np.int64)
 
@@ -238,7 +239,7 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> 
 def _top5(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, path: Path) -> float:
     """Percent of videos whose class is among the five highest; of equal logits the lower class stands first."""
     if len(labels) and not (labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < logits.shape[1]):
-        raise BadInput(f"{path} has a label that is none of its {logits.shape[1]} classes.")
+        raise BadInput(f"{path} has a label that is not one of its {logits.shape[1]} classes.")
     own = logits[np.arange(len(labels)), labels][:, None]
     before = (logits > own).sum(1, dtype=np.uint8 if logits.shape[1] < 256 else np.int64)
     near = np.flatnonzero((before < 5) & (predicted != labels))  # where equal logits of lower classes may matter
@@ -274,8 +275,8 @@ def check_stored(
         if not isinstance(said, int | float) or found is None or abs(said - found) > 1e-6:
             shown = "nothing" if found is None else f"{found:.10g}"
             raise BadInput(
-                f"{where}: result says {name} {said if not isinstance(said, float) else f'{said:.10g}'}, its "
-                f"predictions give {shown}; the run's folder was changed by hand, or is damaged."
+                f"{where}: the result states {name} {said if not isinstance(said, float) else f'{said:.10g}'}, but the "
+                f"predictions give {shown}; the folder of the run was edited or is damaged."
             )
 
 
@@ -299,8 +300,8 @@ def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) ->
         only_a, only_b = np.setdiff1d(a.ids, b.ids), np.setdiff1d(b.ids, a.ids)
         first = f" (first '{(only_a if len(only_a) else only_b)[0]}')"
         raise BadInput(
-            f"{names[0]} and {names[1]} were not tested on the same videos: {len(only_a)} are in the first alone and "
-            f"{len(only_b)} in the second alone{first}; a paired comparison needs the same ones."
+            f"{names[0]} and {names[1]} were not tested on the same videos: {len(only_a)} are only in the first and "
+            f"{len(only_b)} only in the second{first}; a paired comparison needs the same videos."
         )
     # between codebases class numbers mean nothing, names do
     if a.classes and b.classes:
@@ -310,7 +311,7 @@ def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) ->
             b = b.in_order_of(a.classes, names[1])
     elif (a.named and not b.classes) or (b.named and not a.classes):
         named, other = (names[0], names[1]) if a.named else (names[1], names[0])
-        raise BadInput(f"{named} gives its classes by name, and {other} has no names to match them with.")
+        raise BadInput(f"{named} gives classes by name, but {other} has no class names.")
     if a.labels is not None and b.labels is not None and (a.labels != b.labels).any():
         at = int((a.labels != b.labels).argmax())
         raise BadInput(

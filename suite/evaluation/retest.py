@@ -48,7 +48,7 @@ def evaluate_run(
     """
     spec, result = folder.spec(), folder.result()
     if result is None:
-        raise BadInput(f"The run {folder.id} is not finished; only a finished one is tested again.")
+        raise BadInput(f"The run {folder.id} is not finished; only finished runs can be tested again.")
     base = _setting(folder, spec, {key: value for key, value in changes.items() if value is not None})
     counts = list(dict.fromkeys(frames or (spec.frames,)))
     settings = [replace(base, frames=count) for count in counts]
@@ -122,14 +122,16 @@ def check_normalisation(spec: RunSpec) -> None:
     """Raises BadInput when this version gives the network another input normalisation than the run has."""
     now = normalisation(spec.network)
     if spec.normalisation not in ("", now):
-        raise BadInput(f"{spec.id} has the input normalisation '{spec.normalisation}', and this version gives '{now}'.")
+        raise BadInput(
+            f"{spec.id} was trained with the input normalisation '{spec.normalisation}', but this version uses '{now}'."
+        )
 
 
 def check_checkpoint(folder: RunFolder) -> None:
     """Raises BadInput when a finished run's checkpoint is not the file that it was tested with."""
     known = (folder.result() or {}).get("checkpoint_sha256")
     if known and folder.checkpoint.is_file() and file_sha256(folder.checkpoint) != known:
-        raise BadInput(f"{folder.checkpoint} was changed after the run was tested (another SHA-256).")
+        raise BadInput(f"{folder.checkpoint} was changed after the run was tested (different SHA-256).")
 
 
 def test_by(
@@ -175,7 +177,9 @@ def _earlier(place: Path, run: str, setting: Setting) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         same = False
     if not same:
-        raise BadInput(f"{place} holds another test than this one of {run}; remove it or name a folder with --out.")
+        raise BadInput(
+            f"{place} contains another test than this one of {run}; remove it or give another folder with --out."
+        )
     return found
 
 

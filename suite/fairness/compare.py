@@ -7,13 +7,13 @@ from typing import Any
 from suite.evaluation.predictions import same_numbers
 from suite.evaluation.suspicious import suspicions
 from suite.fairness.code_parts import differing
-from suite.fairness.contender import Contender
 from suite.fairness.factors import Difference, Verdict, judge
+from suite.fairness.result import Result
 from suite.spec import BadInput
 from suite.statistics.proportions import equivalence, newcombe, paired
 
 
-def compare(a: Contender, b: Contender, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
+def compare(a: Result, b: Result, axis: str = "module", margin: float | None = None) -> dict[str, Any]:
     """What `suite compare --json` prints: verdict, confounds, difference a - b in percentage points, its 95 % interval.
 
     With predictions of both the interval is Tango's score interval and p_mcnemar exact; with accuracies alone
@@ -26,7 +26,7 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
     if a.factors.get("dataset") != b.factors.get("dataset") and axis != "dataset":
         raise BadInput(
             f"{a.label} was tested on {a.factors.get('dataset')}, {b.label} on {b.factors.get('dataset')}: their "
-            "accuracies say nothing of each other."
+            "accuracies cannot be compared."
         )
     found = {"a": a.label, "b": b.label, **described(verdict), "warnings": []}
     if a.outcome is not None and b.outcome is not None:
@@ -51,11 +51,11 @@ def compare(a: Contender, b: Contender, axis: str = "module", margin: float | No
             found |= {"margin": margin, "p_equivalence": equivalence(right_a, right_b, margin)}
         return found
     if margin is not None:
-        raise BadInput("Equivalence is shown on the predictions of both; one of the two has accuracies alone.")
+        raise BadInput("An equivalence test needs the predictions of both sides; one side has only accuracies.")
     low, high = newcombe(a.top1, a.n, b.top1, b.n)
     known = a.n if a.n == b.n else None
     found |= {"top1_a": a.top1, "top1_b": b.top1, "n": known, "difference": a.top1 - b.top1, "ci95": [low, high]}
-    return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies alone"}
+    return found | {"p_mcnemar": None, "interval": "unpaired, from accuracies only"}
 
 
 def _as_dict(difference: Difference) -> dict[str, Any]:

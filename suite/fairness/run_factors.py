@@ -59,7 +59,10 @@ def of_run(
         "test_sampling": spec.evaluation().content()["sampling"],
         "held_out": p.dev,
         "resolution": p.size,
-        "augmentation": {"crop": f"scales {text(p.augmentation.scales)}", "flip": p.augmentation.flip},
+        "augmentation": {
+            "crop": f"scales {text(p.augmentation.scales)}",
+            "flip": result.get("flip", p.augmentation.flip),
+        },
         "optimiser": {
             "momentum": p.momentum,
             "weight_decay": p.weight_decay,

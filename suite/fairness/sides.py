@@ -13,13 +13,14 @@ from suite.evaluation.classes import classes_of, compare_classes
 from suite.evaluation.predictions import aligned
 from suite.evaluation.suspicious import suspicions
 from suite.fairness.compare import compare, described
-from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, Verdict, agree, judge
 from suite.fairness.grades import GRADES, MINOR
+from suite.fairness.result import Result
 from suite.spec import BadInput
 from suite.statistics.intervals import difference_error, difference_interval
+from suite.statistics.significance import ALPHA, t_test
 
-Side = tuple[Contender, ...]
+Side = tuple[Result, ...]
 
 # may change between the seeds of one model without making it another configuration
 ENVIRONMENT = tuple(factor for factor, grade in GRADES.items() if grade.grade == MINOR)
@@ -43,7 +44,7 @@ def compare_sides(
     that resamples classes.  Raises BadInput when a side mixes configurations, or an option needs what is not there.
     """
     if cluster not in (None, "class"):
-        raise BadInput(f"--cluster takes 'class', not '{cluster}'.")
+        raise BadInput(f"--cluster expects 'class', not '{cluster}'.")
     several = max(len(a), len(b)) > 1
     found = _compare_seeds(a, b, axis, margin) if several else compare(a[0], b[0], axis, margin)
     found |= {"seeds": [len(a), len(b)], "ece": {"a": _calibration(a), "b": _calibration(b)}}
@@ -53,7 +54,7 @@ def compare_sides(
     if several:
         raise BadInput(f"{option} compares one run per side; A has {len(a)} and B has {len(b)}.")
     if a[0].outcome is None or b[0].outcome is None:
-        raise BadInput(f"{option} needs the predictions of both; one of the two has accuracies alone.")
+        raise BadInput(f"{option} needs the predictions of both sides; one side has only accuracies.")
     right = aligned(a[0].outcome, b[0].outcome, (a[0].label, b[0].label))
     labels, names = classes_of(a[0].outcome, b[0].outcome)
     if cluster:
@@ -68,7 +69,7 @@ def compare_sides(
         found["interval"] = f"paired bootstrap over {classes} classes"
     if per_class:
         rows = compare_classes(*right, labels, names)
-        found |= {"per_class": rows, "discoveries": [row["class"] for row in rows if row["q"] <= 0.05]}
+        found |= {"per_class": rows, "discoveries": [row["class"] for row in rows if row["q"] <= ALPHA]}
     return found
 
 
@@ -96,29 +97,15 @@ def _compare_seeds(a: Side, b: Side, axis: str, margin: float | None) -> dict[st
             found["warnings"] += suspicions(run.label, o.predicted, o.labels, o.classes)
     if margin is not None:
         if not margin > 0:
-            raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")
+            raise BadInput(f"The margin of an equivalence test must be above 0 percentage points, not {margin}.")
         # TOST: the larger of two one-sided p-values (Schuirmann 1987)
         p = max(t_test(difference + side * margin, error, degrees, side) for side in (1, -1))
         found |= {"margin": margin, "p_equivalence": p}
     return found
 
 
-def t_test(difference: float, error: float, degrees: float, side: int = 0) -> float:
-    """p-value of a t test of `difference` = 0; side 1 or -1: of the one-sided test that it is above or below 0."""
-    from scipy.special import ndtr, stdtr
-
-    if error == 0:
-        return 1.0 if difference * (side or 1) <= 0 and (side or difference == 0) else 0.0
-    t = difference / error
-
-    def below(x: float) -> float:
-        return float(ndtr(x) if degrees == np.inf else stdtr(degrees, x))
-
-    return below(-side * t) if side else min(1.0, 2 * below(-abs(t)))
-
-
-def _joined(side: Side) -> Contender:
-    """A side as one contender with the factors that its runs share.  Raises BadInput where they do not belong together.
+def _joined(side: Side) -> Result:
+    """A side as one result with the factors that its runs share.  Raises BadInput where they do not belong together.
 
     A factor that some run does not state is unknown; a known difference is refused unless it is the seed, the
     environment or a consequence of training.
@@ -164,10 +151,10 @@ def _outcomes(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray]:
     """Who was right, bool (S_a, N) and (S_b, N), over the same videos."""
     for run in (*a, *b):
         if run.outcome is None:
-            raise BadInput(f"Several runs per side are compared on their predictions; {run.label} has none.")
+            raise BadInput(f"A comparison of several runs per side needs their predictions; {run.label} has none.")
     against = next((run for run in (*a, *b) if run.outcome.labels is not None), a[0])
 
-    def of(side: Sequence[Contender]) -> np.ndarray:
+    def of(side: Sequence[Result]) -> np.ndarray:
         pairs = (aligned(against.outcome, run.outcome, (against.label, run.label)) for run in side)
         return np.stack([right for _, right in pairs])
 
@@ -182,7 +169,7 @@ def _calibration(side: Side) -> dict[str, float] | None:
     return {key: float(np.mean([one[key] for one in found])) for key in found[0]}
 
 
-def _calibration_of(run: Contender) -> dict[str, float] | None:
+def _calibration_of(run: Result) -> dict[str, float] | None:
     views = run.factors.get("views")
     single = isinstance(views, Mapping) and views.get("number") == 1
     return describe_calibration(run.outcome) if single and run.outcome is not None else None

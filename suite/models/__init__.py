@@ -1,6 +1,6 @@
-"""Networks: backbones x temporal modules x temporal pooling, their weights and their cost.
+"""Models: backbones x temporal modules x temporal pooling x add-on blocks, and standalone architectures.
 
-`build(name)` is the one place that makes a network from a name.
+`build(name)` makes every network; `weights.load` loads its weights, `cost.cost` counts its operations.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ NORMALISATION = {  # mean and std per channel, of pixels in 0..1; that of the pr
 
 @cache
 def normalisation(name: str) -> str:
-    """Which normalisation (a key of NORMALISATION) the input of a model has; its backbone or network states it."""
-    from suite.models.network import network_class
+    """Which normalisation (a key of NORMALISATION) the input of a model has; its backbone or architecture states it."""
+    from suite.models.network import backbone_class
+    from suite.models.registry import find_architecture
 
     parsed = parse_model(name)
-    stated = network_class(parsed).normalisation
+    stated = (find_architecture(parsed.architecture) if parsed.standalone else backbone_class(parsed)).normalisation
     return stated(parsed) if callable(stated) else stated
 
 

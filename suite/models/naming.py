@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from suite.models.options import model_options
 from suite.spec import ModelName, parse_model
 
 
@@ -45,17 +46,6 @@ def _named(text: str, options: list[dict[str, str]]) -> ModelName:
 
 
 def _full(name: ModelName) -> list[dict[str, str]]:
-    """Every option with its value: of the module or network, then of each add-on block."""
-    from suite.models.assembly import check_options, module_options
-    from suite.models.extras import block_options
-    from suite.models.network import network_class
-
-    network = network_class(name)
-    if name.whole:
-        head = network.choices(name)
-    else:
-        allowed = module_options(name, network.older_pool)
-        check_options(dict(name.options), allowed, f"option of {name.module}-{name.backbone}")
-        head = {key: values[0] for key, values in allowed.items()} | dict(name.options)
-    depths = network.depths(name)
-    return [head, *(block_options(part, depths, name) for part in name.blocks)]
+    """Every option with its value: of the module or architecture, then of each add-on block."""
+    options = model_options(name)
+    return [options.network, *options.blocks]

@@ -8,14 +8,13 @@ from torch import Tensor, nn
 from suite.models.backbones.inception import InceptionV1
 from suite.models.backbones.resnet import ResNet
 from suite.models.layers import KeyedDropout, SpatialConv, VolumeConv
-from suite.models.registry import find_whole_network
+from suite.models.options import model_options
+from suite.models.registry import find_architecture
 from suite.spec import BadInput, ModelName
 
 
-def network_class(name: ModelName) -> type:
-    """The class behind a name: the backbone of a temporal module, or a standalone architecture."""
-    if name.whole:
-        return find_whole_network("external" if ":" in name.module else name.module.split("-")[0])
+def backbone_class(name: ModelName) -> type:
+    """The class of the backbone under a temporal module."""
     return InceptionV1 if name.backbone == "inception_v1" else ResNet
 
 
@@ -25,16 +24,16 @@ class VideoNetwork(nn.Module):
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
         self.name, self.num_classes, self.frames, self.size = name, num_classes, frames, size
-        network = network_class(name)
-        if name.whole:
-            self.net = network(name, num_classes, frames, size, dropout)
+        if name.standalone:
+            options = model_options(name).network
+            self.net = find_architecture(name.architecture).cls(name, num_classes, frames, size, dropout, **options)
             return  # they start their own weights
-        self.net = network(name, num_classes, frames, dropout)
+        self.net = backbone_class(name)(name, num_classes, frames, dropout)
         for module in self.modules():
             if isinstance(module, (SpatialConv, VolumeConv)):  # as torchvision starts its ResNets
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for module in self.modules():
-            if hasattr(module, "start"):  # an extra block that starts in another way, such as at zero
+            if hasattr(module, "start"):  # an add-on block that starts in another way, such as at zero
                 module.start()
         nn.init.normal_(self.net.head.fc.weight, 0, 0.01)
         nn.init.zeros_(self.net.head.fc.bias)

@@ -1,4 +1,4 @@
-"""The places of a backbone that something temporal may change.  A backbone names them and knows nothing of time."""
+"""The sites of a backbone that something temporal may change.  A backbone names them and knows nothing of time."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 class ConvSite:
     """A convolution with its batch normalisation.
 
-    `place` counts the blocks of the backbone from the input (0-based): `@sites=` chooses by it.
+    `block` counts the blocks of the backbone from the input (0-based): `@sites=` chooses by it.
     `pools_time` marks the convolutions that stride in space between stages, where a 3-D network may stride in time too.
     """
 
     in_channels: int
     out_channels: int
     kernel: int
-    place: int
+    block: int
     stride: int = 1
     padding: int = 0
     stem: bool = False

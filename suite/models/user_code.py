@@ -1,14 +1,70 @@
-"""The source files behind a user's `package.module:factory`, found by reading imports: nothing is imported for it."""
+"""A user's `package.module:factory`: which of them may be imported, and the source files behind one.
+
+The files are found by reading imports: nothing is imported for it.
+"""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+
+from suite.spec import BadInput
+
+
+@dataclass
+class ImportRules:
+    """Which factories this process imports.  One that a file of others names is refused unless code is allowed.
+
+    allowed: --allow-code; others: factory -> the file of others that names it (the reader of that file enters it);
+    tell: is given a line about every file before it is imported; None tells nobody.
+    """
+
+    allowed: bool = False
+    others: dict[str, str] = field(default_factory=dict)
+    tell: Callable[[str], None] | None = lambda line: print(line, file=sys.stderr, flush=True)
+    told: set[str] = field(default_factory=set)
+
+    def named_by_others(self, model: str, where: str) -> None:
+        """Notes that `where`, a file of others, names a model; only factories matter."""
+        if is_factory(model):
+            self.others.setdefault(model.strip().partition("@")[0].partition("+")[0], where)
+
+    def admit(self, module: str, function: str) -> None:
+        """To be called before a factory is imported.  Raises BadInput where that is not allowed."""
+        factory, file = f"{module}:{function}", source_file(module)
+        code = str(file) if file else f"the module {module}"
+        if factory in self.others and not self.allowed:
+            raise BadInput(
+                f"The model '{factory}' of {self.others[factory]} runs code from {code}; check that code, then add "
+                "--allow-code."
+            )
+        if self.tell and module not in self.told:
+            self.told.add(module)
+            self.tell(f"note: importing code from {code} for the model {factory}")
+
+
+RULES = ImportRules()
+
+
+def is_factory(model: str) -> bool:
+    """Whether a model name is that of a user's factory: building it imports and runs the user's code."""
+    return ":" in model.partition("@")[0].partition("+")[0] and not model.strip().startswith("torchvision:")
+
+
+def source_file(module: str) -> Path | None:
+    """The file that importing `module` runs; None where it is not found as one.  Nothing is imported."""
+    top = module.partition(".")[0]
+    spec = _spec(top)
+    if spec is None or not (places := [Path(place) for place in spec.submodule_search_locations or ()] or _file(spec)):
+        return None
+    return _module_file(places[0].parent, module)
+
 
 _READ: dict[str, dict[str, bytes]] = {}
 
@@ -66,8 +122,7 @@ def _read(module: str) -> dict[str, bytes]:
         first = name.partition(".")[0]
         if name in found or not name or first == "suite" or (first != top and installed):
             continue
-        folder = root.joinpath(*name.split("."))
-        file = next((f for f in (folder / "__init__.py", folder.with_suffix(".py")) if f.is_file()), None)
+        file = _module_file(root, name)
         if file is None:
             continue
         found[name] = file.read_bytes()
@@ -76,6 +131,11 @@ def _read(module: str) -> dict[str, bytes]:
         with suppress(SyntaxError, ValueError):  # the import itself says what is wrong
             waiting += imports_of(ast.parse(found[name]), package)
     return found
+
+
+def _module_file(root: Path, name: str) -> Path | None:
+    folder = root.joinpath(*name.split("."))
+    return next((f for f in (folder / "__init__.py", folder.with_suffix(".py")) if f.is_file()), None)
 
 
 def _spec(top: str) -> ModuleSpec | None:

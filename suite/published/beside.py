@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from suite.fairness.factors import FACTORS, agree, judge, text
 from suite.fairness.grades import CONFOUND
 from suite.published.names import canonical, namesake
-from suite.statistics.run_table import finished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +28,11 @@ class Beside:
     notes: list[str] = field(default_factory=list)  # what each number means
 
 
-def beside(reference: pd.DataFrame | None, rows: pd.DataFrame) -> Beside:
+def beside(reference: pd.DataFrame | None, done: pd.DataFrame) -> Beside:
     """(data set, `canonical` model, frames) of our finished cells -> the published row of the same.
 
-    Of several printed values, that of the same pretraining, sampling and views is taken; none where these leave two.
+    `done` are finished runs.  Of several printed values, that of the same pretraining, sampling and views is taken;
+    none where these leave two.
     """
     if reference is None:
         return Beside()
@@ -42,7 +42,7 @@ def beside(reference: pd.DataFrame | None, rows: pd.DataFrame) -> Beside:
             printed.setdefault((row["dataset"], canonical(name), row["frames"]), []).append(row)
     chosen: dict[Hashable, dict[str, Any]] = {}
     pairs: dict[Hashable, list[Pair]] = {}
-    for ours in finished(rows).to_dict("records"):
+    for ours in done.to_dict("records"):
         key = (ours["dataset"], canonical(ours["name"]), ours["frames"])
         if key in printed and key not in chosen and (row := namesake(printed[key], known_factors(ours))):
             chosen[key] = row

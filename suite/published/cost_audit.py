@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.models.cost import Cost, cost
 from suite.published.names import DATASETS, frames_of, suite_name
 from suite.published.record import PAPERS, wide

@@ -27,7 +27,7 @@ def findings(keys: Iterable[str] = ()) -> list[Finding]:
 
 
 def in_brief(found: Mapping[str, Finding]) -> str:
-    """The paragraph of the README: the main findings in a sentence each; `found` by key."""
+    """The main findings in one sentence each, as docs/published-record.md quotes them; `found` by key."""
     agree_as_printed = sum(row[5] == "yes" for row in found["table_7"].rows)
     agree_exchanged = sum(row[-1] == "yes" for row in found["table_7"].rows)
     values = len(found["table_7"].rows)
@@ -45,6 +45,6 @@ def in_brief(found: Mapping[str, Finding]) -> str:
 
 
 def confound_counts(found: Mapping[str, Finding]) -> str:
-    """The counts of the finding `confounds` as the README's table quotes them."""
+    """The counts of the finding `confounds` in one line, for `suite reproduce brief`."""
     (_, m, mb, *_), (_, p, pb, *_), (_, f, fb, _, fs) = found["confounds"].rows
     return f"{mb}/{m}, {pb}/{p}, {fb}/{f}; {fs}/{f} in epochs seen"

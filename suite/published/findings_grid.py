@@ -11,9 +11,18 @@ from suite.fairness.factors import agree
 from suite.published.finding import Finding, agrees
 from suite.published.grim import fits
 from suite.published.record import record
-from suite.published.references import DECIMALS, GPUS, evaluated, fits_no_n, published_rows, run_table
+from suite.published.references import (
+    DECIMALS,
+    GPUS,
+    evaluated,
+    fits_no_n,
+    published_cells,
+    published_rows,
+    run_table,
+)
 from suite.statistics.contribution import contribution
-from suite.statistics.proportions import Z95, newcombe
+from suite.statistics.proportions import newcombe
+from suite.statistics.significance import Z95
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +34,7 @@ MODULES = ("i3d", "s3d", "tam")  # columns of Table 7
 
 def table_7() -> Finding:
     """Phi and Psi of the 288 runs against the printed Table 7."""
-    ours = {(r["dataset"], r["module"]): r for r in contribution(published_rows()).to_dict("records")}
+    ours = {(r["dataset"], r["module"]): r for r in contribution(published_cells()).to_dict("records")}
     printed = record()
     printed = printed[(printed["paper"] == "deep_analysis") & (printed["table"] == "7")]
     there = {(r["dataset"], r["metric"], r["module"]): r["value"] for r in printed.to_dict("records")}
@@ -171,7 +180,7 @@ def pooling_claim() -> Finding:
     """Whether temporal pooling lowers Psi everywhere, as the text says."""
     rows = [
         (r["dataset"], r["module"], r["psi_ta"], r["psi_ta_tp"], "yes" if r["psi_ta_tp"] < r["psi_ta"] else "no")
-        for r in contribution(published_rows()).to_dict("records")
+        for r in contribution(published_cells()).to_dict("records")
         if r["module"] in MODULES
     ]
     lower = sum(row[-1] == "yes" for row in rows)

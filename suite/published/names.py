@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from suite.models import canonical_name
-from suite.spec import BACKBONES, NETWORKS, BadInput, Part
+from suite.spec import BACKBONES, BadInput, Part, standalone_names
 
 RCCA_FIVE = "conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"  # rcca3d, Sec. 4.1, where five modules stand
 PARTS = {"embedding": "linear embedding", "fusion": "adaptive fusion", "attention": "backward attention"}  # arc, 5a
@@ -103,7 +103,7 @@ def _body(module: str, row: dict[str, Any]) -> str:
     if module == "other" or row["backbone"] not in BACKBONES:
         return ""
     body = f"{module}-{row['backbone']}"
-    return body if module in NETWORKS or row["pooling"] != "tp" else f"{body}-tp"
+    return body if module in standalone_names().values() or row["pooling"] != "tp" else f"{body}-tp"
 
 
 def _clip(module: str, row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -111,7 +111,7 @@ def _clip(module: str, row: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         return ()
     printed = re.search(r"(\d+)[x×](8|16)\b", row["model"])
     clip = f"{printed[1]}x{printed[2]}" if printed else {"16+64": "16x8", "4+32": "4x16"}.get(row["frames"], "8x8")
-    return () if clip == "8x8" else (("clip", clip),)
+    return (("clip", clip),)
 
 
 def _printed(part: str, row: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from suite.spec import BadInput, Strict, checked, read_yaml, unknown
+from suite.spec import BadInput, Strict, checked, read_yaml, shipped, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
+PUBLISHED = shipped("results/published")
 PAPERS = ("deep_analysis", "rcca3d", "gta", "arc", "cstransformer")
 PERCENT = ("top1", "top5")
 METRICS = (
@@ -139,7 +139,7 @@ def _csv(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
             head = reader.fieldnames or []
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
-        raise BadInput(f"The published numbers are not at {path}: run from a checkout of the repository.") from None
+        raise BadInput(f"The published numbers are not at {path}; install the suite again.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path.name} is not a CSV file in UTF-8: {error}.") from None
     for name in columns:

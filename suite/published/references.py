@@ -11,6 +11,8 @@ from suite.published.grim import explain, fits
 from suite.published.names import DATASETS, SPLITS, frames_of, suite_name
 from suite.published.record import PUBLISHED, factors_of, stated, wide
 from suite.spec import BACKBONES, BadInput, unknown
+from suite.statistics.contribution import contribution_cells
+from suite.statistics.run_table import finished, tidy
 from suite.sweep.plan import REFERENCES
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def run_table(folder: Path = PUBLISHED) -> pd.DataFrame:
 
     path = folder / "deep_analysis_mini.csv"
     if not path.is_file():
-        raise BadInput(f"The published numbers are not at {path}: run from a checkout of the repository.")
+        raise BadInput(f"The published numbers are not at {path}; install the suite again.")
     table = pd.read_csv(path, keep_default_na=False)
     for column in ("top1", "top5", "conv_macs", "params", "epochs", "batch_size", "frames"):
         numbers = pd.to_numeric(table[column], errors="coerce") if column in table else None
@@ -57,6 +59,11 @@ def run_table(folder: Path = PUBLISHED) -> pd.DataFrame:
             raise BadInput(f"{path.name}{line}: {column} is missing or not a number.")
         table[column] = numbers
     return table.assign(pooled=table["temporal_pooling"].astype(str).str.lower() == "true")
+
+
+def published_cells(folder: Path = PUBLISHED) -> pd.DataFrame:
+    """Phi and Psi of every one of the 288 runs: `contribution_cells` of the record alone."""
+    return contribution_cells(finished(tidy(published_rows(folder=folder))))
 
 
 @lru_cache(maxsize=2)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.spec import BadInput
-from suite.store.evaluations import predictions_of
-from suite.store.folder import stored_beside, write_atomic
-from suite.sweep.plan import Plan
-from suite.sweep.summary import SUMMARY, rows, timing
+from suite.spec.spreadsheets import csv_cell
+from suite.statistics.rounding import to_decimals
+from suite.store.folder import write_atomic
+from suite.sweep.parts import part_name, settings_text, unaccounted
+from suite.sweep.plan import Plan, add_costs
+from suite.sweep.summary import PERCENT, SUMMARY, timing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DONE, SOME_FAILED, STOPPED = 0, 1, 130
+    from suite.collect.evidence import Evidence
+    from suite.collect.results_table import ResultsTable
+    from suite.report.tables.formats import Table
 
 
 @dataclass(frozen=True)
-class Company:
+class ReportOptions:
     """What stands beside a grid's own runs in its report, and how confounded cells are treated."""
 
     published: tuple[str, ...] = ()  # sources of suite.published.references
@@ -29,110 +32,106 @@ class Company:
     interval: str = "both"  # of suite.collect.evidence.INTERVALS
 
 
-ALONE = Company()
+@dataclass(frozen=True)
+class Part:
+    """One part of a report: what its page shows, and the files that were written."""
+
+    table: ResultsTable
+    evidence: Evidence
+    tables: list[Table]
+    clocks: pd.DataFrame
+    errors: dict[str, str]  # of failed runs, by id
+    files: list[Path]
 
 
-def write_report(plan: Plan, company: Company = ALONE, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def write_report(
+    plan: Plan,
+    options: ReportOptions | None = None,
+    log: Callable[[str], None] = lambda line: None,
+    variants: Sequence[Plan] = (),
+) -> list[Path]:
     """summary.csv, timing.csv, tables, figures and page of a plan, from the results that are there.
 
-    say: is told what looks wrong in predictions of other codebases; the accuracy table's note says it too.
+    variants: plans of the same grid with other settings (`--set`); each has a section of the page, and files of its own
+    in a folder beside those of the plan.  log: gets what looks wrong in predictions of other codebases; the accuracy
+    table's note says it too.
     """
+    from suite.report.page import variant_section, write_page
+
+    options = options or ReportOptions()
+    part = write_part(plan, plan.folder, options, log)
+    files, sections = part.files, []
+    for variant in variants:
+        folder = plan.folder / part_name(variant.selection.set)
+        made = write_part(variant, folder, replace(options, published=(), predictions=()), log)
+        files = [*files, *made.files]
+        sections += variant_section(settings_text(variant.selection.set), made.table, made.tables, folder.name)
+    title = plan.grid.title or plan.grid.name
+    title += f" ({settings_text(plan.selection.set)})" if plan.selection.set else ""
+    page = write_page(
+        title, part.table, plan.folder, part.clocks, part.tables, part.evidence, part.errors, sections=sections
+    )
+    return [*files, page]
+
+
+def write_grid_report(
+    parts: Sequence[Plan], options: ReportOptions | None = None, log: Callable[[str], None] = lambda line: None
+) -> list[Path]:
+    """The report of a grid from its `report_parts`: all runs that were started, whatever was planned last."""
+    for part in parts:
+        add_costs(part, finished=False)
+    if left := unaccounted(parts):
+        log(
+            f"note: {len(left)} finished runs are not in the report: the grid or its protocol has changed since "
+            f"(first {left[0]})."
+        )
+    return write_report(parts[0], options, log, parts[1:])
+
+
+def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[str], None]) -> Part:
+    """summary.csv, timing.csv, tables and figures of a plan into `folder`."""
     import pandas as pd
 
     from suite.collect.evidence import gather
+    from suite.collect.results_table import collect_results, run_rows
     from suite.published.references import published_rows
     from suite.report.figures.pairs import write_pairwise
     from suite.report.figures.scatter import write_figures
     from suite.report.figures.tradeoffs import write_pareto
-    from suite.report.page import write_page
-    from suite.report.tables.make import make_tables, write_made
-    from suite.statistics.run_table import stages
+    from suite.report.tables.make import make_tables, table_inputs, write_made
 
-    folder, grid = plan.folder, plan.grid
+    grid = plan.grid
     folder.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame(rows(plan), columns=list(SUMMARY))
     clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
     reference = published_rows(grid.reference) if grid.reference else None
-    full = in_company(with_sources(table, plan), company)
-    evidence = gather(full, company.strict, retested(plan), company.interval)  # refuses results that were edited
-    write_atomic(folder / "summary.csv", table.to_csv(index=False))
-    write_atomic(folder / "timing.csv", clocks.to_csv(index=False))
+    ours = run_rows(plan)
+    table = collect_results(ours, options.published, options.predictions)
+    evidence = gather(table, options.strict, retested(plan), options.interval)  # refuses results that were edited
+    write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
+    write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
     for warning in evidence.warnings:
-        say(f"warning: {warning}")
-    tables = make_tables(full, grid.tables, reference, evidence)
+        log(f"warning: {warning}")
+    inputs = table_inputs(table, grid.tables, reference, evidence)
+    tables = make_tables(inputs, grid.tables)
     files += write_made(tables, folder, grid.tables)
-    shown = stages(evidence.kept(full))
-    letters = {} if company.strict else evidence.marks.letters
-    files += write_figures(shown, folder, letters) + write_pareto(shown, folder, evidence.draws(shown), letters)
-    files += write_pairwise(evidence.kept(full), folder, evidence) if "pairwise_matrix" in grid.tables else []
-    errors = {run.id: (run.folder.error() or {}).get("error") for run in plan.runs}
-    page_rows = full.assign(error=full["id"].map(errors))
-    title = grid.title or grid.name
-    files.append(write_page(title, page_rows, folder, clocks, tables, evidence))
-    return files
+    letters = {} if options.strict else evidence.marks.letters
+    files += write_figures(inputs.table.stages.cells, folder, letters)
+    files += write_pareto(inputs.table.stages, folder, inputs.draws, letters)
+    files += write_pairwise(inputs.pairs, folder, evidence) if "pairwise_matrix" in grid.tables else []
+    errors = {run.id: error["error"] for run in plan.runs if (error := run.folder.error())}
+    return Part(table, evidence, tables, clocks, errors, files)
 
 
-def with_sources(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """The rows of a plan with where their evidence comes from: factors, predictions, test views."""
-    from suite.fairness.run_factors import read_run
+def csv_text(frame: pd.DataFrame, percent: Collection[str] = ()) -> str:
+    """A frame as CSV: the columns `percent` with their exact decimals, text that a spreadsheet would run escaped."""
 
-    done = [run.state() == "done" for run in plan.runs]
-    factors = [read_run(run.spec, run.folder) if ok else None for run, ok in zip(plan.runs, done, strict=True)]
-    files = [
-        predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
-    ]
-    views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
-    clip, video = ([str(file or "") for file in of_kind] for of_kind in zip(*files, strict=True))
-    return table.assign(factors=factors, predictions=clip, video_predictions=video, views=views)
+    def cell(value: Any, column: str) -> Any:
+        if isinstance(value, str):
+            return csv_cell(value)
+        return to_decimals(value) if column in percent and isinstance(value, float) else value
 
-
-def in_company(table: pd.DataFrame, company: Company) -> pd.DataFrame:
-    """The rows, and those of published sources on the same data sets and of other codebases."""
-    import pandas as pd
-
-    from suite.collect.resolve import from_file
-    from suite.published.references import published_rows
-
-    parts = [table]
-    for source in company.published:
-        rows = published_rows(source)
-        rows = rows[rows["dataset"].isin(set(table["dataset"])) & rows["frames"].notna()]
-        if rows.empty:
-            raise BadInput(
-                f"{source} has no published row with known frames on {', '.join(sorted(set(table['dataset'])))}."
-            )
-        parts.append(rows.assign(name=rows["name"] + " (" + rows["source"] + ")", predictions=""))
-    for path in company.predictions:
-        found = from_file(path)
-        theirs = found.row | {"predictions": found.outcome}
-        if theirs["dataset"] not in set(table["dataset"]):
-            raise BadInput(f"{path.name} is on {theirs['dataset']}, which this grid does not have.")
-        if theirs["frames"] != theirs["frames"]:
-            raise BadInput(
-                f"{path.with_suffix('.yaml').name} says no frames; a table has a column for each number of them."
-            )
-        parts.append(pd.DataFrame([_labelled(theirs, table)]))
-        if any(theirs["id"] in set(part["id"]) for part in parts[:-1]):
-            raise BadInput(f"{path} is given twice.")
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else table
-
-
-def _labelled(theirs: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
-    """Predictions that come without labels get those of a finished run on the same data set, and so an accuracy."""
-    from suite.evaluation.predictions import aligned, read_own
-
-    outcome = theirs["predictions"]
-    ours = table[(table["dataset"] == theirs["dataset"]) & (table["predictions"] != "")]
-    if not len(ours):
-        return theirs
-    file = Path(ours["predictions"].iloc[0])
-    own = read_own(file, stored_beside(file).get("class_names"))
-    right, _ = aligned(outcome, own, (theirs["name"], "this grid's runs"))  # refuses other videos, and other labels
-    if outcome.classes and own.classes:
-        outcome = outcome.in_order_of(own.classes, theirs["name"])
-    outcome = replace(outcome, labels=own.labels)
-    return theirs | {"predictions": outcome, "top1": 100 * float(right.mean())}
+    return frame.apply(lambda column: column.map(lambda value: cell(value, column.name))).to_csv(index=False)
 
 
 def retested(plan: Plan) -> pd.DataFrame | None:

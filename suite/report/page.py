@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import describe_dataset
 from suite.report.tables.formats import Column, Part, Table, to_html
-from suite.report.tables.make import make_tables
+from suite.report.tables.make import make_tables, table_inputs
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
-from suite.statistics.run_table import datasets, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from suite.collect.evidence import Evidence
 
 CAPTIONS = {
     "accuracy_vs_gflops": "Top-1 against the multiply-adds of one clip; a circle's area is the model's parameters.",
@@ -60,35 +59,48 @@ th[colspan] { text-align: center } .text { text-align: left } tbody tr:hover { b
 
 def write_page(
     title: str,
-    rows: pd.DataFrame,
+    table: ResultsTable,
     folder: Path,
     timing: pd.DataFrame | None = None,
     tables: Iterable[Table] | None = None,
     evidence: Evidence | None = None,
+    errors: Mapping[str, str] | None = None,
+    sections: Iterable[str] = (),
 ) -> Path:
     """Writes `folder`/report.html and gives its path.
 
-    `rows` are all runs of the grid, whatever their state; `tables` are by default those that rows alone give.
-    `evidence` tells runs at equal measured cost apart.
-    The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same rows,
+    `table` has all runs of the grid, whatever their state; `tables` are by default those that it gives without
+    evidence.  `evidence` tells runs at equal measured cost apart; `errors` are those of failed runs, by id;
+    `sections` are those of runs with other settings (`variant_section`).
+    The figures are those that `write_figures` left in `folder`/figures; `timing` is shown as it is.  The same runs,
     figures and timing give the same bytes.
     """
-    folder = Path(folder)
-    rows = tidy(rows)
-    evidence = evidence or Evidence()
-    tables = make_tables(rows, TABLES, evidence=evidence) if tables is None else tables
+    folder, evidence = Path(folder), evidence or Evidence()
+    tables = make_tables(table_inputs(table, TABLES, evidence=evidence), TABLES) if tables is None else tables
     crossed = bool(evidence.marks.letters) and not evidence.strict
-    kept = evidence.kept(rows)
-    body = [f"<h1>{html.escape(title)}</h1>", *_summary(rows, kept), *_figures(folder, crossed)]
+    kept = evidence.kept(table)
+    body = [f"<h1>{html.escape(title)}</h1>", *_summary(table.runs, kept.datasets), *_figures(folder, crossed)]
     body += map(to_html, _shown(tables))
     if timing is not None and len(timing):
         body += [to_html(_timing(timing)), *map(to_html, _at_equal_time(kept, timing, evidence))]
-    body += _trouble(rows)
-    body += [_files()]
+    body += _not_finished(table.runs, errors or {})
+    body += [*sections, _files()]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(document(title, body), encoding="utf-8", newline="\n")
     return path
+
+
+def variant_section(settings: str, table: ResultsTable, tables: Iterable[Table], folder: str) -> list[str]:
+    """The part of a page on runs with other settings than the grid's own: their states and their accuracy table."""
+    name, place = html.escape(settings), html.escape(folder)
+    shown = [replace(one, name=f"{folder}-{one.name}") for one in tables if one.name == "accuracy"]
+    return [
+        f"<h2>With {name}</h2>",
+        f"<p>{_states(table.runs)} They are not in the tables and figures above. In <code>{place}/</code>: "
+        "summary.csv, tables and figures of these runs.</p>",
+        *map(to_html, shown),
+    ]
 
 
 def _shown(tables: Iterable[Table]) -> list[Table]:
@@ -118,17 +130,22 @@ def picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{text}" src="data:image/png;base64,{data}">\n<figcaption>{text}</figcaption></figure>'
 
 
-def _summary(rows: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
+def _summary(rows: pd.DataFrame, datasets: pd.DataFrame) -> list[str]:
     """The states of all runs, and what is true of the data sets of those that are kept."""
+    last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
+    top1 = TOP1 + (LAST_EPOCH if last else "")
+    out = [f"<p>{_states(rows)}</p>", f"<p>{top1}. {PHI_PSI}</p>"]
+    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets.to_dict("records")]
+    items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
+    return out + (["<ul>", *items, "</ul>"] if items else [])
+
+
+def _states(rows: pd.DataFrame) -> str:
+    """How many runs there are in each state, as HTML."""
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
     named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
-    last = set(rows["source"]) <= {"suite"} and rows["selected_epoch"].isna().all()
-    top1 = TOP1 + (LAST_EPOCH if last else "")
-    out = [f"<p>{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}.</p>", f"<p>{top1}. {PHI_PSI}</p>"]
-    lines = [(facts["dataset"], describe_dataset(facts)) for facts in datasets(kept).to_dict("records")]
-    items = [f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>" for name, text in lines if text]
-    return out + (["<ul>", *items, "</ul>"] if items else [])
+    return f"{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}."
 
 
 def _figures(folder: Path, crossed: bool) -> list[str]:
@@ -151,29 +168,28 @@ def _timing(timing: pd.DataFrame) -> Table:
     return Table("timing", "Time", "Wall-clock; differs from machine to machine.", tuple(columns), [Part("", lines)])
 
 
-def _at_equal_time(rows: pd.DataFrame, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
+def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence) -> list[Table]:
     """Accuracy at equal measured cost; on the page alone, as clocks differ from machine to machine."""
     clocks = timing.set_index("id")
     if "train_seconds" not in clocks:
         return []
-    measured = rows.assign(
-        train_device_hours=rows["id"].map(clocks["train_seconds"]) / 3600,
-        clips_per_second=rows["id"].map(clocks.get("clips_per_second", {})),
+    measured = clocks.assign(
+        train_device_hours=clocks["train_seconds"] / 3600,
+        clips_per_second=clocks.get("clips_per_second", math.nan),
     )
-    table = equal_cost_table(measured, evidence)
-    parts = [part for part in table.parts if "device-hours" in part.title or "clips" in part.title]
-    return [replace(table, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
+    made = equal_cost_table(table, evidence, measured)
+    parts = [part for part in made.parts if "device-hours" in part.title or "clips" in part.title]
+    return [replace(made, name="equal_time", title="Accuracy at equal measured cost", parts=parts)] if parts else []
 
 
-def _trouble(rows: pd.DataFrame) -> list[str]:
-    """Runs that failed or wait for one that did, with the first line of the error where there is a column of it."""
+def _not_finished(rows: pd.DataFrame, errors: Mapping[str, str]) -> list[str]:
+    """Runs that failed or wait for one that did, with the first line of the error where it is known."""
     bad = rows[rows["state"].isin(["failed", "blocked"])]
     if bad.empty:
         return []
-    errors = bad["error"] if "error" in bad else [""] * len(bad)
     lines = [
-        (run_id or name, state, (str(error).strip().splitlines() or [""])[0] if isinstance(error, str) else "")
-        for run_id, name, state, error in zip(bad["id"], bad["name"], bad["state"], errors, strict=True)
+        (run_id or name, state, (str(errors.get(run_id) or "").strip().splitlines() or [""])[0])
+        for run_id, name, state in zip(bad["id"], bad["name"], bad["state"], strict=True)
     ]
     columns = tuple(Column(key, key, text=True) for key in ("run", "state", "error"))
     note = "A blocked run waits for the failed one it starts from; the same sweep command tries them again."

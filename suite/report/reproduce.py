@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.collect.evidence import gather
+from suite.collect.results_table import ResultsTable
 from suite.published.finding import Finding, shown
 from suite.published.findings import findings
 from suite.published.references import published_rows
@@ -30,14 +31,15 @@ def reproduce(folder: Path) -> dict[str, Any]:
     tables/{accuracy,contribution,cost} and figures/ as a sweep of ours would write the 288 runs; findings.md and
     report.html.  Phi and Psi come as unrounded fractions, with the number of cells behind each.
     """
-    rows = published_rows()
+    results = ResultsTable.of(published_rows())
     folder.mkdir(parents=True, exist_ok=True)
     tables, found = published_tables(), findings()
     files = [path for table in tables for path in write_table(table, folder)]
-    evidence = gather(rows)
-    files += write_tables(rows, folder, evidence=evidence)
+    evidence = gather(results)
+    files += write_tables(results, folder, evidence=evidence)
     letters = evidence.marks.letters
-    files += write_figures(rows, folder, letters) + write_pareto(rows, folder, evidence.draws(rows), letters)
+    files += write_figures(results.cells, folder, letters)
+    files += write_pareto(results, folder, evidence.draws(results.finished), letters)
     figures = write_published_figures(folder)
     files += figures
     for finding in found:
@@ -46,7 +48,7 @@ def reproduce(folder: Path) -> dict[str, Any]:
     text.write_text(to_text(found), encoding="utf-8", newline="\n")
     page = folder / "report.html"
     page.write_text(document(TITLE, _body(found, figures, tables)), encoding="utf-8", newline="\n")
-    table = contribution(rows)
+    table = contribution(results.contribution_cells)
     table = table[table.module != "tsn"].rename(columns={"n_phi": "n"})
     return {
         "contributions": table[["dataset", "module", "phi", "psi_ta", "psi_ta_tp", "n"]].to_dict("records"),

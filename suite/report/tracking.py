@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.report.mlflow_store import artifact_location, is_server, relocate_artifacts, settings, tracking_uri
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -29,25 +31,9 @@ METRICS = (
 KEY_LENGTH, VALUE_LENGTH = 250, 6000  # characters, MLflow's limits
 BATCH = {"metrics": 1000, "params": 100}  # per log_batch call, MLflow's limits
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A server that does not answer must cost seconds, not MLflow's default of many minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-
 
 class TrackingError(RuntimeError):
     """MLflow cannot be written to.  The results on disk are untouched: warn, and go on."""
-
-
-def tracking_uri(root: Path) -> str:
-    """$MLFLOW_TRACKING_URI, or the SQLite database `root`/mlflow.db."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(root).resolve()}/mlflow.db"
 
 
 class Tracker:
@@ -95,7 +81,7 @@ class Tracker:
     def log_report(self, grid_name: str, files: list[Path]) -> None:
         """Puts tables, figures and the page into the one run 'report' of a grid, in place of those of the last call.
 
-        Files of folders tables/ and figures/ keep that folder.
+        Files of folders tables/ and figures/ keep that folder, and runs with other settings (`--set`) have their own.
         """
         with self._guarded(f"log the report of {grid_name}") as client:
             old = self._tagged(client, REPORT_TAG, grid_name)
@@ -107,8 +93,10 @@ class Tracker:
                 _empty(run.info.artifact_uri)
                 client.update_run(run.info.run_id, status="RUNNING")
             for path in map(Path, files):
-                folder = path.parent.name if path.parent.name in ("tables", "figures") else None
-                client.log_artifact(run.info.run_id, str(path), folder)
+                # a part with other settings (suite.sweep.parts) has a folder of its own
+                folder = [part.name for part in path.parents if part.name.startswith("with-")][:1]
+                folder += [path.parent.name] if path.parent.name in ("tables", "figures") else []
+                client.log_artifact(run.info.run_id, str(path), "/".join(folder) or None)
             client.set_terminated(run.info.run_id, "FINISHED")
 
     @contextlib.contextmanager
@@ -125,16 +113,16 @@ class Tracker:
             raise TrackingError(re.sub(r"//[^/@\s]*@", "//", message)) from error  # no password on the screen
 
     def _connect(self) -> None:
-        for key, value in QUIET.items():
-            os.environ.setdefault(key, value)
+        os.environ.update(settings(quiet=True))
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):  # where the person has set another level in the environment, it stands
             logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
         location = None
-        if not self.uri.startswith(("http://", "https://", "databricks")):
+        if not is_server(self.uri):
             self.root.mkdir(parents=True, exist_ok=True)
-            location = str(self.root.resolve() / "mlartifacts")
+            location = artifact_location(self.root)
+            relocate_artifacts(self.root)
         client = MlflowClient(tracking_uri=self.uri)
         found = client.get_experiment_by_name(self.experiment)
         if found is None:

@@ -1,18 +1,23 @@
-"""What is to be run, as plain data: model names, protocols, grids, and the errors of wrong input.
+"""What is to be run, as plain data: model names, protocols and grids, and the errors that invalid input raises.
 
-Readable without torch, a GPU or the videos.  Everything below may be imported from here.
+It needs neither torch nor a GPU nor the videos.  Other packages import the names below from here, not from the files.
 """
 
-from suite.spec.errors import BadInput, unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
-from suite.spec.grid import TABLES, Axes, Chain, Grid, load_grid
-from suite.spec.model_names import BACKBONES, NETWORKS, ModelName, Part, parse_model
-from suite.spec.protocol import Augmentation, Evaluation, Protocol, Sampling, load_protocol
-from suite.spec.weight_sources import file_sha256, weights_file
+from suite.spec.errors import BadInput, one_line, printable, shown, unknown
+from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
+from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
+from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Grid, load_grid
+from suite.spec.model_names import BACKBONES, ModelName, Part, parse_model
+from suite.spec.ownership import unpacked_archive, written_by_others
+from suite.spec.protocol import MAX_FRAMES, MAX_PIXELS, Augmentation, Evaluation, Protocol, Sampling, load_protocol
+from suite.spec.registrations import standalone_names
+from suite.spec.weight_sources import file_sha256, unchanged_file_sha256, weights_file
 
 __all__ = [
     "BACKBONES",
-    "NETWORKS",
+    "MAX_FRAMES",
+    "MAX_PIXELS",
+    "MAX_SEED",
     "TABLES",
     "Augmentation",
     "Axes",
@@ -26,12 +31,26 @@ __all__ = [
     "Sampling",
     "Strict",
     "checked",
-    "experiments_dir",
+    "experiment_folders",
     "file_sha256",
+    "find_grid",
+    "find_protocol",
+    "grid_files",
     "load_grid",
     "load_protocol",
+    "one_line",
     "parse_model",
+    "parse_yaml",
+    "printable",
+    "protocol_files",
+    "read_json",
     "read_yaml",
+    "shipped",
+    "shown",
+    "standalone_names",
+    "unchanged_file_sha256",
     "unknown",
+    "unpacked_archive",
     "weights_file",
+    "written_by_others",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from suite.spec.errors import unknown
-from suite.spec.files import Strict, checked, experiments_dir, read_yaml
+from suite.spec.experiments import find_protocol
+from suite.spec.files import IntegerChoice, Listed, Name, Real, Strict, checked, read_yaml
+
+# Limits far beyond what anybody trains: a slip of the finger is an input error, not an overflow hours later.
+MAX_FRAMES, MAX_PIXELS, MAX_EPOCHS, MAX_CLIPS, MAX_VIDEOS = 4096, 4096, 100_000, 1000, 10_000_000
+FIXED = ("name", "source", "chained")  # neither a grid nor --set changes them
+
+Crops = Annotated[Literal[1, 3], IntegerChoice]
+Milestone = Annotated[int | float, Field(gt=0, le=MAX_EPOCHS)]
 
 
 class Sampling(Strict):
@@ -16,7 +23,7 @@ class Sampling(Strict):
 
     rule: Literal["uniform", "dense"] = "uniform"
     variant: Literal["segment", "published"] = "segment"  # uniform, training: own offset per segment, or one for all
-    stride: int = Field(1, ge=1)  # dense: distance in frames
+    stride: int = Field(1, ge=1, le=100_000)  # dense: distance in frames
     dense_clip: Literal["middle", "first"] = "middle"  # dense, one test clip: where it lies
 
 
@@ -24,52 +31,58 @@ class Augmentation(Strict):
     """What is done to a training clip; the same crop and flip for all its frames."""
 
     # multi-scale crop of TSN: fractions of the short side; (1.0,) leaves the position alone to chance
-    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((1.0, 0.875, 0.75, 0.66), min_length=1)
+    scales: Annotated[tuple[Annotated[Real, Field(gt=0, le=1)], ...], Listed] = Field(
+        (1.0, 0.875, 0.75, 0.66), min_length=1, max_length=100
+    )
     flip: Literal["label_aware", "blind", "none"] = "label_aware"
 
 
 class Evaluation(Strict):
     """How test views are made and fused."""
 
-    clips: int = Field(1, ge=1)  # clip level: 1
-    crops: Literal[1, 3] = 1
-    video_clips: int = Field(0, ge=0)  # video level beside it: that many clips; 0: not computed
-    video_crops: Literal[1, 3] = 1
+    clips: int = Field(1, ge=1, le=MAX_CLIPS)  # clip level: 1
+    crops: Crops = 1
+    video_clips: int = Field(0, ge=0, le=MAX_CLIPS)  # video level beside it: that many clips; 0: not computed
+    video_crops: Crops = 1
     fusion: Literal["logits", "softmax"] = "logits"
-    every_epochs: int = Field(0, ge=0)  # curve, on dev where videos are held out; 0: only after the last epoch
-    batch: int = Field(16, ge=1)
+    every_epochs: int = Field(
+        0, ge=0, le=MAX_EPOCHS
+    )  # curve, on dev where videos are held out; 0: only after the last epoch
+    batch: int = Field(16, ge=1, le=MAX_VIDEOS)
 
 
 class Protocol(Strict):
     """How a model is trained and tested.  One stage of a chain, fully resolved."""
 
-    name: str
+    name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
-    init: str = "imagenet"  # first stage: scratch, imagenet, ibm:PATH, or a path
+    init: Name = "imagenet"  # first stage: scratch, imagenet, ibm:PATH, or a path
     inflate: Literal["repeat", "mean", "center"] = "repeat"
-    size: int = Field(224, ge=16)  # pixels
-    epochs: int = Field(ge=0)
-    batch: int = Field(ge=1)  # effective: clips per update
-    step_batch: int | None = Field(None, ge=1)  # clips per forward pass, and per batch normalisation
-    lr: float = Field(gt=0, allow_inf_nan=False)
-    momentum: float = Field(0.9, ge=0, lt=1)
+    size: int = Field(224, ge=16, le=MAX_PIXELS)  # pixels
+    epochs: int = Field(ge=0, le=MAX_EPOCHS)
+    batch: int = Field(ge=1, le=MAX_VIDEOS)  # effective: clips per update
+    step_batch: int | None = Field(None, ge=1, le=MAX_VIDEOS)  # clips per forward pass, and per batch normalisation
+    lr: Real = Field(gt=0)
+    momentum: Real = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: Real = Field(0.0, ge=0)
     schedule: Literal["cosine", "multistep", "constant"] = "cosine"
-    milestones: tuple[int | float, ...] = ()  # multistep: epochs after which the learning rate falls by gamma
-    gamma: float = 0.1
-    warmup_epochs: float = Field(0.0, ge=0)
-    clip_gradient: float | None = Field(None, gt=0)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    # multistep: epochs after which the learning rate falls by gamma
+    milestones: Annotated[tuple[Milestone, ...], Listed] = Field((), max_length=1000)
+    gamma: Real = Field(0.1, gt=0, le=1)
+    warmup_epochs: Real = Field(0.0, ge=0)
+    clip_gradient: Real | None = Field(None, gt=0)
+    dropout: Real = Field(0.5, ge=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()
-    allow_missing: int = Field(0, ge=0)  # videos that may be missing or undecodable
-    allow_leakage: int = Field(0, ge=0)  # validation videos that may occur in the training split too
-    dev: float = Field(0.0, ge=0, lt=1)  # share of the training videos held out of training; the curve is then on them
+    allow_missing: int = Field(0, ge=0, le=MAX_VIDEOS)  # videos that may be missing or undecodable
+    allow_leakage: int = Field(0, ge=0, le=MAX_VIDEOS)  # validation videos that may occur in the training split too
+    dev: Real = Field(0.0, ge=0, lt=1)  # share of the training videos held out of training; the curve is then on them
     selection: Literal["last", "best"] = "last"  # whose weights are tested and kept: best is by top-1 on dev
-    tuning: int | None = Field(None, ge=0)  # configurations tried for one model alone before this one; None: unknown
+    # configurations tried for one model alone before this one; None: unknown
+    tuning: int | None = Field(None, ge=0, le=MAX_VIDEOS)
     chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
 
     @model_validator(mode="after")
@@ -116,56 +129,59 @@ class Protocol(Strict):
         keeps its shape.
         """
         data = self.model_dump(exclude={"chained"})
-        for source, changes in (
-            (f"chained of protocol {self.name}", self.chained if chained else {}),
-            ("set of the grid", grid or {}),
-            (where, overrides),
-        ):
+        sources = {
+            f"chained of protocol {self.name}": self.chained if chained else {},
+            "set of the grid": grid or {},
+            where: overrides,
+        }
+        for source, changes in sources.items():
             planned = data["epochs"]
             for key, value in changes.items():
-                _assign(data, key, value, source)
+                _set_key(data, key, value, source)
             if not source.startswith("chained") and "milestones" not in changes:
-                data["milestones"] = _scaled(data["milestones"], planned, data["epochs"])
-        return checked(Protocol, data, f"protocol {self.name}")
+                data["milestones"] = _moved_milestones(data["milestones"], planned, data["epochs"])
+        changed = [source for source, changes in sources.items() if changes]
+        return checked(Protocol, data, f"protocol {self.name}{f' with {changed[-1]}' if changed else ''}")
 
 
-def _scaled(milestones: Sequence[float], planned: int, epochs: Any) -> Sequence[float]:
-    """Milestones of `planned` epochs for another number of epochs, to four decimals; whole ones as whole numbers."""
-    if not isinstance(epochs, int) or epochs == planned or not planned:
+def _moved_milestones(milestones: Any, planned: Any, epochs: Any) -> Any:
+    """Milestones of `planned` epochs for another number of epochs, to four decimals; whole ones as whole numbers.
+
+    What is not of these types stays as it is: it is refused with the whole protocol.
+    """
+    counts = all(type(count) is int and 0 <= count <= MAX_EPOCHS for count in (planned, epochs))
+    if not counts or epochs == planned or not planned or not all(type(m) in (int, float) for m in milestones):
         return milestones
     moved = [round(m * epochs / planned, 4) for m in milestones]
     return tuple(int(m) if m == int(m) else m for m in moved)
 
 
-def _assign(data: dict[str, Any], key: str, value: Any, where: str) -> None:
+def _set_key(data: dict[str, Any], key: Any, value: Any, where: str) -> None:
     """Sets `key` (dotted where nested, e.g. evaluation.clips) to `value` in a protocol's dictionary."""
     *path, last = str(key).split(".")
     target = data
     for name in path:
         if not isinstance(target.get(name), dict):
-            raise unknown(f"key in {where}", key, _keys(data))
+            raise unknown(f"key in {where}", str(key), _settable_keys(data))
         target = target[name]
-    if last not in target:
-        raise unknown(f"key in {where}", key, _keys(data))
+    if last not in target or (target is data and last in FIXED):
+        raise unknown(f"key in {where}", str(key), _settable_keys(data))
     if isinstance(value, dict) and isinstance(target[last], dict):
-        for inner, v in value.items():
-            _assign(target[last], inner, v, where)
+        for inner, inner_value in value.items():
+            _set_key(target[last], inner, inner_value, where)
     else:
         target[last] = value
 
 
-def _keys(data: dict[str, Any], prefix: str = "") -> list[str]:
+def _settable_keys(data: dict[str, Any], prefix: str = "") -> list[str]:
     keys = []
     for key, value in data.items():
-        keys += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) and key != "chained" else [prefix + key]
-    return [k for k in keys if k not in ("name", "source", "chained")]
+        keys += _settable_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return [key for key in keys if key not in FIXED]
 
 
 def load_protocol(name: str) -> Protocol:
-    folder = experiments_dir() / "protocols"
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        raise unknown("protocol", name, [p.stem for p in folder.glob("*.yaml")])
+    path = find_protocol(name)
     data = read_yaml(path, "Protocol")
     protocol = checked(Protocol, {"name": name, **data} if isinstance(data, dict) else data, f"protocol {path.name}")
     protocol.stage(chained=True, overrides={})  # a wrong key in `chained` shows now, not at the second stage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -28,3 +29,14 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of all bytes of a file, in hexadecimal digits.  Raises OSError when it cannot be read."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unchanged_file_sha256(path: Path) -> str:
+    """`file_sha256`, computed again only when size or time of change differ: for files that many runs name."""
+    found = path.stat()
+    return _sha256_of_state(path.absolute(), found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _sha256_of_state(path: Path, *state: int) -> str:
+    return file_sha256(path)

@@ -27,9 +27,9 @@ import numpy as np
 from suite.statistics.proportions import mcnemar_p_values
 from suite.statistics.seed_components import seed_variances
 from suite.statistics.seed_spread import SeedSpread, normal_to_t
+from suite.statistics.significance import ALPHA
 
 DRAWS = 5_000
-ALPHA = 0.05
 BLOCK = 500  # draws at a time, so that those of a few hundred models stay in the cache
 MCNEMAR = "exact McNemar test"
 PAIRED_T = "paired t test over seeds and videos"

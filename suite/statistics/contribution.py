@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from suite.statistics.run_table import finished
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -35,17 +33,16 @@ def temporal_improvement(top1: float, baseline: float) -> float:
     return math.nan if math.isnan(top1 + baseline) or baseline >= 100 else (top1 - baseline) / (100 - baseline)
 
 
-def cells(rows: pd.DataFrame) -> pd.DataFrame:
+def contribution_cells(done: pd.DataFrame) -> pd.DataFrame:
     """phi and psi of every finished run but the baselines themselves.
 
     The baseline is the plain TSN (no temporal pooling, no extra block, no option) of the same data set, backbone,
     frames, seed and source.  Where it is missing, `baseline`, phi and psi are NaN: no other seed or backbone stands in.
-    Control arms are no cells.
+    Control arms are no cells.  `done` are finished runs of `run_table`.
     One row per run: id, baseline_id, dataset, module (with its extra blocks and options), label (with the kind of
     pooling where that is not the published one), backbone, pooling, pooled ("none" or "pooled"), frames, seed, top1,
-    baseline (percent), phi, psi (fractions), source.  Raises BadInput when two runs differ in their protocol alone.
+    baseline (percent), phi, psi (fractions), source.
     """
-    done = finished(rows)
     done = done[done["control"] == ""]
     key = ["source", "dataset", "body", "frames", "seed"]
     is_baseline = (done["architecture"] == "tsn") & (done["pooling"] == "none")
@@ -63,17 +60,17 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
     return out[list(CELLS)]
 
 
-def contribution(rows: pd.DataFrame) -> pd.DataFrame:
+def contribution(of_all: pd.DataFrame) -> pd.DataFrame:
     """Mean phi and psi per data set and module over backbones and frames (deep_analysis, eq. 2 and Table 7).
 
-    Of several seeds the accuracies are averaged first, those of a model and of the TSN runs with its seeds.
-    phi and psi_ta are over models without temporal pooling, psi_ta_tp over those with it, all against the TSN without
-    pooling; n_* is the number of cells behind each mean, which is NaN when there are none.  Z of eq. 2 is that number.
+    `of_all` are `contribution_cells`.  Of several seeds the accuracies are averaged first, those of a model and of the
+    TSN runs with its seeds.  phi and psi_ta are over models without temporal pooling, psi_ta_tp over those with it, all
+    against the TSN without pooling; n_* is the number of cells behind each mean, which is NaN when there are none.
+    Z of eq. 2 is that number.
     TSN has a row only where it was run with temporal pooling; pooling "tp=max" makes rows of its own ("i3d tp=max").
     """
     import pandas as pd
 
-    of_all = cells(rows)
     key = ["source", "dataset", "label", "pooled", "pooling", "backbone", "frames"]
     paired = of_all.assign(top1=of_all["top1"].where(of_all["baseline"].notna()))  # no other seed stands in
     of_all = paired.groupby(key, sort=False)[["top1", "baseline"]].mean().reset_index()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from suite.spec import BadInput, unknown
 from suite.statistics.proportions import holm
-from suite.statistics.run_table import MODULE_ORDER, POOLING_ORDER, mean_over_seeds, rank
+from suite.statistics.run_table import MODULE_ORDER, POOLING_ORDER, rank
+from suite.statistics.significance import ALPHA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,20 +87,22 @@ def smallest_holm_p(blocks: int, pairs: int) -> float:
     return min(1.0, pairs * 2.0 ** (1 - blocks))
 
 
-def blocks_needed(pairs: int, alpha: float = 0.05) -> int:
+def blocks_needed(pairs: int, alpha: float = ALPHA) -> int:
     """The fewest blocks with which one of `pairs` tests can be significant at `alpha` after Holm's correction."""
     return next(blocks for blocks in range(1, 1_000) if smallest_holm_p(blocks, pairs) < alpha)
 
 
 def main_effects(
-    rows: pd.DataFrame, axis: str, by_dataset: bool = True, collapse: str | None = "chain"
+    cells: pd.DataFrame, axis: str, by_dataset: bool = True, collapse: str | None = "chain"
 ) -> pd.DataFrame:
     """Differences in top-1 (percentage points) between the levels of an axis, over all other cells.
 
+    `cells` are those of `run_table.mean_over_seeds`: seeds are averaged first.
+
     `axis` is module (its options and extra blocks included), backbone, pooling or frames.  A block is a combination
     of the other axes (and of the data set, unless `by_dataset`) that was run at every level; others are `dropped`, as
-    is a level whose blocks are so few that more cells remain without it (`note` names it).  Seeds are averaged first;
-    sources are never mixed.
+    is a level whose blocks are so few that more cells remain without it (`note` names it).  Sources
+    are never mixed.
 
     The test takes blocks as independent.  They are so at best as a sample of models: all share their test videos, and
     where a model at more frames starts from the weights at fewer, the frame counts of such a chain are one training
@@ -113,7 +116,7 @@ def main_effects(
     blocks among all levels, 1 the most accurate), and with three levels or more Friedman's chi2 and p (asymptotic,
     rough below ten blocks); `ids`, the runs in the blocks at the two levels.  With fewer than FEWEST_BLOCKS blocks the
     p are NaN and `note` says so.
-    Raises BadInput for an unknown axis or way to collapse, and as `mean_over_seeds`.
+    Raises BadInput for an unknown axis or way to collapse.
     """
     import pandas as pd
 
@@ -121,8 +124,7 @@ def main_effects(
         raise unknown("axis", axis, AXES)
     if collapse not in ("chain", None):
         raise unknown("way to collapse", str(collapse), ["chain"])
-    runs = mean_over_seeds(rows)
-    runs = runs[runs["control"] == ""].copy()  # control arms are no cells of the grid
+    runs = cells[cells["control"] == ""].copy()  # control arms are no cells of the grid
     # Whole networks may share module and backbone; each is then a level of its own, never the mean of two models.
     cell = ["source", "dataset", *AXES.values()]
     runs["architecture"] = runs["name"].where(runs.duplicated(cell, keep=False), runs["architecture"])

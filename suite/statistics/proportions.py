@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.spec import BadInput
-
-Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+from suite.statistics.significance import ALPHA, Z95
 
 
 def wilson(percent: float, n: float, z: float = Z95) -> tuple[float, float]:
@@ -71,7 +70,7 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     return p
 
 
-def minimal_detectable_difference(n: float, discordant: float, power: float = 0.8, alpha: float = 0.05) -> float:
+def minimal_detectable_difference(n: float, discordant: float, power: float = 0.8, alpha: float = ALPHA) -> float:
     """The difference in percentage points that McNemar's test finds with probability `power`.
 
     `n` videos on which both models are tested, `discordant` the share (0..1) of videos that exactly one of them has
@@ -92,7 +91,7 @@ def minimal_detectable_difference(n: float, discordant: float, power: float = 0.
     return float(100 * found) if found <= discordant else math.nan
 
 
-def least_detectable_difference(n: float, power: float = 0.8, alpha: float = 0.05) -> float | None:
+def least_detectable_difference(n: float, power: float = 0.8, alpha: float = ALPHA) -> float | None:
     """The smallest difference in percentage points that `n` videos can show at all, with probability `power`.
 
     A difference d needs a share of discordant videos of at least d.  It is shown most easily when the share is no
@@ -154,7 +153,7 @@ def tango_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
     estimate = (only_a - only_b) / n
     low = _root(lambda delta: _tango(only_a, only_b, n, delta) > Z95, -1.0, estimate)
     high = _root(lambda delta: _tango(only_a, only_b, n, delta) >= -Z95, estimate, 1.0)
-    if mcnemar(only_a, only_b) >= 0.05:
+    if mcnemar(only_a, only_b) >= ALPHA:
         low, high = min(low, 0.0), max(high, 0.0)
     return 100 * low, 100 * high
 
@@ -182,7 +181,7 @@ def equivalence(correct_a: np.ndarray, correct_b: np.ndarray, margin: float) -> 
     the margin, so that few or no discordant videos do not count as certainty.
     """
     if not margin > 0:
-        raise BadInput(f"The margin of an equivalence test is above 0 percentage points, not {margin}.")
+        raise BadInput(f"The margin of an equivalence test must be above 0 percentage points, not {margin}.")
     if margin >= 100:
         return 0.0
     from scipy.special import ndtr

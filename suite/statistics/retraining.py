@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from suite.statistics.proportions import Z95
+from suite.statistics.significance import Z95
 
 SEED_SD = 1.2  # percentage points; an assumption for the example, stated wherever a number rests on it
 

@@ -1,4 +1,7 @@
-"""The data frame that analysis and report start from: one row a run, with known columns, types and order."""
+"""The data frame that statistics and report start from: one row per run, with known columns, types and order.
+
+`suite.collect.results_table` makes these frames once per report; whatever reads them says which of the three it takes.
+"""
 
 from __future__ import annotations
 
@@ -84,13 +87,12 @@ def _place(row: dict) -> tuple:
     )
 
 
-def finished(rows: pd.DataFrame) -> pd.DataFrame:
-    """The tidied rows of runs that are done and have a top-1.
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of tidied runs those that are done and have a top-1.
 
     Raises BadInput when two of them differ in nothing but their protocol: their mean would be no mean over seeds.
     """
-    done = tidy(rows)
-    done = done[(done["state"] == "done") & done["top1"].notna()].reset_index(drop=True)
+    done = runs[(runs["state"] == "done") & runs["top1"].notna()].reset_index(drop=True)
     twice = done[done.duplicated([*CELL, "seed"])]
     if len(twice):
         row = twice.iloc[0]
@@ -101,13 +103,12 @@ def finished(rows: pd.DataFrame) -> pd.DataFrame:
     return done
 
 
-def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per model, data set and frames: the finished runs averaged over seeds.
+def mean_over_seeds(done: pd.DataFrame) -> pd.DataFrame:
+    """One row per model, data set and frames: finished runs averaged over seeds.
 
     Adds `ids` (a list), `seeds` (how many) and `top1_sd` (sample standard deviation in percent; NaN for one seed).
     `n` stays the number of videos of one evaluation: more seeds do not make the set of videos larger.
     """
-    done = finished(rows)
     groups = done.groupby(CELL, sort=False, dropna=False)
     out = groups.agg(
         **{c: (c, "first") for c in ("module", "backbone")},
@@ -119,12 +120,7 @@ def mean_over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     return out.astype({"frames": int})
 
 
-def stages(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows without control arms, which are no cells of a grid."""
-    return rows[rows["control"].fillna("") == ""] if "control" in rows else rows
-
-
-def datasets(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row per data set: n, chance, ceiling_blind, ceiling_ordered (percent), from the first row that knows each."""
+def datasets(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per data set: n, chance, ceiling_blind, ceiling_ordered (percent), from the first run with each."""
     facts = ["n", "chance", "ceiling_blind", "ceiling_ordered"]
-    return tidy(rows).groupby("dataset", sort=True)[facts].first().reset_index()
+    return runs.groupby("dataset", sort=True)[facts].first().reset_index()

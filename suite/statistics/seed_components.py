@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from suite.statistics.clusters import class_variance, resampled_classes
-from suite.statistics.proportions import Z95
+from suite.statistics.significance import Z95
 
 
 def components(weights: Sequence[float], correct: list[np.ndarray]) -> tuple[np.ndarray, list[tuple]]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from suite.statistics.run_table import finished
-
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def split_use(rows: pd.DataFrame) -> list[str]:
+def split_use(done: pd.DataFrame) -> list[str]:
     """A sentence per data set on our own runs: how many results the split reported, and how they were selected.
 
-    From the factors `selection`, `held_out` and `tuning` of finished runs; nothing where rows carry no factors.
+    From the factors `selection`, `held_out` and `tuning` of finished runs `done`; nothing where they carry no factors.
     A validation split that reports many results favours the best of them by chance, even if no run selects on it.
     """
-    done = finished(rows)
     done = done[done["source"] == "suite"]
     if "factors" not in done:
         return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from suite.spec import BadInput, unknown
-from suite.statistics.run_table import CELL, finished, mean_over_seeds
+from suite.statistics.run_table import CELL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,15 +107,15 @@ def below_front(top1: np.ndarray, cost: np.ndarray) -> np.ndarray:
     return np.asarray(best, float) - top1
 
 
-def with_costs(rows: pd.DataFrame) -> pd.DataFrame:
-    """The runs of `mean_over_seeds` with the columns of COSTS and `views`, NaN where unknown.
+def with_costs(done: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of `mean_over_seeds` with the columns of COSTS and `views`, NaN where unknown; `done`: their runs.
 
     `views` are the test views behind `top1`; a row that does not say has one.  Measured costs are means over seeds.
-    Raises BadInput for a number of views below one, and as `mean_over_seeds`.
+    Raises BadInput for a number of views below one.
     """
     import pandas as pd
 
-    done, runs = finished(rows), mean_over_seeds(rows)
+    runs = cells.copy()
     for column in ("views", *MEASURED):
         values = pd.to_numeric(done[column], errors="coerce") if column in done else math.nan
         values = done.assign(value=values).astype({"value": float})
@@ -123,7 +123,9 @@ def with_costs(rows: pd.DataFrame) -> pd.DataFrame:
             values["value"] = values["value"].fillna(1.0)
             odd = values[values["value"] < 1]
             if len(odd):
-                raise BadInput(f"The run {odd['id'].iloc[0]} has {odd['value'].iloc[0]:g} test views: at least 1.")
+                raise BadInput(
+                    f"The run {odd['id'].iloc[0]} has {odd['value'].iloc[0]:g} test views; at least 1 is needed."
+                )
         # the groups of mean_over_seeds, in its order
         runs[column] = values.groupby(CELL, sort=False, dropna=False)["value"].mean().to_numpy()
     for column in ("gmacs", "conv_gmacs"):
@@ -153,18 +155,21 @@ def convention(runs: pd.DataFrame, cost: str) -> str:
 
 
 def fronts(
-    rows: pd.DataFrame, draws_by_dataset: Mapping[str, np.ndarray] | None = None, cost: str | None = None
+    done: pd.DataFrame,
+    cells: pd.DataFrame,
+    draws_by_dataset: Mapping[str, np.ndarray] | None = None,
+    cost: str | None = None,
 ) -> pd.DataFrame:
     """The runs of `with_costs` with their place on the Pareto front of their data set, all sources together.
 
     Adds `cost_name` (a key of COSTS, `computed_cost` unless given), `cost`, `on_front`, `below_front` (percentage
     points) and `membership` (share of draws, 0..1; NaN without draws).  `draws_by_dataset` has for a data set the
-    draws (D, R) of top-1 in percent of its finished runs, in the order of `run_table.finished(rows)`; those
+    draws (D, R) of top-1 in percent of its finished runs, in the order of `done`; those
     of several seeds are averaged here.  Raises BadInput for an unknown cost and for draws of another number of runs.
     """
     import numpy as np
 
-    runs, done = with_costs(rows), finished(rows)
+    runs = with_costs(done, cells)
     name = cost or computed_cost(runs)
     price = _price(runs, name)
     out = runs.assign(cost_name=name, cost=runs[name], on_front=False, below_front=math.nan, membership=math.nan)
@@ -207,7 +212,7 @@ def at_equal_cost(runs: pd.DataFrame, cost: str, budgets: Iterable[float] | None
     budgets = round_budgets(runs, cost) if budgets is None else sorted({float(b) for b in budgets})
     for budget in budgets:
         if not budget > 0:
-            raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} buys nothing; give positive numbers.")
+            raise BadInput(f"A budget of {budget:g} {COSTS[cost].unit} is not positive; give budgets above 0.")
     known = runs.assign(price=price, run=runs.index, model=runs.groupby(SERIES, sort=False, dropna=False).ngroup())
     known = known.assign(rounded=runs["top1"].round(DECIMALS))[price.notna() & runs["top1"].notna()]
     known = known.sort_values(["rounded", "price"], ascending=[False, True])

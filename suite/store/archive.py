@@ -32,7 +32,7 @@ def is_archive(text: str | os.PathLike[str]) -> bool:
     path = Path(text)
     if str(path).endswith(ENDINGS):
         return True
-    if not path.is_file():
+    if not os.path.isfile(path):  # False also for what no path can be
         return False
     with open(path, "rb") as file:
         return file.read(2) == b"\x1f\x8b"
@@ -126,20 +126,21 @@ def _unpack(path: Path, folder: Path) -> None:
                 facts = missing.pop(member.name, None)
                 if facts is None or not _plain(member) or member.size != facts["bytes"]:
                     raise BadInput(
-                        f"{path} is damaged or foreign: its manifest does not list '{_short(member.name)}' so."
+                        f"{path} is damaged or not an archive of this suite: its manifest does not match "
+                        f"'{_short(member.name)}'."
                     )
                 target = folder / member.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with open(target, "xb") as out:
                     found = _copy(tar.extractfile(member), out.write)
                 if found != facts["sha256"]:
-                    raise BadInput(f"{path} is damaged: '{_short(member.name)}' does not have its sha256.")
+                    raise BadInput(f"{path} is damaged: the SHA-256 of '{_short(member.name)}' does not match.")
             if missing:
-                raise BadInput(f"{path} is damaged: '{_short(min(missing))}' is not in it.")
+                raise BadInput(f"{path} is damaged: '{_short(min(missing))}' is missing.")
             while packed.read(CHUNK):  # to the end: there gzip's own checksum stands
                 pass
     except (gzip.BadGzipFile, EOFError, zlib.error, tarfile.TarError) as error:
-        raise BadInput(f"{path} is damaged, or no archive of this suite ({_short(str(error))}).") from None
+        raise BadInput(f"{path} is damaged or not an archive of this suite ({_short(str(error))}).") from None
 
 
 class _Limited:
@@ -154,7 +155,7 @@ class _Limited:
         self.left -= len(data)
         if self.left < 0:
             raise BadInput(
-                f"{self.path} unpacks to more than {UNPACKED_LIMIT} times its size, which no archive of ours does."
+                f"{self.path} unpacks to more than {UNPACKED_LIMIT} times its size; it is not an archive of this suite."
             )
         return data
 
@@ -166,12 +167,12 @@ def _checked(head: bytes, path: Path) -> dict[str, dict[str, Any]]:
         known, files = manifest["format"], dict(manifest["files"])
         sizes = {name: (int(facts["bytes"]), str(facts["sha256"])) for name, facts in files.items()}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
-        raise BadInput(f"{path} is not an archive of this suite: its {MANIFEST} is not one of ours.") from None
+        raise BadInput(f"{path} is not an archive of this suite: its {MANIFEST} has another format.") from None
     if known != FORMAT:
         raise BadInput(f"{path} has the format {_short(str(known))}; this version of the suite reads {FORMAT}.")
     for name, (size, _) in sizes.items():
         if not _inside(name) or not 0 <= size < 1 << 50:
-            raise BadInput(f"{path} was not unpacked: it names the file '{_short(name)}', which is not inside it.")
+            raise BadInput(f"{path} was not unpacked: the file name '{_short(name)}' points outside the archive.")
     return {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in sizes.items()}
 
 
@@ -188,7 +189,9 @@ def _plain(member: tarfile.TarInfo) -> bool:
 def _room(path: Path, size: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise BadInput(f"{path} unpacks to {size / 2**30:.1f} GiB and {folder.parent} has {free / 2**30:.1f} GiB left.")
+        raise BadInput(
+            f"{path} needs {size / 2**30:.1f} GiB unpacked, but {folder.parent} has {free / 2**30:.1f} GiB free."
+        )
 
 
 def _copy(source: IO[bytes], write: Callable[[bytes], Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from suite.models.user_code import absolute, imports_of, user_sources
 from suite.spec import parse_model
+from suite.spec.registrations import DESCRIPTIONS, FOLDERS, registered_class
 
 ROOTS = {
     "code_train": ("suite.training.run:_execute",),
@@ -24,18 +25,18 @@ ROOTS = {
 _ALWAYS = {
     "suite.store": "reads and writes files",
     "suite.models.cost": "counts operations",
-    "suite.data.something": "reads annotations, whose content the manifest's hash has",
-    "suite.data.calibrated": "describes generated data, whose content the manifest's hash has",
+    "suite.data.formats": "reads annotations, whose content the manifest's hash has",
+    "suite.data.synthetic": "describes generated data, whose content the manifest's hash has",
     "suite.data.manifest:build_manifest": "indexes videos, whose list the manifest's hash has",
     "suite.data.leakage": "counts shared videos, and changes none",
-    "suite.data.manifest:condemn": "marks a video for the next indexing",
+    "suite.data.manifest:mark_undecodable": "marks a video for the next indexing",
     "suite.data.manifest:Index": "remembers what indexing found",
-    "suite.data.datasets:info": "facts printed beside results",
-    "suite.data.datasets:DatasetInfo": "facts printed beside results",
-    "suite.spec.model_names:NETWORKS": "lists names; a new network must not change the code of the others",
+    "suite.data.dataset_info": "facts of a data set, whose classes the manifest's hash has",
+    "suite.data.check": "reports what is there",
+    "suite.spec.registrations": "reads names from registrations; a new one must not change the code of the others",
     "suite.store.identity": "names runs and their tests; what they hold is in the run's spec.yaml",
     "suite.models.naming": "names a model; what the name means is in the run's identity",
-    "suite.models.network:network_class": "names every backbone; a model has one, added by the model's name",
+    "suite.models.network:backbone_class": "names every backbone; a model has one, added by the model's name",
     "suite.spec.model_names:parse_model": "reads a model name; what it means is in the run's identity",
     "suite.spec.errors:unknown": "words an error",
     "suite.evaluation.retest": "makes further tests of finished runs, by suite.evaluation.evaluate",
@@ -52,8 +53,7 @@ NOT_FOLLOWED = {
     "code_test": _ALWAYS | {"suite.evaluation.evaluate:_submission": "writes down what was tested"},
 }
 NETWORKS = "suite.models.network:VideoNetwork"  # names every backbone; a model has one, added by the model's name
-FOLDERS = ("backbones", "temporal", "blocks", "networks")  # of suite.models: a part of the digest for each file
-REGISTRATIONS = ("temporal_module", "extra_block", "whole_network")  # decorators, the name is the first argument
+PARTS = ("backbones", *FOLDERS.values())  # folders of suite.models: a part of the digest for each file
 
 _SILENT = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree without meaning
 Sources = Mapping[str, bytes]  # module name -> source
@@ -241,7 +241,7 @@ def _all_parts(read: Sources, kind: str) -> dict[str, str]:
 def part_of(module: str) -> str:
     """The part that a module of the suite belongs to: `data`, `training`, `models`, or `temporal/tam`."""
     pieces = module.split(".")[1:]
-    if pieces[:1] == ["models"] and len(pieces) > 2 and pieces[1] in FOLDERS:
+    if pieces[:1] == ["models"] and len(pieces) > 2 and pieces[1] in PARTS:
         return "/".join(pieces[1:])
     return pieces[0] if pieces else "suite"
 
@@ -251,7 +251,8 @@ def _digest(texts: Iterable[str]) -> str:
 
 
 def canonical(node: Any) -> str:
-    """A syntax tree as text: without positions, comments, docstrings and type hints of functions.
+    """A syntax tree as text: without positions, comments, docstrings, type hints of functions and what a registration
+    only describes (paper, example).
 
     Written here because `ast.dump` (empty fields, from Python 3.13) and `ast.unparse` (quotes) change between versions;
     fields that are empty are left out, so that a field which a later Python adds changes nothing.
@@ -262,6 +263,9 @@ def canonical(node: Any) -> str:
         return ascii(node)
     hints = ("annotation", "returns") if isinstance(node, ast.arg | ast.FunctionDef | ast.AsyncFunctionDef) else ()
     fields = sorted((name, value) for name, value in ast.iter_fields(node) if name not in (*_SILENT, *hints))
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FOLDERS:
+        kept = [keyword for keyword in node.keywords if keyword.arg not in DESCRIPTIONS]
+        fields = [(name, kept if name == "keywords" else value) for name, value in fields]
     shown = [f"{name}={canonical(value)}" for name, value in fields if value is not None and value != []]
     return f"{type(node).__name__}({','.join(shown)})"
 
@@ -285,9 +289,9 @@ def _parts_of_model(read: Sources, kind: str, model: str, more: tuple[tuple[str,
 def _model_roots(read: Sources, model: str) -> tuple[tuple[str, str], ...]:
     """The classes that a model's name asks for; of names that are none, nothing: building the model says so."""
     name, known = parse_model(model), _registered(read)
-    wanted = [("extra_block", block.name) for block in name.blocks]
-    if name.whole:
-        wanted.append(("whole_network", "external" if ":" in name.module else name.module.split("-")[0]))
+    wanted = [("add_on_block", block.name) for block in name.blocks]
+    if name.standalone:
+        wanted.append(("standalone_architecture", name.architecture))
         return tuple(known[key] for key in wanted if key in known)
     file = "inception" if name.backbone == "inception_v1" else "resnet"
     wanted.append(("temporal_module", name.module))
@@ -303,10 +307,8 @@ def _registered(read: Sources) -> dict[tuple[str, str], tuple[str, str]]:
             continue
         for definitions in _module(read, module).definitions.values():
             for definition in definitions:
-                for decorator in getattr(definition, "decorator_list", ()):
-                    called = isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "")
-                    if called in REGISTRATIONS and decorator.args and isinstance(decorator.args[0], ast.Constant):
-                        found[called, decorator.args[0].value] = (module, definition.name)
+                if one := registered_class(definition, module):
+                    found[one.decorator, one.name] = (module, definition.name)
     return found
 
 

@@ -20,7 +20,7 @@ from suite.store.identity import SCHEME, RunSpec
 def run_folder(runs: Path, run: str) -> RunFolder:
     """The folder of the run with id `run` below `runs`; one that is yet to be made where there is none."""
     own = runs / run
-    if own.is_dir() or not runs.is_dir():
+    if os.path.isdir(own) or not runs.is_dir():  # a typed id may be too long for a path
         return RunFolder(own)
     names = tuple(sorted(entry.name for entry in os.scandir(runs)))
     return RunFolder(runs / (_by_hash(names, run) or earlier_ids(str(runs), names).get(run, run)))
@@ -58,6 +58,12 @@ def id_today(folder: RunFolder) -> str | None:
         return None
     names = tuple(sorted(entry.name for entry in os.scandir(folder.path.parent)))
     return next((new for new, old in earlier_ids(str(folder.path.parent), names).items() if old == folder.id), None)
+
+
+def ids_today(runs: Path) -> dict[str, Path]:
+    """The ids that this version gives to runs of identity scheme 1 below `runs`, with their folders."""
+    names = tuple(sorted(entry.name for entry in os.scandir(runs)))
+    return {run: runs / name for run, name in earlier_ids(str(runs), names).items()}
 
 
 def _by_hash(names: tuple[str, ...], run: str) -> str | None:

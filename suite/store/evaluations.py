@@ -54,7 +54,7 @@ def stored_test(folder: RunFolder, evaluation: EvaluationSpec) -> StoredTest | N
         raise BadInput(f"{place / 'eval.json'} was changed after it was written; restore it, or remove its folder.")
     if tested_as(found) == evaluation.id and found.get("run") == folder.id and "top1" in found:
         return StoredTest(_accuracies(found), place / "predictions.parquet", found)
-    raise BadInput(f"{place / 'eval.json'} is not this test of {folder.id}; remove its folder.")
+    raise BadInput(f"{place / 'eval.json'} belongs to another test than this one of {folder.id}; remove its folder.")
 
 
 def tested_as(facts: Any) -> str | None:
@@ -67,30 +67,43 @@ def tested_as(facts: Any) -> str | None:
     return None
 
 
-def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:
-    """What training gave, with the accuracies of the tests that `spec` plans; None while one of them is missing."""
-    result = folder.result()
+def planned_tests(folder: RunFolder, spec: RunSpec) -> list[StoredTest] | None:
+    """The tests that `spec` plans of a finished run: at clip level, then at video level where it has one.
+
+    None while the run is not finished, or one of them is missing.  Raises BadInput where files were changed.
+    """
+    own, result = folder.spec(), folder.result()
     if result is None:
         return None
-    own = folder.spec()
     if own.scheme == SCHEME and result.get("spec_sha256") not in (None, folder.spec_sha256()):
-        raise BadInput(f"{folder.spec_file} was changed after the run was tested; restore it, or move the run away.")
-    clip, video = spec.evaluation(), spec.video_evaluation()
-    if (clip, video) == (own.evaluation(), own.video_evaluation()):
-        return result
-    tests = [stored_test(folder, evaluation) for evaluation in (clip, video) if evaluation]
-    if None in tests:
+        raise BadInput(
+            f"{folder.spec_file} was changed after the run was tested; restore it, or move the run's folder away."
+        )
+    tests = [stored_test(folder, test) for test in (spec.evaluation(), spec.video_evaluation()) if test]
+    return None if None in tests else tests
+
+
+def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:
+    """What training gave, with the accuracies of the tests that `spec` plans; None while one of them is missing."""
+    tests = planned_tests(folder, spec)
+    if tests is None:
         return None
+    result, own = folder.result() or {}, folder.spec()
+    if (spec.evaluation(), spec.video_evaluation()) == (own.evaluation(), own.video_evaluation()):
+        return result
     found = {key: value for key, value in result.items() if key not in ACCURACIES} | tests[0].accuracies
-    return found | ({"video": tests[1].accuracies} if video else {})
+    return found | ({"video": tests[1].accuracies} if len(tests) > 1 else {})
 
 
 def predictions_of(folder: RunFolder, spec: RunSpec) -> tuple[Path, Path | None]:
-    """The predictions of the clip-level test that `spec` plans, and of the video-level one.  Both were made."""
-    clip, video = spec.evaluation(), spec.video_evaluation()
-    tests = [stored_test(folder, evaluation) for evaluation in (clip, video) if evaluation]
-    files = [test.predictions for test in tests if test]
-    return files[0], files[1] if len(files) > 1 else None
+    """The predictions of the clip-level test that `spec` plans, and of the video-level one.
+
+    Raises BadInput where one of them was not made.
+    """
+    tests = planned_tests(folder, spec)
+    if tests is None:
+        raise BadInput(f"The run {folder.id} lacks a test that is planned for it.")
+    return tests[0].predictions, tests[1].predictions if len(tests) > 1 else None
 
 
 def _accuracies(stored: dict[str, Any]) -> dict[str, Any]:

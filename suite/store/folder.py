@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from suite.spec import BadInput, read_yaml
+from suite.models.user_code import RULES, is_factory
+from suite.spec import BadInput, read_yaml, unpacked_archive
 from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
@@ -73,6 +74,8 @@ class RunFolder:
         if not self.spec_file.is_file():
             raise BadInput(f"{self.path} is not a run folder: it has no spec.yaml.")
         spec = spec_of(self._spec_content(), str(self._damaged(self.spec_file)))
+        if is_factory(spec.model) and (archive := unpacked_archive(self.path)):
+            RULES.named_by_others(spec.model, f"the archive unpacked in {archive}")
         if spec.id != self.id:
             raise BadInput(
                 f"{self.spec_file} was changed: its configuration has the id {spec.id}; restore the file, or move the "
@@ -92,13 +95,13 @@ class RunFolder:
     def result(self) -> dict[str, Any] | None:
         result = _read_json(self.result_file)
         if result is not None and (not isinstance(result, dict) or result.get("id") != self.id):
-            raise BadInput(
-                f"{self.result_file} is not the result of this run; move its folder away and it starts again."
-            )
+            raise BadInput(f"{self.result_file} is not the result of this run; move its folder away to run it again.")
         if result is not None and not is_result(result):
             raise self._damaged(self.result_file)
         if result is not None and not intact(result):
-            raise BadInput(f"{self.result_file} was changed after it was written; restore it, or move the run away.")
+            raise BadInput(
+                f"{self.result_file} was changed after it was written; restore it, or move the run's folder away."
+            )
         return result
 
     def read_provenance(self) -> dict[str, Any]:
@@ -116,7 +119,7 @@ class RunFolder:
     def error(self) -> dict[str, Any] | None:
         error = _read_json(self.error_file)
         if error is not None and not (isinstance(error, dict) and isinstance(error.get("error"), str)):
-            raise BadInput(f"{self.error_file} is damaged; remove it and the run starts again.")
+            raise BadInput(f"{self.error_file} is damaged; remove it to run again.")
         return error
 
     def state(self) -> str:
@@ -134,7 +137,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
 
-    def say(self, message: str) -> None:
+    def add_log(self, message: str) -> None:
         """One line into the run's log."""
         with open(self.log, "a") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message}\n")
@@ -167,7 +170,7 @@ class RunFolder:
             raise self._damaged(self.history) from None
 
     def _damaged(self, file: Path) -> BadInput:
-        return BadInput(f"{file} is damaged; move its folder away and the run starts again.")
+        return BadInput(f"{file} is damaged; move its folder away to run it again.")
 
     def is_locked(self) -> bool:
         file = self.path / ".lock"
@@ -227,7 +230,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
-        raise BadInput(f"{path} is damaged; move its folder away and the run starts again.") from None
+        raise BadInput(f"{path} is damaged; move its folder away to run it again.") from None
 
 
 def is_locked(path: Path) -> bool:

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.spec import BadInput, Protocol, checked, file_sha256, weights_file
+from suite.spec import BadInput, Protocol, checked, unchanged_file_sha256, weights_file
 
 SCHEME = 2
 TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is told by its manifests
@@ -119,10 +119,10 @@ class RunSpec:
         if self.parent or path is None:
             return None
         if path.is_file():
-            return file_sha256(path)
+            return unchanged_file_sha256(path)  # many runs of a plan start from one file
         if path.name == str(path):  # a release by its name: planned without the file, and refused before it is trained
             return None
-        raise BadInput(f"init names the file {path}, which does not exist.")
+        raise BadInput(f"Invalid init: the weights file {path} does not exist.")
 
     @property
     def missing_weights(self) -> str | None:

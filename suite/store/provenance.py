@@ -45,6 +45,7 @@ def code_version() -> str | None:
         ).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "suite/__init__.py")  # an installed copy may lie in another repository
         commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", "suite")
     except (OSError, subprocess.SubprocessError):
         return None
@@ -76,13 +77,14 @@ def device_facts(device: str) -> dict[str, Any]:
     return facts
 
 
-def known_trouble(facts: dict[str, Any]) -> str | None:
+def known_issue(facts: dict[str, Any]) -> str | None:
     """A sentence where a device's libraries are known to compute wrongly, None otherwise."""
     cudnn = facts.get("cudnn") or 0
     if 90800 <= cudnn < 91500:
         return (
-            f"cuDNN {cudnn // 10000}.{cudnn // 100 % 100} is wrong in silence for some large bf16 3-D convolutions in "
-            "the default layout; this suite's channels-last layout is not hit, custom layers may be."
+            f"cuDNN {cudnn // 10000}.{cudnn // 100 % 100} silently returns wrong results for some large bf16 3-D "
+            "convolutions in the default memory layout; the channels-last layout of this suite is not affected, custom "
+            "layers may be."
         )
     return None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 PERCENT = ("top1", "top5", "pair_top1", "best_top1", "dev_top1")
 COUNTS = ("n", "params", "conv_macs", "macs", "epochs_seen", "missing", "classes", "selected_epoch", "frames", "size")
+MOST = 1 << 60  # what is counted is less
 TABLES = ("videos", "manifests", "manifest_parts", "per_class", "leakage", "dev", "environment", "device", "decoding")
 
 
@@ -16,9 +16,11 @@ def is_result(content: Any) -> bool:
         return False
     names = content.get("class_names")
     return (
-        all(_number(content[key]) and 0 <= content[key] <= 100 for key in PERCENT if key in content)
-        and all(_number(content[key]) and content[key] >= 0 for key in COUNTS if key in content)
+        all(_percent(content[key]) for key in PERCENT if key in content)
+        and all(_count(content[key]) for key in COUNTS if key in content)
         and all(isinstance(content[key], dict) for key in TABLES if key in content)
+        and all(value is None or _percent(value) for value in content.get("per_class", {}).values())
+        and all(map(_count, content.get("videos", {}).values()))
         and ("video" not in content or is_result(content["video"]))
         and (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names)))
     )
@@ -42,5 +44,9 @@ def _is_session(session: Any) -> bool:
     )
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _percent(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 100  # NaN is not
+
+
+def _count(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < MOST and value == int(value)

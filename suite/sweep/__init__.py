@@ -1,1 +1,9 @@
-"""A grid of runs: plan, order, execution, and its rows."""
+"""A grid of runs: the plan, the states of its runs, their rows, and the verification of finished runs.
+
+Other packages use:
+
+    sweep.plan.make_plan        a grid as a forest of chains, with costs
+    sweep.summary.rows          finished runs as rows of `summary.csv`
+    sweep.verify.verify         stored checkpoints tested again
+    sweep.executors             where runs are placed
+"""

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, experiments_dir, load_grid
+from suite.models.user_code import RULES
+from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.provenance import environment
@@ -29,9 +30,12 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     """
     busy = [run.id for run in plan.runs if run.state() == "running"]
     if busy:
-        raise BadInput(f"{len(busy)} runs of {plan.grid.name} are at work (first {busy[0]}); export it when they end.")
+        raise BadInput(
+            f"{len(busy)} runs of {plan.grid.name} are in progress (first {busy[0]}); export the grid when "
+            "they have finished."
+        )
     if not any(run.state() == "done" for run in plan.runs):
-        raise BadInput(f"Grid {plan.grid.name} has no finished run under {plan.folder} that could be exported.")
+        raise BadInput(f"Grid {plan.grid.name} has no finished run in {plan.folder} to export.")
     home = root / "results" / plan.grid.name
     _experiments(plan, root / "experiments")
     staged: dict[str, PlannedRun] = {}
@@ -80,6 +84,8 @@ def archived_plan(results: Path) -> Plan:
         if isinstance(error, BadInput):
             raise
         raise BadInput(damaged) from None
+    for spec in specs:
+        RULES.named_by_others(spec.model, f"the archive unpacked in {root}")
     grid = root / "experiments" / f"{name}.yaml"
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}
@@ -119,10 +125,9 @@ def foreign_paths(plan: Plan) -> list[str]:
 def _experiments(plan: Plan, folder: Path) -> None:
     """The grid's own file and its protocol's, under the names by which they are found."""
     (folder / "protocols").mkdir(parents=True)
-    grid = Path(plan.name) if plan.name.endswith((".yaml", ".yml")) else experiments_dir() / f"{plan.name}.yaml"
-    protocol = f"{plan.grid.protocol}.yaml"
-    shutil.copyfile(grid, folder / f"{plan.grid.name}.yaml")
-    shutil.copyfile(experiments_dir() / "protocols" / protocol, folder / "protocols" / protocol)
+    protocol = find_protocol(plan.grid.protocol)
+    shutil.copyfile(find_grid(plan.name), folder / f"{plan.grid.name}.yaml")
+    shutil.copyfile(protocol, folder / "protocols" / protocol.name)
 
 
 def _copy_files(source: Path, target: Path, grid_folder: Path, weights: bool) -> None:

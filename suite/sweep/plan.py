@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.models import canonical_name
-from suite.spec import BadInput, Grid, Protocol, load_grid, load_protocol, unknown
+from suite.models.user_code import RULES
+from suite.spec import BadInput, Grid, Protocol, find_grid, load_grid, load_protocol, unknown, written_by_others
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.store.identity import RunSpec
+from suite.store.run_names import canonical
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
-TERA_MACS = {"cpu": 0.1, "cuda": 60.0}  # sustained multiply-adds per second that device-hours are reckoned with, x 1e12
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class Selection:
 
     def as_dict(self) -> dict[str, Any]:
         return {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+
+    def options(self) -> str:
+        """As it is typed on the command line."""
+        said = [f"--only {shlex.quote(glob)}" for glob in self.only]
+        said += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
+        said += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
+        return " ".join([*said, *(["--shard {}/{}".format(*self.shard)] if self.shard else [])])
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Selection:
@@ -89,9 +98,6 @@ class PlannedRun:
             return "blocked"
         return state
 
-    def device_hours(self, device: str = "cuda") -> float:
-        return self.cost_macs / (TERA_MACS[device] * 1e12) / 3600
-
     def chain_cost(self) -> float:
         """Multiply-adds from here to the end of the longest chain that hangs on this run."""
         return self.cost_macs + max((child.chain_cost() for child in self.children), default=0.0)
@@ -113,12 +119,9 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     """
     grid = load_grid(name)
     protocol = load_protocol(grid.protocol)
-    one_way = {"model": canonical_name, "data set": lambda name: info(name).name, "frames": int, "seed": int}
-    axes = {"model": grid.model_names(), "data set": grid.data, "frames": grid.chain.frames, "seed": grid.axes.seed}
-    for what, values in axes.items():
-        meant = [one_way[what](value) for value in values]
-        if twice := [value for i, value in enumerate(values) if meant[i] in meant[:i]]:
-            raise BadInput(f"Grid {grid.name} names the {what} '{twice[0]}' twice.")
+    note_author(name, grid)
+    grid.refuse_duplicates("model", [(name, canonical_name(name)) for name in grid.model_names()])
+    grid.refuse_duplicates("data set", [(name, info(name).name) for name in grid.data])
     if grid.reference not in (None, *REFERENCES):
         raise unknown("reference", grid.reference, REFERENCES)
     names = _chosen(grid.model_names(), selection.only)
@@ -138,17 +141,28 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     ]
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
-        raise BadInput(f"init names the file {min(odd)}, which is neither here nor in the folder of SUITE_WEIGHTS.")
+        raise BadInput(
+            f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
+        )
     if selection.shard:
         index, count = selection.shard
+        if index > len(chains):
+            raise BadInput(f"Shard {index}/{count} is empty: the selection has {len(chains)} chains.")
         chains = chains[index - 1 :: count]
     plan = Plan(name, grid, selection, results / grid.name, [run for chain in chains for run in chain])
     if costs:
-        reckon(plan)
+        add_costs(plan)
     return plan
 
 
-def reckon(plan: Plan, finished: bool = True) -> None:
+def note_author(name: str, grid: Grid) -> None:
+    """Enters the models of a grid `name` that others wrote, so that none of their code is imported unasked."""
+    if others := written_by_others(find_grid(name)):
+        for model in grid.model_names():
+            RULES.named_by_others(model, others)
+
+
+def add_costs(plan: Plan, finished: bool = True) -> None:
     """Adds what every run costs; finished=False passes over runs whose result says it.
 
     Raises BadInput for a model that cannot be built or cannot take its clips.
@@ -159,7 +173,7 @@ def reckon(plan: Plan, finished: bool = True) -> None:
 
 
 def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
-    globs = list(globs)
+    globs = list(map(canonical, globs))
     spelled = {name: {name, canonical_name(name)} for name in names}  # as the grid writes it, and as tables do
     for glob in globs:
         if not any(fnmatch.filter(spellings, glob) for spellings in spelled.values()):
@@ -229,13 +243,4 @@ def last_selection(grid: str, results: Path) -> Selection:
     except FileNotFoundError:
         return Selection()
     except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{file} is damaged; remove it, and the whole grid is shown.") from None
-
-
-def totals(plan: Plan) -> dict[str, Any]:
-    return {
-        "runs": len(plan.runs),
-        "chains": sum(run.parent is None for run in plan.runs),
-        "device_hours": sum(run.device_hours() for run in plan.runs),
-        "gib_max": max((run.gib for run in plan.runs), default=0.0),
-    }
+        raise BadInput(f"{file} is damaged; remove it to show the whole grid.") from None

@@ -12,13 +12,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, Grid, experiments_dir, load_grid, weights_file
+from suite.spec import BadInput, Grid, find_protocol, load_grid, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.identity import digest
-from suite.sweep.plan import Plan, PlannedRun, Selection
+from suite.sweep.plan import Plan, PlannedRun, Selection, note_author
 
 FILE = "plan.json"
-NAMING = "spec models store/identity.py data/datasets.py store/earlier.py sweep/plan.py sweep/stored.py".split()
+NAMING = (  # files and folders of the suite that decide which runs a grid has
+    "spec",
+    "models",
+    "store/identity.py",
+    "store/earlier.py",
+    "data/dataset_info.py",
+    "data/sets",
+    "sweep/plan.py",
+    "sweep/stored.py",
+)
 
 
 def store_plan(plan: Plan) -> None:
@@ -43,6 +52,7 @@ def store_plan(plan: Plan) -> None:
 def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
     """The plan of a grid and a selection as it was stored, without costs; None where it would be another one now."""
     grid = load_grid(name)
+    note_author(name, grid)
     folder = results / grid.name
     try:
         content = json.loads((folder / FILE).read_text())
@@ -65,12 +75,22 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
     return Plan(name, grid, selection, folder, list(runs.values()))
 
 
+def stored_runs(folder: Path) -> set[str]:
+    """The names of the runs of the plan that is stored in results/<grid>, whatever it was made from."""
+    try:
+        content = json.loads((folder / FILE).read_text())
+        return {str(entry[key]) for entry in content["runs"] for key in ("id", "folder")}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise BadInput(f"{folder / FILE} is damaged; `suite plan` writes it anew.") from None
+
+
 def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun]) -> str:
     """A digest of everything that a plan depends on."""
-    protocol = experiments_dir() / "protocols" / f"{grid.protocol}.yaml"
     stated = {
         "grid": grid.model_dump(mode="json"),
-        "protocol": hashlib.sha256(protocol.read_bytes()).hexdigest(),
+        "protocol": hashlib.sha256(find_protocol(grid.protocol).read_bytes()).hexdigest(),
         "selection": selection.as_dict(),
         "code": _naming_code(),
         "weights": {source: _state(source) for source in sorted({run.spec.protocol.init for run in runs})},
@@ -89,6 +109,7 @@ def _naming_code() -> str:
     suite, content = Path(__file__).resolve().parents[1], hashlib.sha256()
     for part in NAMING:
         place = suite / part
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            content.update(file.read_bytes())
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.suffix in (".py", ".yaml", ".txt"):
+                content.update(file.read_bytes())
     return content.hexdigest()

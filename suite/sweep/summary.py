@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.data.datasets import info
+from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
-from suite.store.provenance import known_trouble
+from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan, PlannedRun
 
 SUMMARY = (  # columns of summary.csv, in order
@@ -27,13 +27,16 @@ SUMMARY = (  # columns of summary.csv, in order
     *("chance", "ceiling_blind", "ceiling_ordered", "control", "source"),
 )
 
+ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
+PERCENT = (*ACCURACIES, "chance", "ceiling_blind", "ceiling_ordered")  # in summary.csv with their exact decimals
+
 
 def row(run: PlannedRun) -> dict[str, Any]:
     """One run as a row; accuracies and ceilings in percent, None where not known (yet)."""
     spec, name, about = run.spec, parse_model(run.spec.model), info(run.spec.dataset)
     result = run.result() or {}
     if result and not (_numbers(result, "conv_macs", "macs") and isinstance(result.get("video", {}), dict)):
-        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away and the run starts again.")
+        raise BadInput(f"{run.folder.result_file} is damaged; move its folder away to run it again.")
 
     def percent(fraction: float | None) -> float | None:
         return None if fraction is None else 100 * fraction
@@ -91,9 +94,9 @@ def status(plan: Plan) -> dict[str, Any]:
     return counts | {"runs": listed}
 
 
-def troubles(plan: Plan) -> list[str]:
+def known_issues(plan: Plan) -> list[str]:
     """Sentences on library versions that finished runs were made with and that are known to be wrong."""
-    found = {known_trouble(session) for run in plan.runs for session in _sessions(run)}
+    found = {known_issue(session) for run in plan.runs for session in _sessions(run)}
     return sorted(found - {None})
 
 

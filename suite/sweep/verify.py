@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from suite.store.identity import EvaluationSpec
 
 AGREEMENT = 0.99  # share of videos with the same predicted class, below which a run is not confirmed
-SAME = "the same CPU, packages, threads and code that tests"
+SAME = "the same CPU, packages, threads and test code"
 BITS, CLASSES = "bit-identical", f"same classes for {AGREEMENT:.0%} of videos".replace("%", " %")
 
 
@@ -43,30 +43,45 @@ def verify(
     device: str | None = None,
     workers: int = 0,
     seed: int = 0,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Tests a sample of the finished runs of a plan again, as their protocol says, and compares video by video.
 
     A run has a problem when its stored accuracies do not follow from its predictions, when ids or labels are not
     those of the data, when its checkpoint cannot be tested, when fewer than AGREEMENT of the videos get the same
-    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and code that tests.
+    predicted class, or when bits differ on a CPU of the same name with the same packages, threads and test code.
     Each run says by its `standard` which of the last two was applied, and `why`.
     sample: a share of the finished runs (`5%`, at least one) or a number (`3`); which ones depends on `seed` and the
     ids alone.  Raises BadInput for a sample that is none, for missing data, and where no run is finished.
     """
+    return verify_runs(plan.runs, plan.grid.name, sample, data, device=device, workers=workers, seed=seed, log=log)
+
+
+def verify_runs(
+    runs: Sequence[PlannedRun],
+    name: str,
+    sample: str,
+    data: Path,
+    *,
+    device: str | None = None,
+    workers: int = 0,
+    seed: int = 0,
+    log: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """`verify` of some runs; name: what they are called together.  Raises BadInput as `verify`."""
     from suite.data.datasets import open_dataset
     from suite.device import usable_device
 
-    done = [run for run in plan.runs if run.state() == "done"]
+    done = [run for run in runs if run.state() == "done"]
     chosen = draw(done, sample, seed)
     device = usable_device(device)
     datasets = {name: open_dataset(name, data) for name in dict.fromkeys(run.spec.dataset for run in chosen)}
     found = []
     for number, run in enumerate(chosen, 1):
-        say(f"[{number}/{len(chosen)}] {run.id}")
+        log(f"[{number}/{len(chosen)}] {run.id}")
         found.append(_verify(run, datasets[run.spec.dataset], data, device, workers))
     return {
-        "grid": plan.grid.name,
+        "grid": name,
         "sample": sample,
         "seed": seed,
         "device": device,
@@ -84,15 +99,15 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
     number = float(match["number"]) if match else 0.0
     share = bool(match and match["percent"])
     if not match or number <= 0 or (share and number > 100) or (not share and number != int(number)):
-        raise BadInput(f"--sample takes a share such as 5%, or a number of runs such as 3, not '{sample}'.")
+        raise BadInput(f"--sample expects a percentage such as 5% or a number of runs such as 3, not '{sample}'.")
     if not runs:
-        raise BadInput("No run of this grid is finished; there is nothing to verify.")
+        raise BadInput("None of these runs is finished, so there is nothing to verify.")
     count = max(1, math.ceil(len(runs) * number / 100 - 1e-9)) if share else int(number)
 
-    def lot(run: PlannedRun) -> str:
+    def sort_key(run: PlannedRun) -> str:
         return hashlib.sha256(f"{seed} {run.id}".encode()).hexdigest()
 
-    drawn = {run.id for run in sorted(runs, key=lot)[:count]}
+    drawn = {run.id for run in sorted(runs, key=sort_key)[:count]}
     return [run for run in runs if run.id in drawn]
 
 
@@ -176,7 +191,7 @@ def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, An
         found.append(f"another version of {', '.join(changed)}")
     if code:
         if changed := _changed(code, now["code_test"]):
-            found.append(f"the code that tests has changed since ({', '.join(changed)})")
+            found.append(f"the test code has changed since ({', '.join(changed)})")
     elif not before.get("code_sha256") or before["code_sha256"] != now["code_sha256"]:
         found.append("the run did not record which code tests")
     return found
@@ -200,9 +215,9 @@ def _read(path: Path, classes: int) -> Stored:
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow derives its errors from these
         raise BadInput(f"{path.name} cannot be read ({' '.join(str(error).split())[:80]}).") from None
     if logits.ndim != 2 or logits.shape[1] != classes:
-        raise BadInput(f"{path.name} has {logits.shape[-1]} logits a video, the data set has {classes} classes.")
+        raise BadInput(f"{path.name} has {logits.shape[-1]} logits per video, but the data set has {classes} classes.")
     if len(set(ids)) < len(ids) or not ((labels >= 0) & (labels < classes)).all():
-        raise BadInput(f"{path.name} holds a video twice, or a label out of range.")
+        raise BadInput(f"{path.name} contains a video twice or a label out of range.")
     if len(odd := np.flatnonzero(~np.isfinite(logits).all(1))):
         raise BadInput(f"{path.name}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
     return Stored(ids, labels, logits)
@@ -249,7 +264,7 @@ def _compared(stored: Stored, again: Stored) -> dict[str, Any]:
     import numpy as np
 
     if sorted(stored.ids) != sorted(again.ids):
-        raise BadInput("The checkpoint was tested again on other videos than the stored ones; nothing is compared.")
+        raise BadInput("The new test covers other videos than the stored predictions; they cannot be compared.")
     where = {video: row for row, video in enumerate(again.ids)}
     fresh = again.logits[[where[video] for video in stored.ids]]
     return {

@@ -43,12 +43,14 @@ def _work(job: Job, driver: Connection, asked: list[int]) -> int:
     import torch
 
     from suite.evaluation.control import Control, RunFailed, Stopped
+    from suite.models.user_code import RULES
     from suite.spec import BadInput
     from suite.store.folder import RunFolder
     from suite.store.identity import RunSpec
     from suite.training.run import execute
 
     torch.set_num_threads(job.threads)
+    RULES.tell = None  # the driver has built every model, and told of it or refused it
     folder = RunFolder(Path(job.folder))
 
     def stopping() -> bool:
@@ -68,12 +70,12 @@ def _work(job: Job, driver: Connection, asked: list[int]) -> int:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
         return DONE
     except Stopped as stop:
-        folder.say(str(stop))
+        folder.add_log(str(stop))
         return STOPPED
     except (BadInput, RunFailed) as error:
         folder.fail(str(error), "input")
         return BAD_INPUT
     except Exception as error:
-        folder.say(traceback.format_exc())
+        folder.add_log(traceback.format_exc())
         folder.fail(f"{type(error).__name__}: {error}", "error")
         return FAILED

@@ -17,7 +17,7 @@ from suite.data.rng import generator, permutation
 from suite.device import autocast
 from suite.evaluation.control import Control, RunFailed, Stopped
 from suite.models.inputs import to_network
-from suite.models.weights import read_checkpoint, save_dict
+from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
@@ -55,7 +55,8 @@ class Batches:
         self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
         if protocol.epochs and not self.steps_per_epoch:
             raise BadInput(
-                f"A batch of {protocol.batch} needs more than the {videos} training videos of {spec.dataset}."
+                f"The batch size {protocol.batch} is larger than the number of training videos of "
+                f"{spec.dataset}, {videos}."
             )
 
     @property
@@ -108,6 +109,7 @@ class Trainer:
         saved = read_checkpoint(self.folder.checkpoint)
         if not isinstance(saved, dict) or saved.get("run") != self.folder.id:
             raise BadInput(f"{self.folder.checkpoint} is not a checkpoint of this run; move its folder away.")
+        check_content(saved, self.folder.checkpoint)
         self.model.load_state_dict(saved["state"])
         if saved["optimizer"] is not None:
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -150,7 +152,7 @@ class Trainer:
         if self.best and self.best.state:
             self.model.load_state_dict(self.best.state)
             self.best.state = None  # they are the model's now: a final checkpoint holds them once
-            self.folder.say(f"selected epoch {self.best.epoch + 1}: {self.curve} top-1 {self.best.top1:.2f} %")
+            self.folder.add_log(f"selected epoch {self.best.epoch + 1}: {self.curve} top-1 {self.best.top1:.2f} %")
 
     def _train(self, batches: Batches, control: Control) -> None:
         per_epoch = batches.steps_per_epoch
@@ -254,7 +256,7 @@ class Trainer:
                 state = {key: value.detach().to("cpu", copy=True) for key, value in self.model.state_dict().items()}
                 self.best = Best(epoch, top1, state)
         self.folder.add_history(record)
-        self.folder.say(
+        self.folder.add_log(
             f"epoch {epoch + 1}/{batches.epochs} step {self.at.step} loss {record['loss']:.4f} "
             f"train top-1 {record['train_top1']:.1f} % in {seconds:.1f} s"
         )

@@ -84,12 +84,14 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance = _earlier_provenance(folder)
     if trainer.resume():
         if not _same_data(splits, provenance.get("data", {})):
-            raise BadInput(f"{folder.id} was begun with other videos of {spec.dataset}; move its folder away.")
-        folder.say(f"resumed from step {trainer.at.step}")
+            raise BadInput(
+                f"{folder.id} was started with other videos of {spec.dataset}; move its folder away to run it again."
+            )
+        folder.add_log(f"resumed from step {trainer.at.step}")
     else:
         report = initial_weights(model, spec, folder, dataset)
         provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
-        folder.say(f"started: {report or 'from scratch'}")
+        folder.add_log(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
     )
@@ -104,7 +106,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(provenance))
     write_atomic(folder.result_file, dump_json(sealed(result)))  # last: the run is done
-    folder.say(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
+    folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
 
 
@@ -133,7 +135,9 @@ def initial_weights(
     report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
     named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
     if named and report.sha256 != spec.weights_sha256:
-        raise BadInput(f"{source} is not the file that {spec.id} was planned with (another SHA-256); plan it again.")
+        raise BadInput(
+            f"{source} is not the file that {spec.id} was planned with (different SHA-256); plan the grid again."
+        )
     return report
 
 
@@ -207,6 +211,8 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
     splits = {split: dataset.split(split) for split in ("train", "val")}
+    if dataset.info.flip == "keep" and p.augmentation.flip == "label_aware":  # the data set has no sides to swap
+        result["flip"] = "blind"
     return result | {
         "id": folder.id,
         "spec_sha256": digest(spec.resolved(), 64),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from suite.collect.evidence import gather
 from tests.collect.builders import MODELS, fabricate
+from tests.from_rows import gather
 
 
 @pytest.fixture(scope="module")

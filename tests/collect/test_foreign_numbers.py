@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.evaluation.predictions import Outcome
 from suite.evaluation.suspicious import relabelled, suspicions
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
 from suite.fairness.factor_values import KINDS, meaning
 from suite.fairness.factors import FACTORS, agree
+from suite.fairness.result import Result
 from suite.report.console.comparison import print_comparison
 from suite.spec import BadInput
 from tests.builders import factors
@@ -30,12 +30,12 @@ def guesses(rng, labels, accuracy, classes=NUM):
 
 def ours(labels):
     ids = np.array([f"v{i:04d}" for i in range(len(labels))])
-    return Contender("ours", 50.0, len(labels), factors(), Outcome(ids, labels, labels, CLASSES))
+    return Result("ours", 50.0, len(labels), factors(), Outcome(ids, labels, labels, CLASSES))
 
 
 def file_of(theirs, predicted, labels=None, **about):
     table = {"id": [f"v{i:04d}" for i in range(len(predicted))], "prediction": predicted}
-    return contender(str(theirs(table | ({} if labels is None else {"label": labels}), **about)), None)
+    return read_result(str(theirs(table | ({} if labels is None else {"label": labels}), **about)), None)
 
 
 # --- class numbers ------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_class_numbers_need_a_class_list_or_labels(theirs):
     assert "\n" not in str(caught.value)
     logits = {f"logit_{k}": np.eye(NUM)[labels][:, k] for k in range(NUM)}
     with pytest.raises(BadInput, match="gives class numbers, which differ between codebases"):
-        contender(str(theirs({"id": [f"v{i:04d}" for i in range(40)], **logits})), None)
+        read_result(str(theirs({"id": [f"v{i:04d}" for i in range(40)], **logits})), None)
     for told in ({"classes": list(CLASSES)}, {"labels": labels}):
         found = compare(file_of(theirs, labels, **told), ours(labels))
         assert (found["top1_a"], found["warnings"]) == (100.0, [])
@@ -234,7 +234,7 @@ def test_a_yaml_with_text_for_numbers_gives_the_same_verdict(theirs):
 
 
 def test_a_report_says_what_looks_wrong():
-    from suite.collect.evidence import gather
+    from tests.from_rows import gather
 
     labels = np.arange(80) % NUM
     ids = np.array([f"v{i:04d}" for i in range(80)])

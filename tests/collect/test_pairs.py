@@ -10,12 +10,13 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportions_ztest
 
-from suite.collect.evidence import Evidence, gather
-from suite.collect.pairs import Pairs, adjusted, all_pairs, newcombe_p, over_datasets
+from suite.collect.evidence import Evidence
+from suite.collect.pairs import Pairs, adjusted, newcombe_p, over_datasets
 from suite.collect.ranks import rank_intervals
 from suite.statistics.proportions import newcombe
 from tests.builders import summary_row
 from tests.collect.builders import MODELS, fabricate, of_model
+from tests.from_rows import all_pairs, gather
 
 
 def test_pairs_have_the_p_values_of_statsmodels_and_holm_over_all_of_them(rows, evidence):

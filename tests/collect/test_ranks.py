@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.collect.evidence import gather
-from suite.collect.pairs import all_pairs
-from suite.collect.ranks import group_letters, groups, kendall_tau, rank_intervals, stability, tau_interval
+from suite.collect.ranks import group_letters, groups, kendall_tau, rank_intervals, tau_interval
 from tests.collect.builders import MODELS, fabricate, outcomes_of, pairs_of
+from tests.from_rows import all_pairs, gather, stability
 
 # --- ranks --------------------------------------------------------------------------------------------------------
 

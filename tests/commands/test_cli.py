@@ -85,32 +85,3 @@ def test_the_data_folder_is_suite_data_unless_given(call, tmp_path, monkeypatch)
     monkeypatch.setitem(os.environ, "SUITE_DATA", str(tmp_path))
     synthesize("calib_scene", tmp_path, videos={"train": 8, "val": 4})
     assert call("data", "check", "calib_scene")[0]["train"] == 8
-
-
-def test_the_notebook_runs_on_a_finished_sweep(tmp_path, monkeypatch):
-    """Its cells, one after the other, on rows of the demo's shape."""
-    import numpy as np
-    import pandas as pd
-
-    notebook = json.loads((ROOT / "notebooks" / "look_into_a_sweep.ipynb").read_text())
-    folder = tmp_path / "results" / "demo"
-    rows = [("tsn-resnet18", "tsn", 50.0), ("tam-resnet18", "tam", 90.0)]
-    common = {"dataset": "calib_order", "backbone": "resnet18", "pooling": "none", "frames": 8, "seed": 0, "n": 4}
-    summary = [
-        {**common, "id": f"r{i}", "name": name, "module": module, "top1": top1, "pair_top1": 99.0, "gmacs": 1.0}
-        | {"state": "done", "top5": 100.0}
-        for i, (name, module, top1) in enumerate(rows)
-    ]
-    (folder / "runs" / "r0").mkdir(parents=True)
-    pd.DataFrame(summary).to_csv(folder / "summary.csv", index=False)
-    logits = list(np.eye(2, dtype=np.float32)[[0, 1, 1, 0]])
-    pd.DataFrame({"id": list("abcd"), "label": [0, 1, 0, 1], "logits": logits}).to_parquet(
-        folder / "runs" / "r0" / "predictions.parquet"
-    )
-    (folder / "runs" / "r0" / "result.json").write_text(json.dumps({"per_class": {"x": 1, "y": 1}}))
-    monkeypatch.chdir(tmp_path)
-    scope = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), scope)
-    assert scope["predicted"].tolist() == [0, 1, 1, 0]

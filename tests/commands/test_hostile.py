@@ -14,7 +14,7 @@ from suite.spec import BadInput, read_yaml
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import PlannedRun
-from suite.sweep.summary import row, timing, troubles
+from suite.sweep.summary import known_issues, row, timing
 from tests.builders import call_suite, spec
 from tests.report.latex import compiled, needs_latex
 
@@ -90,7 +90,7 @@ def test_named_and_nameless_classes_are_refused_in_both_orders():
     named = Outcome(IDS, np.array([0, 1, 1]), None, ("x", "y"), named=True)
     bare = Outcome(IDS, np.array([0, 1, 1]), np.array([0, 1, 1]))
     for pair in ((named, bare), (bare, named)):
-        with pytest.raises(BadInput, match="no names to match"):
+        with pytest.raises(BadInput, match="no class names"):
             aligned(*pair)
     ours = Outcome(IDS, np.array([0, 1, 1]), np.array([0, 1, 1]), ("x", "y"))
     numbers = Outcome(IDS, np.array([0, 1, 0]), None)
@@ -109,18 +109,18 @@ def test_classes_listed_for_names_in_a_file_give_their_numbers_an_order(tmp_path
     assert [list(right) for right in aligned(listed, bare)] == [[True, True, False]] * 2
     assert listed.in_order_of(None, "p") is listed
     for act in (lambda: aligned(alone, bare), lambda: aligned(bare, alone), lambda: alone.in_order_of(None, "p")):
-        with pytest.raises(BadInput, match="no names to match"):
+        with pytest.raises(BadInput, match="no class names"):
             act()
 
 
 BAD_TABLES = {
     "row 2 has no label": {"label": pd.array([1, None], dtype="Int64")},
     "row 1 has no label": {"label": [None, "cat"]},
-    "is none of the known classes": {"label": [[1, 2], [2, 3]]},
-    "'1e\\+30' is none": {"label": [1e30, 1.0]},
-    "logits that are no numbers": {"logit_0": ["x", "1"]},
+    "is not one of the known classes": {"label": [[1, 2], [2, 3]]},
+    "'1e\\+30' is not one": {"label": [1e30, 1.0]},
+    "logits that are not numbers": {"logit_0": ["x", "1"]},
     "no list of logits": {"logits": ["[" * 100_000, "[1]"]},
-    "no list of numbers": {"logits": ["[[1], [2]]", "[[1], [2]]"]},
+    "not a list of numbers": {"logits": ["[[1], [2]]", "[[1], [2]]"]},
     "needs 'classes'": {"prediction": [0, 1], "label": ["cat", "dog"]},
 }
 
@@ -152,7 +152,7 @@ FILES = [
     *(("history.jsonl", text, lambda run: run.folder.read_history()) for text in HISTORY),
     *(("error.json", text, lambda run: run.folder.error()) for text in (b"[]", b"3", b'{"x": 1}', b"[" * 100_000)),
     *(("provenance.json", text, timing) for text in (b"[]", b'{"sessions": [3]}', b'{"sessions": {"a": 1}}')),
-    ("provenance.json", b'{"sessions": [{"cudnn": "9"}]}', lambda run: troubles(_Plan([run]))),
+    ("provenance.json", b'{"sessions": [{"cudnn": "9"}]}', lambda run: known_issues(_Plan([run]))),
     *(("result.json", text, row) for text in (b"[" * 100_000, b'{"id": "RUN"}')),
 ]
 

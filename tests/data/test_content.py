@@ -7,10 +7,11 @@ import shutil
 import pytest
 
 from suite.data import index as indexing
-from suite.data.datasets import check, open_dataset
+from suite.data.check import check
+from suite.data.datasets import open_dataset
 from suite.data.index import BLOCK, fingerprint
 from suite.data.leakage import duplicates, find_leakage
-from suite.data.manifest import Manifest, Video, condemn
+from suite.data.manifest import Manifest, Video, mark_undecodable
 from suite.data.synthetic import synthesize
 from suite.spec import BadInput, file_sha256
 from tests.videos import annotation, moving_frames, write_json, write_ssv2, write_video
@@ -96,7 +97,7 @@ def test_a_copy_of_a_data_set_has_its_hash_and_its_frames_are_not_counted_again(
 def test_a_video_that_was_repaired_in_its_middle_is_counted_again(data, probed):
     dataset = open_dataset("mini_ssv2", data)
     manifest = dataset.split("train")
-    condemn(manifest, manifest.videos[0])
+    mark_undecodable(manifest, manifest.videos[0])
     assert split(data).undecodable == ("1",)
     file_of(data, 1).touch()
     assert split(data).undecodable == ()

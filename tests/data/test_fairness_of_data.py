@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-import pandas as pd
 import pytest
 from rich.console import Console
 
 from suite.__main__ import main
 from suite.app.data import prepare_data
 from suite.collect.frames import frames_by_frames
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
+from suite.collect.results_table import run_rows
 from suite.data.datasets import open_dataset
 from suite.data.decoding import Decoder, read_frames
 from suite.data.synthetic import synthesize
@@ -23,13 +23,12 @@ from suite.evaluation.perturbed import probe_run
 from suite.evaluation.retest import evaluate_run
 from suite.fairness.compare import compare
 from suite.fairness.factors import judge
-from suite.report.build import with_sources, write_report
+from suite.report.build import write_report
 from suite.report.console.explain import describe, explain
 from suite.report.tables.accuracy import leakage_notes
 from suite.spec import BadInput
 from suite.store.folder import dump_json
 from suite.sweep.plan import Selection, make_plan
-from suite.sweep.summary import rows
 from suite.training.run import execute
 from tests.videos import moving_frames, write_video
 
@@ -88,7 +87,7 @@ def data(home, tmp_path):
 
 
 def verdict(a, b, axis="module"):
-    sides = [contender(str(plan.runs[0].folder.path), Path()) for plan in (a, b)]
+    sides = [read_result(str(plan.runs[0].folder.path), Path()) for plan in (a, b)]
     return compare(*sides, axis)
 
 
@@ -119,8 +118,8 @@ def test_runs_that_differ_in_their_decoder_alone_are_not_silently_comparable(usu
 def test_a_test_by_another_decoder_than_the_runs_own_is_told_apart(usual, home, copied, tmp_path, monkeypatch):
     monkeypatch.setenv("SUITE_DECODER", "pyav")
     test = evaluate_run(copied.runs[0].folder, root=home / "data")[0]
-    again = contender(test["folder"], tmp_path).factors["decoder"]
-    own = contender(str(copied.runs[0].folder.path), tmp_path).factors["decoder"]
+    again = read_result(test["folder"], tmp_path).factors["decoder"]
+    own = read_result(str(copied.runs[0].folder.path), tmp_path).factors["decoder"]
     assert again["training"] == own["training"] != again["test"]
     assert again["test"].startswith("pyav ")
 
@@ -178,7 +177,7 @@ def alike(data):
 
 def test_a_run_on_exchanged_videos_is_stale_and_confounded(usual, home, data, tmp_path):
     exchange(data, *alike(data))
-    with pytest.raises(BadInput, match=r"1 finished runs .* were made with other videos of calib_order"):
+    with pytest.raises(BadInput, match=r"1 finished runs .* used other videos of calib_order"):
         prepare_data(usual, data, CONSOLE)
     other = trained(home, tmp_path / "results", data)
     found = verdict(usual, other)
@@ -213,7 +212,7 @@ def test_a_run_from_before_fingerprints_is_accepted_where_its_list_of_videos_is_
     assert len(frames_by_frames([folder])) == 2
     assert probe_run(folder, ("none",), root=home / "data")["n"] == 16
     file_of(data, 1_000_001).unlink()
-    with pytest.raises(BadInput, match=r"made with other videos|missing"):
+    with pytest.raises(BadInput, match=r"used other videos|missing"):
         prepare_data(copied, data, CONSOLE)
     with pytest.raises(BadInput, match="are not those that"):
         probe_run(folder, ("none",), root=data)
@@ -273,13 +272,12 @@ def test_shared_videos_that_are_allowed_stand_in_result_ledger_and_caption(leaki
     words = "validation videos of calib_order also occur in the training split (by id: 1, by content: 1)."
     write_report(plan)
     assert f" 2 {words}" in (plan.folder / "tables" / "accuracy.md").read_text()
-    table = with_sources(pd.DataFrame(rows(usual)), usual)
-    assert leakage_notes(table) == []
+    assert leakage_notes(run_rows(usual)) == []
     assert "leakage" in describe(explain(str(plan.runs[0].folder.path), Path()))
 
 
 def _judged(a, b):
-    sides = [contender(str(plan.runs[0].folder.path), Path()).factors for plan in (a, b)]
+    sides = [read_result(str(plan.runs[0].folder.path), Path()).factors for plan in (a, b)]
     return [vars(d) for d in judge(*sides).confounds]
 
 

@@ -9,7 +9,10 @@ import sys
 import pytest
 
 from suite.data import manifest as manifests
-from suite.data.datasets import check, info, mini_ssv2_classes, mirrored, names, open_dataset, swap_sides
+from suite.data.check import check
+from suite.data.dataset_info import info, names
+from suite.data.datasets import open_dataset
+from suite.data.flips import mirrored, swap_sides
 from suite.data.manifest import Item, build_manifest
 from suite.spec import BadInput
 from tests.videos import TEMPLATES, annotation, moving_frames, official_item, write_json, write_ssv2, write_video
@@ -43,7 +46,7 @@ def test_the_reader_takes_templates_with_brackets_and_numbers_classes_by_the_min
     train = dataset.split("train")
     assert [video.class_name for video in train.videos] == [t.replace("[", "").replace("]", "") for t in TEMPLATES]
     assert [dataset.classes[video.label] for video in train.videos] == [video.class_name for video in train.videos]
-    assert dataset.classes == mini_ssv2_classes()
+    assert dataset.classes == info("mini_ssv2").class_list
     assert len(dataset.classes) == 87
     assert {video.fps for video in train.videos} == {12.0}
     assert len({video.frames for video in train.videos}) > 4  # uneven, as they are
@@ -187,7 +190,7 @@ def test_absent_data_are_described(data, tmp_path):
     with pytest.raises(BadInput, match="does not exist"):
         open_dataset("ssv2", tmp_path / "nowhere")
     shutil.rmtree(videos_of(data))
-    with pytest.raises(BadInput, match="annotations and no videos"):
+    with pytest.raises(BadInput, match="annotations but no videos"):
         open_dataset("mini_ssv2", data)
     annotation(data / "something-something-v2", "validation").unlink()
     videos_of(data).mkdir()
@@ -227,7 +230,7 @@ def test_left_and_right_change_places_under_a_flip():
 
 
 def test_one_sided_classes_of_mini_ssv2_are_never_flipped():
-    classes = mini_ssv2_classes()
+    classes = info("mini_ssv2").class_list
     never = {classes[label] for label, mirror in mirrored(classes).items() if mirror is None}
     assert never == {
         "Pulling something from right to left",

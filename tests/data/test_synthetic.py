@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from suite.data import calibrated, synthetic
-from suite.data.calibrated import LEVELS, MIRROR, MOTIONS, PAIRS, SETS
-from suite.data.datasets import check, info, open_dataset
+from suite.data.check import check
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
 from suite.data.decoding import probe, read_frames
-from suite.data.drawing import draw
 from suite.data.rng import generator
 from suite.data.sampling import test_indices as sample_test
 from suite.data.synthetic import encode, synthesize
+from suite.data.synthetic import generate as synthetic
+from suite.data.synthetic import sets as calibrated
+from suite.data.synthetic.drawing import draw
+from suite.data.synthetic.sets import LEVELS, MIRROR, MOTIONS, PAIRS, SETS
 from suite.spec import BadInput, Sampling
 
 EASY, HARD = LEVELS["easy"], LEVELS["hard"]
@@ -199,7 +202,7 @@ def test_a_killed_synthesis_leaves_no_half_set(tmp_path, monkeypatch):
 def test_a_folder_of_somebody_else_is_never_overwritten(tmp_path):
     (tmp_path / "calib_order").mkdir()
     (tmp_path / "calib_order" / "thesis.txt").write_text("mine")
-    with pytest.raises(BadInput, match="is no calibrated set"):
+    with pytest.raises(BadInput, match="is not a calibration data set"):
         synthesize("calib_order", tmp_path, {"train": 8, "val": 0})
     assert (tmp_path / "calib_order" / "thesis.txt").read_text() == "mine"
 
@@ -209,7 +212,7 @@ def test_levels_lie_in_folders_of_their_own(tmp_path):
     assert folder.name == "calib_scene-hard"
     assert open_dataset("calib_scene@level=hard", tmp_path).info.level == "hard"
     shutil.copytree(folder, tmp_path / "calib_scene")
-    with pytest.raises(BadInput, match="another set"):
+    with pytest.raises(BadInput, match="another data set"):
         open_dataset("calib_scene", tmp_path)
     for name in ("calib_scene@level=medium", "calib_sceen", "calib_scene@size=3"):
         with pytest.raises(BadInput):

@@ -67,7 +67,7 @@ def test_a_run_at_its_own_frames_gives_its_own_predictions_and_other_frames_fill
     out, _, code = call("eval", first.path, "--frames", "4,8", "--root", data)
     lines = out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["4 frames", "8 frames"]
-    assert [line.endswith("(was there)") for line in lines] == [True, False]
+    assert ["(already tested)" in line for line in lines] == [True, False]
     assert (other / "eval.json").stat().st_mtime_ns == before
 
     tests = frames_by_frames([second, first.path])
@@ -106,8 +106,6 @@ def test_tests_of_runs_that_differ_in_their_protocol_alone_are_not_averaged(data
 class PerFrame(nn.Module):
     """A bias for each place in the clip: its size is the number of frames."""
 
-    site, options = "block_entrance", {}
-
     def __init__(self, channels, frames):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 1, frames, 1, 1))
@@ -116,9 +114,12 @@ class PerFrame(nn.Module):
         return x + self.bias
 
 
+PER_FRAME = registry.TemporalModule(name="perframe", cls=PerFrame, site="block_entrance")
+
+
 def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_path, call, monkeypatch):
     _, first, second = trained
-    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PerFrame)
+    monkeypatch.setitem(registry.TEMPORAL_MODULES, "perframe", PER_FRAME)
     tied = train(tmp_path, data, run_spec(model="perframe-resnet18", epochs=0))
     assert cost("perframe-resnet18", 2, 32, 8).params  # it is a model like others
     unfinished = RunFolder(tmp_path / "mine" / "runs" / run_spec(seed=7).id)
@@ -140,16 +141,16 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((tied.id, "--results", tmp_path, *at), "name the folder of one"),
         ((unfinished.path, *at), "is not finished"),
         ((foreign.path, *at), "does not hold the weights of this run"),
-        ((first.id, *at), "is no run in results/*/runs"),
-        ((tmp_path / "nothing", *at), "is no run"),
-        ((first.path, "--weights", "imagenet", *at), "brings its weights"),
+        ((first.id, *at), "is not a run in results/*/runs"),
+        ((tmp_path / "nothing", *at), "is not a run"),
+        ((first.path, "--weights", "imagenet", *at), "has its own weights"),
         ((first.path, "--frames", "0", *at), "at least one frame"),
         ((first.path, "--frames", "a", *at), "whole numbers"),
         ((first.path, "--frames", "5", "--root", others), "are not those that"),
         ((first.path, "--crops", "2", "--out", tmp_path / "crops", *at), "crops"),
         (("tam-resnet18", *at), "--weights"),
         (("tam-resnet18", "--weights", "x", "--data", "calib_order", "--frames", "2,4", *at), "Several frame counts"),
-        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a model name"),
+        (("tamresnet18", "--weights", "x", "--data", "calib_order", *at), "not a valid model name"),
     ):
         out, err, code = call("eval", *args)
         assert (code, out) == (2, ""), (args, err)
@@ -169,10 +170,10 @@ def test_other_views_of_a_run_go_to_a_folder_of_their_own(data, trained, tmp_pat
     assert call(*args)[2] == 0
     found = json.loads((tmp_path / "views" / "f2" / "eval.json").read_text())
     assert (found["views"], found["size"], found["run"]) == ("2x1", 32, first.id)
-    assert "(was there)" in call(*args)[0]
+    assert "(already tested)" in call(*args)[0]
     _, err, code = call("eval", first.path, "--clips", "3", "--out", tmp_path / "views", "--root", data)
     assert code == 2
-    assert "holds another test" in err
+    assert "contains another test" in err
 
 
 def test_a_test_that_was_cut_short_is_made_again(data, trained):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.evaluation.predictions import Outcome, aligned, read_predictions
 from suite.spec import BadInput
 from tests.builders import call_suite
@@ -24,12 +24,12 @@ def test_the_three_forms_of_a_predictions_file_say_the_same(theirs, tmp_path):
         {"id": IDS, "label": [3, 1, 0], "logits": [json.dumps(list(row)) for row in logits]},
     ]
     for form, suffix in zip(forms, (".parquet", ".csv", ".csv", ".csv"), strict=True):
-        read = contender(str(theirs(form, suffix)), tmp_path)
+        read = read_result(str(theirs(form, suffix)), tmp_path)
         assert read.top1 == pytest.approx(200 / 3)
         assert read.factors["backbone"] == "resnet18"
         assert read.factors["batch"] is None
     classes = [f"class {k}" for k in range(NUM)]
-    only = contender(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
+    only = read_result(str(theirs({"id": IDS, "label": [3, 1, 2]}, classes=classes)), tmp_path)
     assert only.outcome.labels is None
     assert list(only.outcome.predicted) == [3, 1, 2]
 
@@ -55,7 +55,7 @@ def test_classes_are_matched_by_name_where_the_orders_differ():
 
 def test_names_alone_say_the_classes(theirs, tmp_path):
     path = theirs({"id": IDS, "prediction": ["cat", "dog", "dog"], "label": ["cat", "dog", "cat"]}, dataset="elsewhere")
-    read = contender(str(path), tmp_path)
+    read = read_result(str(path), tmp_path)
     assert read.outcome.classes == ("cat", "dog")
     assert read.top1 == pytest.approx(200 / 3)
 
@@ -68,14 +68,17 @@ BAD = {
     "row 3 has no id": {"id": ["a", "b", None], "label": [0, 1, 2]},
     "no column 'id'": {"video": IDS, "label": [0, 1, 2]},
     "not a finite number": {"id": IDS, **{f"logit_{k}": [0.0, NAN if k == 2 else 1.0, 2.0] for k in range(NUM)}},
-    "has 5 logits a video, the data set has 8 classes": {"id": IDS, **{f"logit_{k}": [0.0] * 3 for k in range(5)}},
-    "none of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
-    "neither 'logits' nor 'prediction' nor 'label'": {"id": IDS, "score": [0, 1, 2]},
-    "'inf' is none of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
+    "has 5 logits per video, but the data set has 8 classes": {
+        "id": IDS,
+        **{f"logit_{k}": [0.0] * 3 for k in range(5)},
+    },
+    "'8' is not one of the 8 classes": {"id": IDS, "label": [0, 1, 8]},
+    "none of the columns 'logits', 'prediction' and 'label'": {"id": IDS, "score": [0, 1, 2]},
+    "'inf' is not one of the 8 classes": {"id": IDS, "label": [0.0, 1.0, float("inf")]},
     "row 2 has no list of logits": {"id": IDS, "logits": ["[1, 2]", "[1, 2", "[1, 2]"]},
-    "logits that are no numbers": {"id": IDS, "logits": ['["a", 2]', "[1, 2]", "[1, 2]"]},
-    "do not run from logit_0": {"id": IDS, "logit_1": [0.0] * 3, "logit_2": [0.0] * 3},
-    "holds no predictions": {"id": [], "label": []},
+    "logits that are not numbers": {"id": IDS, "logits": ['["a", 2]', "[1, 2]", "[1, 2]"]},
+    "are not numbered from logit_0": {"id": IDS, "logit_1": [0.0] * 3, "logit_2": [0.0] * 3},
+    "contains no predictions": {"id": [], "label": []},
 }
 
 
@@ -100,4 +103,4 @@ def test_malformed_predictions_are_refused_in_one_sentence(theirs, capsys, why):
 )
 def test_a_wrong_spec_of_predictions_is_refused(theirs, tmp_path, about, why):
     with pytest.raises(BadInput, match=why):
-        contender(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)
+        read_result(str(theirs({"id": IDS, "label": [0, 1, 2]}, **about)), tmp_path)

@@ -9,19 +9,19 @@ import pytest
 import torch
 
 from suite.collect.frames import frames_by_frames
-from suite.collect.resolve import contender, from_run
+from suite.collect.resolve import from_run, read_result
+from suite.collect.results_table import run_rows
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
 from suite.evaluation.retest import evaluate_run
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
-from suite.report.build import retested, with_sources, write_report
+from suite.report.build import retested, write_report
 from suite.spec import BadInput
 from suite.store.evaluations import predictions_of, result_of, stored_test
 from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Selection, make_plan
-from suite.sweep.summary import rows
 from suite.sweep.verify import verify
 from suite.training.run import execute
 
@@ -110,7 +110,7 @@ def test_stages_tested_otherwise_are_trained_alike(data, results):
 def test_dense_test_clips_are_no_uniform_ones(data, results):
     run = planned(results).runs[0]
     made = evaluate_run(run.folder, root=data, rule="dense", stride=2)[0]
-    found = compare(from_run(run.folder), contender(made["folder"], results))
+    found = compare(from_run(run.folder), read_result(made["folder"], results))
     assert [d["field"] for d in found["confounds"]] == ["test_sampling"]
     assert found["grade"] == "confounded"
 
@@ -122,8 +122,8 @@ def test_the_ledger_of_a_further_test_is_its_own(data, results):
     facts = stored.facts | {"environment": stored.facts["environment"] | {"code_test": {"testing": "ffffffffff"}}}
     facts.pop("checksum")
     (stored.predictions.parent / "eval.json").write_text(json.dumps(facts))
-    (ours,) = with_sources(pd.DataFrame(rows(plan))[:1], _Plan(plan, [run])).factors
-    theirs = contender(str(stored.predictions.parent), results).factors
+    (ours,) = run_rows(_Plan(plan, [run])).factors
+    theirs = read_result(str(stored.predictions.parent), results).factors
     assert dict(ours["code_test"]) == dict(theirs["code_test"]) == {"testing": "ffffffffff"}
     assert ours["code_train"] != ours["code_test"]
 
@@ -194,10 +194,10 @@ def test_a_test_in_the_folder_of_another_is_refused(data, results):
     folder, spec = plan.runs[0].folder, plan.runs[0].spec
     wanted = planned(results, ("tsn-*",), **{"evaluation.clips": 5}).runs[0].spec
     place_of(folder, spec.evaluation()).rename(place_of(folder, wanted.evaluation()))
-    with pytest.raises(BadInput, match="is not this test"):
+    with pytest.raises(BadInput, match="belongs to another test"):
         result_of(folder, wanted)
     with pytest.raises(BadInput, match="was changed"):
-        contender(str(place_of(folder, wanted.evaluation())), results)
+        read_result(str(place_of(folder, wanted.evaluation())), results)
 
 
 def test_another_checkpoint_under_the_name_of_a_run_is_refused(data, results):
@@ -205,11 +205,11 @@ def test_another_checkpoint_under_the_name_of_a_run_is_refused(data, results):
     saved = torch.load(first.folder.checkpoint, weights_only=True)
     saved["state"] = {key: value + 1 if value.is_floating_point() else value for key, value in saved["state"].items()}
     torch.save(saved, first.folder.checkpoint)
-    with pytest.raises(BadInput, match="another SHA-256"):
+    with pytest.raises(BadInput, match="different SHA-256"):
         evaluate_run(first.folder, root=data, clips=2)
     shutil.rmtree(second.folder.path)
     second.folder.create(second.spec)
-    with pytest.raises(BadInput, match="another SHA-256"):
+    with pytest.raises(BadInput, match="different SHA-256"):
         execute(second.folder, data, Control(), second.spec)
 
 
@@ -230,7 +230,7 @@ def test_a_test_of_another_shape_is_one_sentence(data, results, edit):
     place = Path(evaluate_run(run.folder, root=data, clips=2)[0]["folder"])
     change(place / "eval.json", lambda test: (test.pop("checksum"), test.update(edit)))
     with pytest.raises(BadInput, match="damaged") as caught:
-        contender(str(place), results)
+        read_result(str(place), results)
     assert "\n" not in str(caught.value)
 
 

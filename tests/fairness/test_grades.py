@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.evidence import gather
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS, judge
+from suite.fairness.result import Result
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table
 from tests.builders import factors, summary_row
+from tests.from_rows import accuracy_table, gather
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,21 +87,21 @@ def test_the_batch_per_batch_normalisation_is_no_minor_difference():
 
 
 def side(known, top1=50.0):
-    return Contender("x", top1, 240, known)
+    return Result("x", top1, 240, known)
 
 
 def test_published_rows_are_compared_on_what_is_known(tmp_path):
-    a, b = (contender(f"published.mini_ssv2.{m}-resnet50.f8", tmp_path) for m in ("tsn", "tam"))
+    a, b = (read_result(f"published.mini_ssv2.{m}-resnet50.f8", tmp_path) for m in ("tsn", "tam"))
     found = compare(a, b)
     assert (found["grade"], found["comparable"], found["confounds"]) == ("unknown", False, [])
     same, differs, not_known = found["verdict"].partition(": ")[2].split("; ")
-    assert "effective batch" in same
+    assert "effective batch size" in same
     assert differs == "differs in nothing"
     assert "seed" in not_known.removeprefix("not known: ").split(", ")
-    other = contender("published.mini_ssv2.tam-resnet50.f16", tmp_path)
+    other = read_result("published.mini_ssv2.tam-resnet50.f16", tmp_path)
     found = compare(a, other)
     assert found["grade"] == "confounded"
-    assert "differs in frames of a clip" in found["verdict"]
+    assert "differs in frames per clip" in found["verdict"]
 
 
 # --- a model of another codebase ----------------------------------------------------------------------------------
@@ -119,7 +118,7 @@ def theirs(tmp_path):
         stated = {k: v for k, v in factors().items() if k not in ("views", "module", *leave_out)}
         about = {"name": "MyNet", "classes": [f"c{k}" for k in range(8)], "views": "1x1"} | stated | changes
         path.with_suffix(".yaml").write_text(yaml.safe_dump(about))
-        return contender(str(path), tmp_path)
+        return read_result(str(path), tmp_path)
 
     return write
 
@@ -148,4 +147,4 @@ def test_a_truthful_foreign_model_has_no_letter_and_stays_in_a_strict_table(thei
     assert gather(rows).marks.letters == {}
     strict = accuracy_table(rows, evidence=gather(rows, strict=True))
     assert "withheld" not in to_markdown(strict)
-    assert "Minor differences between runs: code that trains (not reported for 1 of 3)" in strict.note
+    assert "Minor differences between runs: training code (not reported for 1 of 3)" in strict.note

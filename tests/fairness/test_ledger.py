@@ -91,7 +91,7 @@ def test_cells_that_differ_from_their_column_get_letters():
         usual = batch[column.index].mode()[0]
         odd = set(column.index[batch[column.index] != usual])
         assert odd <= set(marks.letters)
-    assert "epochs seen along the chain" in marks.between
+    assert "cumulative epochs" in marks.between
     assert "device" in marks.unstated
     assert set(marks.letters.values()) == {note.partition(":")[0] for note in marks.notes}
 

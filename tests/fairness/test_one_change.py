@@ -5,18 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from suite.collect.resolve import contender, from_run
+from suite.collect.resolve import from_run, read_result
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
 from suite.fairness.compare import compare
 from suite.models import build, canonical_name, normalisation, spelled_out
 from suite.models.backbones.resnet import ResNet
-from suite.models.registry import find_extra_block
+from suite.models.registry import ADD_ON_BLOCKS, find_add_on_block
 from suite.models.weights import save_dict
 from suite.spec import load_protocol
 from suite.store.evaluations import test_folder as place_of
@@ -77,7 +78,7 @@ def test_another_file_under_the_same_init_is_another_run(data, tmp_path):
     assert folders[0].id != folders[1].id
     assert differing(*folders) == {"weights"}
     assert compare(*map(from_run, folders))["grade"] == "confounded"
-    assert contender(folders[0].id, tmp_path).label == folders[0].id
+    assert read_result(folders[0].id, tmp_path).label == folders[0].id
 
 
 def test_exchanged_videos_are_noticed(plain, data, tmp_path):
@@ -123,9 +124,9 @@ def test_another_normalisation_is_another_run(plain, data, tmp_path, monkeypatch
 
 
 def test_a_changed_default_is_another_run(plain, data, tmp_path, monkeypatch, fresh_names):
-    block = find_extra_block("rcca")
+    block = find_add_on_block("rcca")
     with monkeypatch.context() as patch:
-        patch.setattr(block, "options", {**block.options, "r": ("2", "1", "3", "4")})
+        patch.setitem(ADD_ON_BLOCKS, "rcca", replace(block, options={**block.options, "r": ("2", "1", "3", "4")}))
         other = run(tmp_path, data)
     assert other.id != plain.id
     assert other.spec().model == plain.spec().model  # one name
@@ -145,7 +146,7 @@ def test_other_test_views_are_another_test_of_the_same_run(plain, data, tmp_path
     assert first.checkpoint.read_bytes() == weights  # nothing was trained
     assert first.predictions.read_bytes() == plain.predictions.read_bytes()  # the first test stays
     assert result["top1"] == json.loads((place_of(first, spec.evaluation()) / "eval.json").read_text())["top1"]
-    found = compare(from_run(first), contender(str(place_of(first, spec.evaluation())), tmp_path))
+    found = compare(from_run(first), read_result(str(place_of(first, spec.evaluation())), tmp_path))
     assert {d["field"] for d in found["confounds"]} == {"views", "fusion"}
 
 

@@ -8,10 +8,11 @@ from scipy import stats
 
 from suite.evaluation.predictions import Outcome
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
-from suite.fairness.sides import compare_sides, t_test
+from suite.fairness.result import Result
+from suite.fairness.sides import compare_sides
 from suite.spec import BadInput
 from suite.statistics import intervals
+from suite.statistics.significance import t_test
 from tests.builders import call_suite, factors, json_of, said_by
 
 N, CLASSES = 400, 20
@@ -26,7 +27,7 @@ def seed_of(seed, accuracy, rng, label=None, **kind):
     right = rng.random(N) < accuracy
     outcome = Outcome(IDS, np.where(right, LABELS, (LABELS + 1) % CLASSES), LABELS)
     label = label or f"{kind.get('model', 'tsn-resnet18')}.s{seed}"
-    return Contender(label, 100 * right.mean(), N, factors(seed=seed, **kind), outcome)
+    return Result(label, 100 * right.mean(), N, factors(seed=seed, **kind), outcome)
 
 
 @pytest.fixture
@@ -117,14 +118,14 @@ def test_runs_of_one_side_differ_in_their_seed_only(sides):
         compare_sides((*a, seed_of(1, 0.7, rng, label="elsewhere")), b)
     with pytest.raises(BadInput, match="given twice"):
         compare_sides((*a, a[0]), b)
-    alone = Contender("alone", 70.0, N, factors(seed=9))
+    alone = Result("alone", 70.0, N, factors(seed=9))
     with pytest.raises(BadInput, match="alone has none"):
         compare_sides((*a, alone), b)
 
 
 def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(sides):
     a, b = sides
-    other = Contender(a[2].label, a[2].top1, N, a[2].factors | {"device": "other"}, a[2].outcome)
+    other = Result(a[2].label, a[2].top1, N, a[2].factors | {"device": "other"}, a[2].outcome)
     found = compare_sides((*a[:2], other), b)
     assert (found["grade"], found["comparable"]) == ("minor_differences", True)
     assert [d["field"] for d in found["confounds"]] == ["device"]
@@ -136,7 +137,7 @@ def test_seeds_that_ran_with_other_software_are_compared_but_said_to_differ(side
 def pair_of(a, b, labels=LABELS):
     """Two results on N videos with these outcomes and classes; wrong predictions are another class."""
     return tuple(
-        (Contender(name, 100 * right.mean(), N, factors(), Outcome(IDS, np.where(right, labels, -1), labels)),)
+        (Result(name, 100 * right.mean(), N, factors(), Outcome(IDS, np.where(right, labels, -1), labels)),)
         for name, right in (("a", a), ("b", b))
     )
 
@@ -196,7 +197,7 @@ def test_several_runs_per_side_from_the_command_line(files, capsys):
     assert 0 < found["ece"]["a"]["equal_width"] < 100
     said = said_by(capsys, "compare", a, b)
     assert "A: 3 seeds, sd" in said
-    assert "t test over seeds and videos" in said
+    assert "t test over seeds and test videos" in said
 
 
 def test_classes_and_clusters_from_the_command_line(files, capsys):
@@ -212,7 +213,11 @@ def test_classes_and_clusters_from_the_command_line(files, capsys):
 
 @pytest.mark.parametrize(
     ("options", "why"),
-    [(["--per-class"], "one run per side"), (["--cluster", "video"], "takes 'class'"), (["--cluster", "class"], "one")],
+    [
+        (["--per-class"], "one run per side"),
+        (["--cluster", "video"], "expects 'class'"),
+        (["--cluster", "class"], "one"),
+    ],
 )
 def test_options_that_need_one_run_per_side_say_so(files, capsys, options, why):
     with pytest.raises(SystemExit) as stopped:

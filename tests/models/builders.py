@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import torch
 
 from suite.models.cost import NoDraws
-from suite.models.registry import find_extra_block
+from suite.models.registry import find_add_on_block
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def redrawn(block, seed=0):
 
 def started(block, channels=32, frames=4):
     torch.manual_seed(0)
-    layer = find_extra_block(block)(channels, frames)
+    layer = find_add_on_block(block).cls(channels, frames)
     for module in layer.modules():
         if hasattr(module, "start"):
             module.start()

@@ -9,7 +9,7 @@ from suite.models.blocks.attention import Attention, attention_maps, every_other
 from suite.models.blocks.gta import GlobalHeads, GlobalTemporalAttention
 from suite.models.blocks.nonlocal_ import DecoupledNonLocal, NonLocal, SpatialAttention, TemporalAttention
 from suite.models.cost import cost, count
-from suite.models.registry import find_extra_block
+from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
 from tests.models.builders import on_meta, redrawn, started, volume
 
@@ -97,7 +97,7 @@ def test_without_encodings_or_matrices_shuffled_frames_come_out_shuffled_alike(b
     layer = {
         "pixel": lambda: GlobalTemporalAttention(32, 5, branches="pixel", sa="no"),
         "region": lambda: GlobalTemporalAttention(32, 5, branches="region", sa="no"),
-    }.get(block, lambda: find_extra_block(block)(32, 5))
+    }.get(block, lambda: find_add_on_block(block).cls(32, 5))
     layer, x = redrawn(layer()), volume(2, 32, 5, 4, 4)
     for change in ([4, 3, 2, 1, 0], [2, 0, 4, 1, 3]):
         alike = torch.allclose(layer(x[:, :, change]), layer(x)[:, :, change], rtol=1e-9, atol=1e-11)
@@ -115,7 +115,7 @@ def test_a_2d_network_with_nl_cannot_tell_a_clip_from_its_reverse_and_with_gta_i
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_fused_kernel_gives_what_the_explicit_map_gives(block):
-    layer, x = redrawn(find_extra_block(block)(32, 5)), volume(2, 32, 5, 4, 6)
+    layer, x = redrawn(find_add_on_block(block).cls(32, 5)), volume(2, 32, 5, 4, 6)
     fused = layer(x)
     with attention_maps(layer) as maps:
         explicit = layer(x)
@@ -243,8 +243,8 @@ def test_one_layout_from_input_to_output(block):
     ("name", "words"),
     [
         ("tsn-resnet18+nl@at=res6:1", "Unknown stage 'res6'"),
-        ("tsn-resnet18+nl@at=res3:2", "more than the 2 blocks of res3"),
-        ("tsn-resnet50+dnl@at=conv4_7", "more than the 6 blocks of res4"),
+        ("tsn-resnet18+nl@at=res3:2", "res3 has 2 blocks"),
+        ("tsn-resnet50+dnl@at=conv4_7", "res4 has 6 blocks"),
         ("tsn-resnet18+nl@pool=3", "pool"),
         ("tsn-resnet18+ta@pool=2", "Unknown option"),
         ("tsn-resnet18+gta@groups=3", "groups"),

@@ -10,10 +10,11 @@ from suite.evaluation.order_probe import order
 from suite.models import build
 from suite.models.blocks.rcca import CrissCross, RecurrentCrissCross, cross_weights
 from suite.models.cost import cost
+from suite.models.registry import find_add_on_block
 from suite.spec import BadInput
 from tests.models.builders import on_meta
 
-STRUCTURES = RecurrentCrissCross.options["structure"]
+STRUCTURES = find_add_on_block("rcca").options["structure"]
 SHAPE = (2, 8, 3, 4, 2)
 
 

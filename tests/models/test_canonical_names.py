@@ -1,9 +1,11 @@
 """Two spellings of a model are one model."""
 
+from dataclasses import replace
+
 import pytest
 
 from suite.models import build, canonical_name, spelled_out
-from suite.models.registry import find_extra_block
+from suite.models.registry import ADD_ON_BLOCKS, find_add_on_block
 from suite.spec import BadInput
 from suite.store.identity import RunSpec
 from tests.builders import spec
@@ -64,8 +66,8 @@ def test_names_that_no_model_has_are_refused():
 
 def test_a_changed_default_gives_another_run_and_leaves_the_old_name_in_full_as_it_was(monkeypatch):
     before, written = spec(), spec().resolved()
-    block = find_extra_block("rcca")
-    monkeypatch.setattr(block, "options", {**block.options, "r": ("2", "1", "3", "4")})
+    block = find_add_on_block("rcca")
+    monkeypatch.setitem(ADD_ON_BLOCKS, "rcca", replace(block, options={**block.options, "r": ("2", "1", "3", "4")}))
     for cached in (canonical_name, spelled_out):
         cached.cache_clear()
     try:

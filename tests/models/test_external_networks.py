@@ -99,8 +99,8 @@ class Looks(Eight):
     ("name", "says"),
     [
         ("torchvision:r3d_19", "did you mean 'r3d_18'"),
-        ("torchvision:r3d_18+nl", r"\+nl stands in networks of the suite"),
-        ("torchvision:r3d_18@depth=3", "no options"),
+        ("torchvision:r3d_18+nl", r"\+nl stands at residual blocks, which torchvision:r3d_18 does not have"),
+        ("torchvision:r3d_18@depth=3", "Unknown option of torchvision:r3d_18 'depth'; known: none"),
         ("torchvision:s3d", "cannot take 4 frames of 32x32 pixels; it takes 16 frames of 224x224 "),
         ("not_there.at_all:make", "not_there.at_all cannot be imported .*No module named 'not_there'"),
         ("theirs:nowhere", "Unknown function of theirs 'nowhere'"),

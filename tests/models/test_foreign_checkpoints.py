@@ -181,8 +181,6 @@ def test_files_of_another_format_are_refused(released, tmp_path):
 class Timed(nn.Module):
     """A block with parameters that belong to frames."""
 
-    site = "block_exit"
-    options: dict = {}
     time_parameters = {"encoding": (0,), "matrix": {"dims": (1, 2), "summed": 2}}
 
     def __init__(self, channels, frames):
@@ -191,16 +189,15 @@ class Timed(nn.Module):
         self.matrix = nn.Parameter(torch.full((3, frames, frames), 1 / frames))
         self.other = nn.Parameter(torch.zeros(4))
 
-    @staticmethod
-    def default_at(depths):
-        return "conv3_1"
-
     def forward(self, x):
         return x
 
 
+TIMED = registry.AddOnBlock(name="timed", cls=Timed, site="block_exit", positions="conv3_1")
+
+
 def test_what_belongs_to_frames_is_interpolated_when_a_chain_goes_on_with_more_of_them(monkeypatch, tmp_path):
-    monkeypatch.setitem(registry.EXTRA_BLOCKS, "timed", Timed)
+    monkeypatch.setitem(registry.ADD_ON_BLOCKS, "timed", TIMED)
     short, long = build("tsn-resnet18+timed", 2, 8), build("tsn-resnet18+timed", 2, 16, seed=4)
     torch.save(weights.save_dict(short, ["a", "b"]), tmp_path / "own.pt")
     report = weights.load(long, str(tmp_path / "own.pt"))
@@ -217,9 +214,10 @@ def test_what_belongs_to_frames_is_interpolated_when_a_chain_goes_on_with_more_o
 
 
 def test_other_shapes_are_not_interpolated(monkeypatch, tmp_path):
-    monkeypatch.setitem(registry.EXTRA_BLOCKS, "timed", Timed)
+    monkeypatch.setitem(registry.ADD_ON_BLOCKS, "timed", TIMED)
     model = build("tsn-resnet18+timed", 2, 8)
     content = weights.save_dict(model, ["a", "b"])
+    del content["tensors_sha256"]  # as earlier versions wrote it
     for part, shape in (("other", (5,)), ("encoding", (8, 3)), ("encoding", (4, 3)), ("matrix", (3, 8, 4))):
         state = {**content["state"], f"net.layer2.0.exit.0.{part}": torch.zeros(shape)}
         torch.save({**content, "state": state}, tmp_path / "own.pt")

@@ -1,6 +1,7 @@
 """Networks: published costs, laws of the modules, names."""
 
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ import torch
 from suite.benchmarks.speed import plain
 from suite.evaluation.order_probe import order
 from suite.models import build
-from suite.models.assembly import chosen_places
+from suite.models.assembly import chosen_blocks
+from suite.models.catalog import catalogue
 from suite.models.cost import cost, count
-from suite.models.registry import temporal_modules
+from suite.models.registry import TEMPORAL_MODULES, find_temporal_module, temporal_modules
 from suite.published.references import published_rows
 from suite.spec import BACKBONES, BadInput
 from tests.models.builders import on_meta
@@ -158,9 +160,9 @@ def test_one_layout_from_input_to_logits(name):
 
 
 def test_sites_choose_the_blocks_that_get_the_module():
-    assert chosen_places("top-half", 8) == {4, 5, 6, 7}
-    assert chosen_places("bottom-half", 8) == {0, 1, 2, 3}
-    assert chosen_places("uniform-half", 8) == {0, 2, 4, 6}
+    assert chosen_blocks("top-half", 8) == {4, 5, 6, 7}
+    assert chosen_blocks("bottom-half", 8) == {0, 1, 2, 3}
+    assert chosen_blocks("uniform-half", 8) == {0, 2, 4, 6}
     whole, none = cost("tam-resnet18").params, cost("tsn-resnet18").params
     halves = [cost(f"tam-resnet18@sites={half}").params - none for half in ("top-half", "bottom-half")]
     assert sum(halves) == whole - none
@@ -187,8 +189,8 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
         ("tam-resnet18@sites=tophalf", "did you mean 'top-half'"),
         ("tam-resnet18@tp=max", "write -tp"),
         ("tam-resnet18@sites", "key=value"),
-        ("tam", "is not a model name"),
-        ("tam-resnet18+nil", "Unknown extra block 'nil'"),
+        ("tam", "is not a valid model name"),
+        ("tam-resnet18+nil", "Unknown add-on block 'nil'"),
         ("i3d-resnet18-tp@sites=top-half", "temporal pooling as published"),
         ("tsn-inception_v1@pool=2", "Unknown option"),
     ],
@@ -202,20 +204,36 @@ def test_published_rows_and_names_agree():
     assert set(published_rows().module) <= set(temporal_modules())
 
 
-def test_the_ten_lines_of_contributing_make_a_model():
-    from pathlib import Path
-
-    from suite.models.registry import TEMPORAL_MODULES
-
+@pytest.fixture
+def contributed():
+    """The module of CONTRIBUTING.md, registered."""
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
     code = text.split("```python\n")[1].split("```")[0]
     try:
         exec(code, {})
-        for name in ("diff-resnet18-tp", "diff-inception_v1@sites=top-half"):
-            assert build(name, 5, 4, 32).eval()(clip(4, 32)).shape == (1, 5)
-        found = cost("diff-resnet18")
-        assert found.uncounted == []
-        assert found.conv_macs > cost("tsn-resnet18").conv_macs
-        assert not order("diff-resnet18", 4, 32, 5)["order_blind"]
+        yield find_temporal_module("diff")
     finally:
         TEMPORAL_MODULES.pop("diff", None)
+
+
+def test_the_ten_lines_of_contributing_make_a_model(contributed):
+    for name in ("diff-resnet18-tp", "diff-inception_v1@sites=top-half"):
+        assert build(name, 5, 4, 32).eval()(clip(4, 32)).shape == (1, 5)
+    found = cost("diff-resnet18")
+    assert found.uncounted == []
+    assert found.conv_macs > cost("tsn-resnet18").conv_macs
+    assert not order("diff-resnet18", 4, 32, 5)["order_blind"]
+
+
+def test_the_module_of_contributing_sees_the_frame_before_and_no_other(contributed):
+    """Its first frame has none before it: the last frame of the clip must not stand in."""
+    layer = contributed.cls(3, 5).double().eval()
+    x = torch.randn(1, 3, 5, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for t in range(5):
+        (seen,) = torch.autograd.grad(layer(x)[:, :, t].square().sum(), x)
+        assert {i for i in range(5) if seen[:, :, i].any()} == {t, max(t - 1, 0)}
+
+
+def test_the_module_of_contributing_has_no_blank_in_suite_models(contributed):
+    (row,) = (row for row in catalogue(costs=False) if row["name"] == "diff")
+    assert all(row[key] for key in ("about", "site", "paper", "formula", "example"))

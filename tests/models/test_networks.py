@@ -9,7 +9,8 @@ from torchvision.models import VisionTransformer, vit_b_16
 
 from suite.models import build
 from suite.models.cost import cost
-from suite.models.networks.cstransformer import Attention, CrossStageTransformer
+from suite.models.networks.cstransformer import CrossStageAttention, CrossStageTransformer
+from suite.models.options import model_options
 from suite.spec import BadInput, parse_model
 from tests.models.builders import clip, on_meta
 
@@ -19,7 +20,9 @@ RCCA3D_PLACES = "at=conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"
 def tiny(name, frames=4, size=32):
     """A CSTransformer of width 48 in float64; all but its cross-stage parameters are drawn at random."""
     torch.manual_seed(0)
-    net = CrossStageTransformer(parse_model(name), 5, frames, size, 0.0, width=48, heads=4).double().eval()
+    parsed = parse_model(name)
+    options = model_options(parsed).network
+    net = CrossStageTransformer(parsed, 5, frames, size, 0.0, **options, width=48, heads=4).double().eval()
     for key, value in net.named_parameters():
         if not re.search(r"alpha|beta|fam\.", key):
             nn.init.normal_(value, 1.0 if "norm" in key and key.endswith("weight") else 0.0, 0.15)
@@ -57,7 +60,11 @@ def test_mfnet_runs_forwards_and_backwards_on_any_clip():
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("mfnet@width=2", "option of mfnet"), ("mfnet+arc", "16"), ("mfnet+nl@at=res6", "did you mean 'res5'")],
+    [
+        ("mfnet@width=2", "option of mfnet"),
+        ("mfnet+arc", "mfnet has add-on blocks behind residual blocks and"),
+        ("mfnet+nl@at=res6", "did you mean 'res5'"),
+    ],
 )
 def test_what_mfnet_cannot_be_is_refused(name, says):
     with pytest.raises(BadInput, match=says):
@@ -90,7 +97,7 @@ def test_without_cross_stage_parts_or_with_ratios_at_zero_it_is_the_baseline(var
 def test_the_map_before_is_added_as_it_was_and_not_as_it_was_fused():
     """Eqs. 8 and 14: softmax(A_i + alpha_i A_{i-1}), A_{i-1} scaled logits of the block before alone."""
     torch.manual_seed(0)
-    layer = Attention(12, 3, crossed=True).double()
+    layer = CrossStageAttention(12, 3, crossed=True).double()
     nn.init.constant_(layer.alpha, 0.7)
     x, before = torch.randn(2, 5, 12, dtype=torch.float64), torch.randn(2, 3, 5, 5, dtype=torch.float64)
     out, own = layer(x, before, keep=True)
@@ -117,7 +124,7 @@ def test_its_spatial_half_is_torchvisions_vit_frame_by_frame():
     net.load_state_dict(taken, strict=False)
     vit.encoder.ln = vit.heads = nn.Identity()
     with torch.inference_mode():
-        tokens = net.stage(net.spatial, net.embed(clip()))[-1].unflatten(0, (2, 4))
+        tokens = net.features(net.spatial, net.embed(clip()))[-1].unflatten(0, (2, 4))
         for t in range(4):
             torch.testing.assert_close(tokens[:, t, 0], vit(clip()[:, :, t]), rtol=0, atol=1e-10)
 

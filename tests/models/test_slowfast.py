@@ -113,8 +113,6 @@ def test_the_124_5_g_printed_for_r50_16x8_are_those_of_a_fast_pathway_of_32_fram
 class Recorded(nn.Module):
     """A block that notes where it was put."""
 
-    site = "block_exit"
-    options: dict = {}
     built: list = []
 
     def __init__(self, channels, frames):
@@ -122,17 +120,16 @@ class Recorded(nn.Module):
         self.built.append((channels, frames))
         self.frames = frames
 
-    @staticmethod
-    def default_at(depths):
-        return "res3:2/conv4_1"
-
     def forward(self, x):
         assert x.shape[2] == self.frames
         return x + 1
 
 
-def test_extra_blocks_stand_in_the_slow_pathway(monkeypatch):
-    monkeypatch.setitem(registry.EXTRA_BLOCKS, "recorded", Recorded)
+RECORDED = registry.AddOnBlock(name="recorded", cls=Recorded, site="block_exit", positions="res3:2/conv4_1")
+
+
+def test_add_on_blocks_stand_in_the_slow_pathway(monkeypatch):
+    monkeypatch.setitem(registry.ADD_ON_BLOCKS, "recorded", RECORDED)
     Recorded.built.clear()
     model = build("slowfast-resnet50+recorded", 5, 16, 32).eval()
     assert Recorded.built == [(512, 4), (512, 4), (1024, 4)]
@@ -146,18 +143,23 @@ def test_extra_blocks_stand_in_the_slow_pathway(monkeypatch):
     [
         ("slowfast-resnet18", 32, "did you mean 'slowfast-resnet101'|'slowfast-resnet50'"),
         ("slowfast", 32, "Unknown model"),
-        ("slowfast-resnet50@clip=32x2", 32, "Unknown value of option 'clip' '32x2'"),
+        ("slowfast-resnet50@clip=32x2", 32, "Unknown value of option 'clip' of slowfast-resnet50 '32x2'"),
         ("slowfast-resnet50@alpha=4", 32, "Unknown option of slowfast-resnet50 'alpha'"),
         ("slowfast-resnet50@res4=6", 32, "Unknown option of slowfast-resnet50 'res4'"),  # it has no more
         ("slowfast-resnet50@clip=4x16", 12, "a multiple of 8 frames .32 as published., not 12"),
         ("slowfast-resnet50", 2, "a multiple of 4 frames"),
-        ("slowfast-resnet50+inside", 32, "behind its residual blocks"),
+        (
+            "slowfast-resnet50+inside",
+            32,
+            "add-on blocks behind residual blocks, and .inside stands elsewhere",
+        ),
         ("slowfast-resnet50+recorded@at=res6", 32, "Unknown stage 'res6'"),
     ],
 )
 def test_what_is_impossible_is_refused_in_one_sentence(name, frames, words, monkeypatch):
-    monkeypatch.setitem(registry.EXTRA_BLOCKS, "recorded", Recorded)
-    monkeypatch.setitem(registry.EXTRA_BLOCKS, "inside", type("Inside", (Recorded,), {"site": "residual"}))
+    monkeypatch.setitem(registry.ADD_ON_BLOCKS, "recorded", RECORDED)
+    inside = registry.AddOnBlock(name="inside", cls=Recorded, site="residual")
+    monkeypatch.setitem(registry.ADD_ON_BLOCKS, "inside", inside)
     with pytest.raises(BadInput, match=words) as caught:
         build(name, 5, frames, 32)
     assert "\n" not in str(caught.value)

@@ -7,7 +7,10 @@ import pytest
 import torch
 import torchvision
 
+from suite.__main__ import main
+from suite.data.synthetic import synthesize
 from suite.models import build, weights
+from suite.models.checkpoints.own import checksum
 from suite.spec import BadInput
 
 IBM_KEYS = json.loads((Path(__file__).parents[1] / "files" / "ibm_checkpoint_keys.json").read_text())
@@ -161,3 +164,124 @@ def test_imagenet_comes_from_a_local_folder_where_there_is_no_network(tmp_path, 
     model = build("tam-resnet18", 5)
     assert str(weights.load(model, "imagenet")) == "120 of 130 tensors from imagenet"
     assert torch.equal(model.net.conv1.conv.weight, models["resnet18"].conv1.weight)
+
+
+# --- damaged and odd files ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A model with a checkpoint of its own."""
+    model = build("tsn-resnet18", 3)
+    torch.save(weights.save_dict(model, ["a", "b", "c"]), tmp_path / "own.pt")
+    return model, tmp_path / "own.pt"
+
+
+def first_values(model):
+    return next(model.parameters()).detach().clone()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.95])
+def test_a_checkpoint_with_a_flipped_bit_is_refused_and_leaves_the_model_alone(own, share):
+    model, file = own
+    content = bytearray(file.read_bytes())
+    content[int(share * len(content))] ^= 4
+    file.write_bytes(content)
+    before = first_values(model)
+    with pytest.raises(BadInput, match=r"is damaged|not a readable checkpoint"):
+        weights.load(model, str(file))
+    assert torch.equal(first_values(model), before)
+
+
+def test_a_flipped_bit_in_a_foreign_checkpoint_is_seen_too(imagenet, tmp_path):
+    folder, _ = imagenet
+    content = bytearray((folder / "resnet18.pth").read_bytes())
+    content[len(content) // 2] ^= 4
+    (tmp_path / "flipped.pth").write_bytes(content)
+    with pytest.raises(BadInput, match="is damaged"):
+        weights.load(build("tsn-resnet18", 3), f"imagenet:{tmp_path / 'flipped.pth'}")
+
+
+def test_tensors_that_were_exchanged_in_an_own_checkpoint_are_refused(own):
+    model, file = own
+    content = torch.load(file, weights_only=True)
+    content["state"]["net.conv1.conv.weight"][0, 0, 0, 0] += 1  # saved again: every part has the right checksum
+    torch.save(content, file)
+    with pytest.raises(BadInput, match="do not have the checksum"):
+        weights.load(model, str(file))
+    del content["tensors_sha256"]  # earlier versions stored none
+    torch.save(content, file)
+    weights.load(model, str(file))
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "words"),
+    [
+        ("net.conv1.conv.weight", lambda v: v.int(), "has the type int32, the model's float32"),
+        ("net.conv1.conv.weight", lambda v: v.to(torch.complex64), "has the type complex64, the model's float32"),
+        ("net.conv1.conv.weight", lambda v: v > 0, "has the type bool, the model's float32"),
+        ("net.conv1.bn.num_batches_tracked", lambda v: v.to(torch.complex64), "complex64, the model's int64"),
+        ("net.conv1.conv.weight", lambda v: v.to_sparse(), "is not a complete checkpoint"),
+        ("net.head.fc.weight", lambda v: v.sum(), "has the shape"),
+    ],
+)
+def test_weights_that_are_no_real_floating_numbers_are_refused(own, key, change, words):
+    model, file = own
+    content = weights.save_dict(model, ["a", "b", "c"])
+    del content["tensors_sha256"]
+    content["state"] = {**content["state"], key: change(content["state"][key])}
+    torch.save(content, file)
+    with pytest.raises(BadInput, match=words) as refused:
+        weights.load(model, str(file))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("change", [torch.Tensor.half, torch.Tensor.double, torch.Tensor.bfloat16])
+def test_floating_numbers_of_another_width_are_taken(own, change):
+    model, file = own
+    content = weights.save_dict(model, ["a", "b", "c"])
+    content["state"] = {k: change(v) if v.is_floating_point() else v for k, v in content["state"].items()}
+    content["tensors_sha256"] = checksum(content)
+    torch.save(content, file)
+    assert weights.load(model, str(file)).loaded == len(content["state"])
+
+
+@pytest.mark.parametrize("lacking", ["model", "classes", "state"])
+def test_an_incomplete_own_checkpoint_is_one_sentence(own, lacking):
+    model, file = own
+    content = torch.load(file, weights_only=True)
+    del content[lacking]
+    torch.save(content, file)
+    with pytest.raises(BadInput, match="is not a complete checkpoint"):
+        weights.load(model, str(file))
+
+
+def test_taps_of_different_shapes_are_one_sentence(tmp_path):
+    state = {"module." + k: torch.zeros(s) for k, s in IBM_KEYS["tam-resnet18"].items()}
+    state["module.layer1.0.tam.prev_se.fc1.weight"] = torch.zeros(3, 1, 1, 1)
+    torch.save({"state_dict": state}, tmp_path / "odd.pth")
+    with pytest.raises(BadInput, match="have different shapes"):
+        weights.load(build("tam-resnet18", 87), f"ibm:{tmp_path / 'odd.pth'}")
+
+
+def test_a_damaged_checkpoint_ends_suite_eval_with_exit_code_2(own, monkeypatch, capsys):
+    _, file = own
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+    synthesize("calib_order", file.parent / "data", videos={"train": 8, "val": 8})
+    words = [
+        "eval",
+        "tsn-resnet18",
+        "--weights",
+        str(file),
+        "--data",
+        "calib_order",
+        "--root",
+        str(file.parent / "data"),
+    ]
+    monkeypatch.setattr("sys.argv", ["suite", *words, "--size", "32", "--out", str(file.parent / "out")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "is damaged" in capsys.readouterr().err

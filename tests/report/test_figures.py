@@ -1,6 +1,6 @@
 """Figures of accuracy against cost and frames."""
 
-from suite.report.figures.scatter import write_figures
+from tests.from_rows import write_figures
 
 
 def test_a_figure_with_nothing_to_show_is_not_written_and_an_old_one_goes(tmp_path, rows):
@@ -16,7 +16,7 @@ def test_the_288_published_runs_fill_all_figures_without_a_letter_below_8_points
     from matplotlib.text import Text
 
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
+    from tests.from_rows import mean_over_seeds
 
     runs = mean_over_seeds(published)
     for draw in (plots.accuracy_vs_gflops, plots.accuracy_vs_frames, plots.gain_by_temporal_pooling):
@@ -32,7 +32,7 @@ def test_legends_and_panels_do_not_overlap(published, rows):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
+    from tests.from_rows import mean_over_seeds
 
     for runs in (mean_over_seeds(published), mean_over_seeds(rows)):
         figure = plots.accuracy_vs_gflops(runs)
@@ -48,7 +48,7 @@ def test_legends_and_panels_do_not_overlap(published, rows):
 
 def test_calibrated_sets_show_chance_and_the_ceiling_of_order_blind_models(rows):
     from suite.report.figures import scatter as plots
-    from suite.statistics.run_table import mean_over_seeds
+    from tests.from_rows import mean_over_seeds
 
     def named(table):
         return [t.get_text().replace("\n", " ") for t in plots.accuracy_vs_gflops(mean_over_seeds(table)).axes[0].texts]

@@ -7,7 +7,7 @@ import pytest
 
 from suite.published.references import published_rows
 from suite.report.tables.formats import _LATEX, Column, Estimate, Part, Table, to_latex
-from suite.report.tables.make import write_tables
+from tests.from_rows import write_tables
 from tests.report.builders import NASTY
 from tests.report.latex import SMALLEST, compiled, needs_latex
 

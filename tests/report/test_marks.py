@@ -5,11 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from suite.collect.evidence import gather
 from suite.report.tables.formats import Estimate, to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table, make_tables
-from suite.statistics.run_table import mean_over_seeds
 from tests.builders import csv_of, factors, summary_row
+from tests.from_rows import accuracy_table, contribution_table, gather, make_tables, mean_over_seeds
 from tests.report.strict import TABLES_WITH_ACCURACIES, frames_tests, grid_rows
 
 
@@ -32,7 +30,7 @@ def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, 
     text = to_markdown(table)
     # behind a number, alone or with another letter, or behind the name of the model
     assert re.search(rf"<sup>([a-z],)?{odd}|\({odd}\)", text)
-    assert f"{odd}: effective batch 16 instead of 32" in table.note
+    assert f"{odd}: effective batch size 16 instead of 32" in table.note
     cells = [cell for part in table.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     # an effect is over all other cells and a ranking over all models, so that each rests on a confounded run here
     rests_on_all = name in ("effects", "rank_stability")
@@ -66,7 +64,7 @@ def crosses(figure):
 def test_every_figure_crosses_confounded_runs_and_says_what_a_cross_is(rows, odd):
     from suite.report.figures import scatter as plots
     from suite.report.figures.marks import with_marks
-    from suite.report.figures.tradeoffs import pareto_plot
+    from tests.from_rows import pareto_plot
 
     letters = gather(rows).marks.letters
     runs = with_marks(mean_over_seeds(rows), letters)

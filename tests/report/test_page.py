@@ -7,12 +7,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from suite.report.figures.scatter import write_figures
-from suite.report.figures.tradeoffs import write_pareto
-from suite.report.page import write_page
-from suite.report.tables.make import write_tables
 from suite.spec import BadInput
 from tests.builders import summary_row
+from tests.from_rows import write_figures, write_page, write_pareto, write_tables
 
 
 def test_writing_twice_gives_the_same_bytes_whatever_the_order_of_the_rows(tmp_path, rows):
@@ -52,9 +49,10 @@ class Page(HTMLParser):
 
 def test_the_page_is_one_file_without_scripts_or_network(tmp_path, rows):
     rows.loc[3, "state"] = "failed"
-    rows["error"] = [None, None, None, "CUDA <out> of memory\nsecond line"]
     write_figures(rows, tmp_path)
-    path = write_page("Demo & <grid>", rows, tmp_path, timing=pd.DataFrame({"id": ["a<b"], "seconds": [3.25]}))
+    clocks = pd.DataFrame({"id": ["a<b"], "seconds": [3.25]})
+    errors = {rows["id"][3]: "CUDA <out> of memory\nsecond line"}
+    path = write_page("Demo & <grid>", rows, tmp_path, clocks, errors=errors)
     text = path.read_text()
     page = Page(text)
     assert path == tmp_path / "report.html"

@@ -5,17 +5,26 @@ from itertools import combinations
 
 import pytest
 
-from suite.collect.evidence import Evidence, gather
-from suite.collect.pairs import all_pairs
+from suite.collect.evidence import Evidence
 from suite.published.references import published_rows
-from suite.report.figures.pairs import pairwise_plot, write_pairwise
-from suite.report.page import write_page
+from suite.report.figures.pairs import pairwise_plot
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table, make_tables, write_tables
-from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
-from suite.statistics.split_use import split_use
 from tests.builders import csv_of
 from tests.collect.builders import MODELS, fabricate
+from tests.from_rows import (
+    accuracy_table,
+    all_pairs,
+    gather,
+    make_tables,
+    matrix_table,
+    pairwise_table,
+    ranks_table,
+    split_use,
+    stability_table,
+    write_page,
+    write_pairwise,
+    write_tables,
+)
 
 
 @pytest.fixture(scope="module")

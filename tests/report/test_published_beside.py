@@ -5,14 +5,13 @@ import re
 
 import pandas as pd
 
-from suite.collect.evidence import gather
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.fairness.compare import compare
-from suite.fairness.contender import Contender
 from suite.fairness.factors import FACTORS
+from suite.fairness.result import Result
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table
 from tests.builders import csv_of, factors, summary_row
+from tests.from_rows import accuracy_table, contribution_table, gather
 
 
 def from_scratch(*models, frames=(8,)):
@@ -32,8 +31,8 @@ def test_a_published_number_says_in_what_it_is_known_to_differ_from_ours(publish
     assert line["published_top1_f8"]
     assert line["published_top1_f8_mark"] == "1"
     assert "<sup>1</sup>" in to_markdown(table)
-    theirs = contender("published.mini_ssv2.tam-resnet18.f8", tmp_path)
-    found = compare(Contender("ours", 10.0, 11799, ours["factors"][0]), theirs)
+    theirs = read_result("published.mini_ssv2.tam-resnet18.f8", tmp_path)
+    found = compare(Result("ours", 10.0, 11799, ours["factors"][0]), theirs)
     expected = {d["field"] for d in found["confounds"] if d["grade"] == "confound"}
     assert {"pretraining", "schedule", "epochs_seen"} <= expected
     note = re.search(r"known differences: (1: .*?)\. ", table.note + " ")[1]

@@ -13,8 +13,8 @@ from suite.published.record import COUNTS, METRICS, PAPERS, PUBLISHED, Number, r
 from suite.published.references import run_table
 from suite.report.published.notes import CONCERNS, QUIET
 from suite.report.published.papers import LAYOUTS
-from suite.report.published.tables import Marked, Printed, published_tables
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.published.tables import Marked, published_tables
+from suite.report.tables.formats import Printed, to_csv, to_html, to_latex, to_markdown
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from suite.collect.evidence import gather
-from suite.report.page import write_page
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.formats import Estimate, to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.make import accuracy_table, make_tables
 from suite.spec import TABLES
-from suite.statistics.run_table import stages
 from tests.builders import csv_of, factors, summary_row
+from tests.from_rows import accuracy_table, finished, gather, make_tables, write_page
 from tests.report.strict import BEST, TABLES_WITH_ACCURACIES, frames_tests, grid_rows
 
 
@@ -86,9 +84,9 @@ def test_a_strict_page_knows_nothing_of_withheld_runs_but_their_letters(rows, st
 def test_figures_of_a_strict_report_get_the_kept_rows_and_draws(rows, odd):
     full, kept = gather(rows, strict=True), rows[~rows["id"].isin(odd)]
     alone = gather(kept, strict=True)
-    shown = stages(full.kept(rows))
-    assert list(shown["id"]) == list(kept["id"])
-    a, b = full.draws(shown), alone.draws(kept)
+    shown = full.kept(ResultsTable.of(rows)).stages
+    assert set(shown.runs["id"]) == set(kept["id"])
+    a, b = full.draws(shown.finished), alone.draws(finished(kept))
     assert set(a) == set(b) == {"moving_shapes"}
     assert np.array_equal(a["moving_shapes"], b["moving_shapes"])
 

@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 
-from suite.collect.evidence import Evidence, gather
+from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.formats import Estimate, to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.make import accuracy_table, contribution_table, cost_table, make_tables
-from suite.statistics.contribution import cells
 from suite.statistics.proportions import newcombe, wilson
-from suite.statistics.run_table import mean_over_seeds
 from tests.builders import csv_of, summary_row
+from tests.from_rows import accuracy_table, cells, contribution_table, cost_table, gather, make_tables, mean_over_seeds
 from tests.report.builders import lines_of
 
 
@@ -41,9 +40,9 @@ def test_confounded_cells_carry_letters_and_a_strict_table_withholds_them(publis
     cells = {row[1]: row for part in table.parts if part.title == "mini_kinetics" for row in part.rows}
     marked = [cell for row in cells.values() for cell in row if isinstance(cell, Estimate) and cell.mark]
     assert marked
-    assert "effective batch" in table.note
+    assert "effective batch size" in table.note
     for text in (to_markdown(table), to_latex(table), to_html(table)):
-        assert "epochs seen along the chain" in text
+        assert "cumulative epochs" in text
     strict = accuracy_table(published, evidence=gather(published, strict=True))
     values = [cell for part in strict.parts for row in part.rows for cell in row if isinstance(cell, Estimate)]
     assert all(math.isnan(cell.value) == bool(cell.mark) for cell in values)
@@ -144,7 +143,7 @@ def test_a_strict_report_shows_confounded_cells_nowhere(published):
         table = make_tables(published, [name], evidence=evidence)[0]
         names = {(row[0], row[1]) for part in table.parts for row in part.rows}
         assert names
-    assert not marked & set(evidence.kept(published)["id"])
+    assert not marked & set(evidence.kept(ResultsTable.of(published)).runs["id"])
 
 
 def test_seeds_of_a_cell_are_one_confounded_cell():
@@ -162,6 +161,6 @@ def test_one_run_without_predictions_leaves_the_others_paired():
     rows = pd.DataFrame([summary_row("tsn", 0.0), summary_row("tam", 0.0), summary_row("s3d", 71.0)])
     evidence = Evidence({"moving_shapes": Outcomes({rows["id"][0]: 0, rows["id"][1]: 1}, correct)})
     rows.loc[:1, "top1"] = 100 * correct.mean(1)
-    found = evidence.tied(mean_over_seeds(rows))
+    found = evidence.bold_cells(mean_over_seeds(rows))
     assert found.tests == ("exact McNemar test", "Newcombe interval for independent samples")
     assert found.labels == {0, 1, 2}

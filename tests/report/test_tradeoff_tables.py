@@ -7,13 +7,8 @@ import sys
 import numpy as np
 import pandas as pd
 
-from suite.report.figures.tradeoffs import pareto_plot
 from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
-from suite.statistics.run_table import finished
-from suite.statistics.tradeoffs import (
-    fronts,
-)
+from tests.from_rows import effects_table, equal_cost_table, finished, fronts, pareto_plot, pareto_table
 from tests.statistics.builders import cost_row, table
 
 

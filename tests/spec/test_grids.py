@@ -1,17 +1,19 @@
 """The grids: a file per experiment of the papers, under the papers' protocols, beside their printed numbers."""
 
 import math
+import re
 
 import pytest
 
-from suite.data.datasets import info, names, open_dataset
+from suite.data.dataset_info import info, names
+from suite.data.datasets import open_dataset
 from suite.published.names import canonical, namesake
 from suite.published.references import REFERENCES, published_rows
-from suite.spec import BadInput, experiments_dir, load_grid, load_protocol
+from suite.spec import BadInput, grid_files, load_grid, load_protocol, protocol_files
 from suite.sweep import plan as planning
 from suite.sweep.plan import Selection, make_plan
 
-GRIDS = sorted(path.stem for path in experiments_dir().glob("*.yaml"))
+GRIDS = sorted(grid_files())
 PAPERS = [name for name in GRIDS if load_grid(name).reference not in (None, "deep_analysis")]
 
 
@@ -38,10 +40,49 @@ def test_every_grid_plans_without_data_and_names_no_model_twice(name, tmp_path):
     models = [canonical(model) for model in plan.grid.model_names()]
     assert len(set(models)) == len(models)  # nor under another spelling
     assert len(plan.runs) >= len(models) * len(plan.grid.data) * len(plan.grid.chain.frames)
-    text = (experiments_dir() / f"{name}.yaml").read_text()
+    file = grid_files()[name]
+    asked = file.stem if file.parent.name == "experiments" else f"{file.parent.name}/{file.stem}"
+    text = file.read_text()
     assert text.startswith("# ")
-    assert f"make sweep{f' GRID={name}' if name != 'demo' else ''}" in text
+    assert re.search(rf"make sweep{f' GRID={asked}' if name != 'demo' else ''}\b", text)
     assert plan.grid.title
+
+
+def comment(name):
+    """The comment at the top of a grid's file, as one line."""
+    lines = grid_files()[name].read_text().splitlines()
+    return " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_comment_of_a_grid_says_how_many_runs_it_has_and_which_data_cannot_be_read(name, tmp_path):
+    text, grid = comment(name), load_grid(name)
+    assert text.partition("?")[1] or " under the protocol of " in text, "a grid answers a question"
+    assert f"{len(make_plan(name, Selection(), tmp_path, costs=False).runs)} run" in text
+    unread = [info(data).title for data in grid.data if info(data).reader is None]
+    assert ("no reader" in text) == bool(unread)
+    assert all(title in text for title in unread)
+
+
+@pytest.mark.parametrize("name", [name for name in GRIDS if load_grid(name).reference])
+def test_the_comment_of_a_grid_gives_the_range_of_the_published_accuracies(name, tmp_path):
+    stated = re.search(r"Published top-1: (.*?)\. ", comment(name))[1].split("; ")
+    grid, found = load_grid(name), {}
+    for run, row in beside(name, tmp_path):
+        found.setdefault(run.spec.dataset, []).append(row["top1"])
+    assert len(stated) == len(grid.data)
+    for data, text in zip(grid.data, stated, strict=True):
+        low, *high = re.match(r"([\d.]+)(?: to ([\d.]+))? %", text).groups()
+        assert float(low) == pytest.approx(min(found[data]), abs=0.0501)
+        assert float(high[0] or low) == pytest.approx(max(found[data]), abs=0.0501)
+
+
+@pytest.mark.slow
+@pytest.mark.more
+@pytest.mark.parametrize("name", [name for name in GRIDS if "GPU hour" in comment(name)])
+def test_the_comment_of_a_grid_gives_the_hours_that_its_plan_estimates(name, tmp_path):
+    hours = planning.totals(make_plan(name, Selection(), tmp_path))["device_hours"]
+    assert float(re.search(r"about ([\d.]+) GPU hour", comment(name))[1]) == pytest.approx(hours, rel=0.05)
 
 
 MATCHED = {  # runs of each grid that have a published number beside them
@@ -131,7 +172,7 @@ def test_a_number_stands_beside_the_run_of_its_setting(grid, model, dataset, top
 def test_the_accuracy_table_prints_the_papers_number_beside_ours():
     import pandas as pd
 
-    from suite.report.tables.make import accuracy_table
+    from tests.from_rows import accuracy_table
 
     row = {"dataset": "ucf101", "frames": 8, "seed": 0, "state": "done", "module": "tsm", "backbone": "resnet50"}
     ours = [
@@ -177,8 +218,8 @@ def test_protocols_have_the_numbers_that_the_papers_state(name, tmp_path):
 
 
 def test_every_number_of_a_protocol_has_its_source_beside_it():
-    for path in (experiments_dir() / "protocols").glob("*.yaml"):
-        protocol = load_protocol(path.stem)
+    for name, path in protocol_files().items():
+        protocol = load_protocol(name)
         assert protocol.source
         if protocol.source.startswith("this project"):
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.spec import BadInput, load_protocol, parse_model
+from suite.spec import BadInput, grid_files, load_protocol, parse_model
 from suite.store.identity import RunSpec
 from suite.sweep.plan import Selection, make_plan
 
@@ -48,7 +48,7 @@ def test_the_three_mini_grids_are_the_288_runs_of_the_paper_and_their_chains_fol
     }
 
 
-@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "experiments").glob("*.yaml")])
+@pytest.mark.parametrize("name", sorted(grid_files()))
 def test_every_grid_of_the_repository_can_be_planned_without_data(name, tmp_path):
     plan = make_plan(name, Selection(), tmp_path, costs=False)
     assert len({run.id for run in plan.runs}) == len(plan.runs)
@@ -104,7 +104,7 @@ def test_shards_share_the_chains_out(tmp_path):
         (GOOD.replace("chain: {frames: [8, 16]}", "chain: {frame: [8]}"), "chain"),
         (GOOD.replace("[8, 16]", "[]"), "chain.frames"),
         (GOOD.replace("[8, 16]", "[0]"), "chain.frames"),
-        ("protocol: smoke\ndata: calib_order\nchain: {frames: [8]}\n", "names no model"),
+        ("protocol: smoke\ndata: calib_order\nchain: {frames: [8]}\n", "specifies no model"),
         ("[", "not valid YAML"),
         ("- a\n", "does not hold keys and values"),
         (GOOD + "set: {epoch: 3}\n", "did you mean 'epochs'"),

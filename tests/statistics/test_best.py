@@ -11,16 +11,13 @@ from suite.benchmarks import bold as best_study
 from suite.benchmarks import coverage
 from suite.collect.evidence import Evidence, bold_note
 from suite.collect.outcomes import Outcomes
-from suite.report.tables.accuracy import accuracy_table
-from suite.report.tables.contribution import contribution_table
 from suite.report.tables.formats import Estimate, to_markdown
-from suite.report.tables.tradeoffs import equal_cost_table
 from suite.statistics import best, seed_spread
 from suite.statistics.best import Measured, best_set
 from suite.statistics.intervals import bootstrap_accuracies
 from suite.statistics.proportions import holm, mcnemar, newcombe
-from suite.statistics.run_table import mean_over_seeds
 from tests.builders import summary_row
+from tests.from_rows import accuracy_table, contribution_table, equal_cost_table, mean_over_seeds
 
 
 def tables(rng, top1, count, *, seeds=1, videos=1_000, sd=0.0, effects=best_study.EFFECTS):
@@ -233,21 +230,21 @@ def test_of_96_equally_good_models_on_12000_videos_nearly_all_are_bold():
 
 def test_tied_says_which_tests_it_used_and_nothing_where_the_best_cannot_be_tested():
     rows = pd.DataFrame([summary_row(m, t) for m, t in (("tsn", 50.0), ("tam", 70.0), ("i3d", 72.0))])
-    found = Evidence().tied(mean_over_seeds(rows))
+    found = Evidence().bold_cells(mean_over_seeds(rows))
     assert found.tests == (best.UNPAIRED,)
     assert found.labels == {1, 2}
     rows.loc[2, "n"] = math.nan
-    assert Evidence().tied(mean_over_seeds(rows)).labels == frozenset()
+    assert Evidence().bold_cells(mean_over_seeds(rows)).labels == frozenset()
     rows.loc[2, "n"], rows.loc[1, "n"] = 240, math.nan
-    assert Evidence().tied(mean_over_seeds(rows)).labels == {2}, "a model without n cannot be tested"
+    assert Evidence().bold_cells(mean_over_seeds(rows)).labels == {2}, "a model without n cannot be tested"
     seeds = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t in (("tsn", 50.0), ("tam", 70.0)) for s in (0, 1, 2)])
-    assert Evidence().tied(mean_over_seeds(seeds)).tests == (best.UNPAIRED_T,)
+    assert Evidence().bold_cells(mean_over_seeds(seeds)).tests == (best.UNPAIRED_T,)
 
 
 def test_bold_says_what_it_is_about():
     def note(*results):
         rows = pd.DataFrame([summary_row(m, t + s, seed=s) for m, t, seeds in results for s in range(seeds)])
-        return bold_note([Evidence().tied(mean_over_seeds(rows))])
+        return bold_note([Evidence().bold_cells(mean_over_seeds(rows))])
 
     assert "about these weights on other test videos" in note(("tsn", 50.0, 1), ("tam", 70.0, 1))
     assert "these weights" not in note(("tsn", 50.0, 3), ("tam", 70.0, 3))

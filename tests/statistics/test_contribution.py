@@ -7,9 +7,10 @@ import pytest
 
 from suite.published.references import published_rows
 from suite.spec import BadInput
-from suite.statistics.contribution import cells, contribution, spatial_contribution, temporal_improvement
+from suite.statistics.contribution import spatial_contribution, temporal_improvement
 from suite.statistics.proportions import wilson
-from suite.statistics.run_table import architecture, mean_over_seeds, tidy
+from suite.statistics.run_table import architecture, tidy
+from tests.from_rows import cells, contribution, mean_over_seeds
 
 # Table 7 of deep_analysis recomputed from its 288 accuracies, to three decimals; Psi_ta+tp of Mini-Kinetics as printed
 # in the notes of this project, the others where the notes give them.

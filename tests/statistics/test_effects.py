@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
-from suite.report.tables.tradeoffs import effects_table
 from suite.spec import BadInput
-from suite.statistics.effects import AXES, blocks_needed, main_effects, paired_effect, signed_rank_p, smallest_holm_p
+from suite.statistics.effects import AXES, blocks_needed, paired_effect, signed_rank_p, smallest_holm_p
+from tests.from_rows import effects_table, main_effects
 from tests.statistics.builders import cost_row, table
 
 

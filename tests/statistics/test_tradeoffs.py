@@ -8,20 +8,17 @@ import pandas as pd
 import pytest
 
 from suite.report.tables.formats import to_markdown
-from suite.report.tables.tradeoffs import equal_cost_table, pareto_table
 from suite.spec import BadInput
-from suite.statistics.run_table import finished
 from suite.statistics.tradeoffs import (
     at_equal_cost,
     below_front,
     computed_cost,
     convention,
     front_membership,
-    fronts,
     pareto_front,
     round_budgets,
-    with_costs,
 )
+from tests.from_rows import equal_cost_table, finished, fronts, pareto_table, with_costs
 from tests.statistics.builders import cost_row, table
 
 

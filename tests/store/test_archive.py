@@ -14,7 +14,7 @@ from suite.app.export import export, report_archive
 from suite.report.console.explain import explain
 from suite.spec import BadInput
 from suite.store.archive import FORMAT, open_archive, pack, read_manifest
-from suite.store.cells import find_runs
+from suite.store.find import find_runs
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import Selection, make_plan
@@ -101,7 +101,7 @@ def test_a_grid_at_work_or_without_results_is_not_exported(home, small, tmp_path
 
     with (
         lock(small.runs[3].folder.path / ".lock", 1, "busy"),
-        pytest.raises(BadInput, match="1 runs of small are at work"),
+        pytest.raises(BadInput, match="1 runs of small are in progress"),
     ):
         export(small, tmp_path / "x.tar.gz")
     (small.runs[3].folder.path / ".lock").unlink()
@@ -122,7 +122,7 @@ def test_an_archive_with_an_accuracy_that_nobody_measured_is_refused(archive, tm
     files = {name: tmp_path / "forged" / name for name in manifest["files"]}
     about = {key: value for key, value in manifest.items() if key not in ("format", "files")}
     pack(files, about, tmp_path / "forged.tar.gz")
-    with pytest.raises(BadInput, match=r"result says top-1 99\.9, its predictions give") as caught:
+    with pytest.raises(BadInput, match=r"result states top-1 99\.9, but the predictions give") as caught:
         report_archive(tmp_path / "forged.tar.gz", tmp_path / "results")
     assert file.parent.name in str(caught.value)
 

@@ -65,11 +65,14 @@ HARMLESS = [
     ("training/loop.py", "p, model, device = self.spec.protocol, self.model, control.device", LAYOUT),
     ("device.py", "def autocast(precision: str, device: str)", "def autocast(precision, device)"),
     *((file, "", "\nEXTRA = 1\n") for file in ("report/figures/scatter.py", "commands/sweeping.py", "store/folder.py")),
-    *((file, "", "\nEXTRA = 1\n") for file in ("report/console/progress.py", "data/synthetic.py", "models/cost.py")),
+    *(
+        (file, "", "\nEXTRA = 1\n")
+        for file in ("report/console/progress.py", "data/synthetic/generate.py", "models/cost.py")
+    ),
     ("models/networks/slowfast.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
     ("models/blocks/rcca.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
     ("models/backbones/inception.py", "super().__init__()", "super().__init__(); EXTRA = 1"),
-    ("data/datasets.py", '"Jester", 27', '"Jester", 28'),
+    ("data/sets/jester.yaml", "classes: 27", "classes: 28"),
     ("training/run.py", '"classes": len(dataset.classes)', '"class_count": len(dataset.classes)'),
 ]
 
@@ -80,7 +83,7 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
         edit(copy, *change)
     (copy / "models" / "temporal" / "mine.py").write_text(
         "from suite.models.layers import ConvNorm\nfrom suite.models.registry import temporal_module\n\n\n"
-        '@temporal_module("mine")\nclass Mine(ConvNorm):\n    site = "none"\n'
+        '@temporal_module("mine", site="none", paper="", equation="")\nclass Mine(ConvNorm):\n    """Mine."""\n'
     )
     assert changed(code_digests("tsn-resnet18", copy)) == (set(), set())
 
@@ -98,7 +101,7 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
         ("evaluation/inference.py", "self.views.mean(1", "self.views.sum(1", set(), {"evaluation"}),
         ("models/inputs.py", "x.float() / 255", "x.float() / 256", {"models"}, {"models"}),
         ("models/layers.py", "class SpatialConv(", "class SpatialConv(object, ", {"models"}, {"models"}),
-        ("models/backbones/resnet.py", "class Block(", "class Block(object, ", *[{"backbones/resnet"}] * 2),
+        ("models/backbones/resnet.py", "ResidualBlock(nn.", "ResidualBlock(object, nn.", *[{"backbones/resnet"}] * 2),
         ("models/__init__.py", "0.485", "0.486", {"models"}, {"models"}),
         ("training/run.py", '"weights").integers(2**62)', '"weights").integers(2**61)', {"training"}, set()),
     ],
@@ -139,13 +142,21 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
     both = {
         *("suite.data.clips", "suite.data.datasets", "suite.data.decoding", "suite.data.manifest"),
         *("suite.data.sampling", "suite.data.transforms", "suite.models", "suite.models.assembly"),
-        *("suite.models.backbones.resnet", "suite.models.blocks.attention", "suite.models.extras"),
-        *("suite.models.checkpoints.foreign", "suite.models.layers", "suite.models.network", "suite.models.registry"),
+        *("suite.models.backbones.resnet", "suite.models.blocks.attention", "suite.models.add_on_blocks"),
+        *("suite.models.layers", "suite.models.network", "suite.models.registry"),
+        *(f"suite.models.checkpoints.{source}" for source in ("source", "own", "torchvision")),
+        *(f"suite.models.checkpoints.{source}" for source in ("deep_analysis", "pytorchvideo", "tsm")),
+        *("suite.models.options", "suite.models.positions"),
         *("suite.models.sites", "suite.models.temporal.tam", "suite.models.weights", "suite.models.inputs"),
         *("suite.spec.errors", "suite.spec.files", "suite.spec.model_names", "suite.spec.protocol"),
         *("suite.spec.weight_sources", "suite.device", "suite.evaluation.control", "suite.training.run"),
     }
-    assert set(trains) == both | {"suite.data.rng", "suite.training.loop", "suite.training.schedule"}
+    assert set(trains) == both | {
+        "suite.data.flips",
+        "suite.data.rng",
+        "suite.training.loop",
+        "suite.training.schedule",
+    }
     assert set(tests) == both | {"suite.evaluation.inference", "suite.evaluation.evaluate"}
     assert {"Trainer", "Batches"} <= set(trains["suite.training.loop"])
     assert "suite.training.loop" not in tests
@@ -239,3 +250,14 @@ def test_what_was_loaded_counts_and_not_what_the_file_has_become(user):
     assert loaded != before
     (user / "usernet_once.py").write_text("def make(**_):\n    return 3\n")
     assert code_digests("usernet_once:make") == loaded
+
+
+def test_what_a_registration_only_describes_changes_no_digest(edited):
+    file = "models/temporal/tam.py"
+    paper = edited(file, 'paper="bLVNet-TAM, Fan et al. 2019"', 'paper="bLVNet-TAM"', "tam-resnet18")
+    assert changed(paper, "tam-resnet18") == (set(), set())
+
+
+def test_where_a_module_stands_is_in_its_digest(edited):
+    after = edited("models/temporal/tam.py", 'site="block_entrance"', 'site="none"', "tam-resnet18")
+    assert changed(after, "tam-resnet18") == ({"temporal/tam"},) * 2

@@ -6,14 +6,13 @@ import shutil
 
 import pytest
 
-from suite.collect.resolve import contender
+from suite.collect.resolve import read_result
 from suite.fairness.run_factors import read_run
 from suite.report.build import write_report
 from suite.report.console.explain import explain_run
 from suite.spec import BadInput
-from suite.store.cells import find_runs
 from suite.store.earlier import run_folder
-from suite.store.find import need_run
+from suite.store.find import find_runs, need_run
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Selection, make_plan
 from tests.store.builders import EARLIER, changed_spec
@@ -66,7 +65,7 @@ def test_what_scheme_1_did_not_record_is_unknown(earlier):
     run = plan.runs[0]
     factors = read_run(run.spec, run.folder)
     assert factors["weights"] == "none"  # from scratch: known
-    found = contender(run.id, results)
+    found = read_result(run.id, results)
     assert math.isclose(found.top1, run.result()["top1"])
 
 

@@ -176,4 +176,4 @@ def test_a_missing_weights_file_is_one_sentence(tmp_path, capsys, monkeypatch):
         with pytest.raises(SystemExit) as stopped:
             main()
         assert stopped.value.code == 2
-        assert "which does not exist" in capsys.readouterr().err
+        assert "does not exist" in capsys.readouterr().err

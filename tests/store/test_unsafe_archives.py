@@ -36,7 +36,7 @@ def member(name, kind=tarfile.REGTYPE, size=4, link=""):
 
 PLAIN = (member("plan.json"), b"true")
 
-OUTSIDE = "is not inside it"
+OUTSIDE = "points outside the archive"
 
 UNLISTED = "its manifest does not list"
 
@@ -57,11 +57,11 @@ UNLISTED = "its manifest does not list"
         ([(member("results", tarfile.FIFOTYPE), b"")], {}, UNLISTED),
         ([PLAIN, PLAIN], {}, UNLISTED),
         ([PLAIN], {"files": {"plan.json": b"false"}}, UNLISTED),
-        ([PLAIN], {"files": {"plan.json": b"tru!"}}, "does not have its sha256"),
-        ([PLAIN], {"files": {"plan.json": b"true", "b": b""}}, "'b' is not in it"),
+        ([PLAIN], {"files": {"plan.json": b"tru!"}}, "the SHA-256 of .* does not match"),
+        ([PLAIN], {"files": {"plan.json": b"true", "b": b""}}, "'b' is missing"),
         ([PLAIN], {"bytes": 1 << 49}, "GiB left"),
         ([PLAIN], {"bytes": -1}, OUTSIDE),
-        ([PLAIN], {"bytes": float("inf")}, "not one of ours"),
+        ([PLAIN], {"bytes": float("inf")}, "has another format"),
         ([PLAIN], {"form": "archive-9"}, "has the format archive-9"),
         ([(member("zeros", size=5 << 20), bytes(5 << 20))], {}, "3 times its size"),
     ],

@@ -66,7 +66,7 @@ def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, ca
 def test_the_command_line_ends_with_2_and_without_a_traceback():
     done = suite_process("cost", "tam-resnet18@sites=tophalf")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "suite: Unknown value of option 'sites' 'tophalf'; did you mean 'top-half'?\n"
+    assert done.stderr == "suite: Unknown value of option 'sites' of tam-resnet18 'tophalf'; did you mean 'top-half'?\n"
 
 
 def test_a_missing_video_stops_a_sweep_before_it_starts(tmp_path):

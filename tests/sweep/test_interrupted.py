@@ -120,7 +120,7 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
     driver.send_signal(signal.SIGTERM)
     printed, _ = driver.communicate(timeout=120)
     assert driver.returncode == 130
-    assert "the same command goes on" in printed
+    assert "run the same command again to continue" in printed
     steps = [
         int(line.split("stopped at step ")[1].split()[0])
         for log in tmp_path.glob("small/runs/*/log.txt")

@@ -79,7 +79,7 @@ def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds
     line = next(line for line in table.splitlines() if "perfect" in line)
     assert "100.0" in line
     assert "<sup>" in line
-    assert "effective batch differs within the column: 8 (" in table
+    assert "effective batch size differs within the column: 8 (" in table
     assert f"Warning: {warning}" in table
     assert (own / "small" / "summary.csv").read_bytes() == before, "their model is none of the grid's runs"
     called(capsys, "report", grid, "--results", own, "--predictions", tmp_path / "theirs.csv", "--strict")

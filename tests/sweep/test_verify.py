@@ -27,7 +27,7 @@ def test_checkpoints_give_the_stored_predictions_bit_for_bit(home, capsys, monke
     code, out, _ = captured_suite(capsys, monkeypatch, *args, "--device", "cpu")
     assert code == 0
     assert "all confirmed" in out
-    assert "Required: bit-identical (the same CPU, packages, threads and code that tests)" in out
+    assert "Required: bit-identical (the same CPU, packages, threads and test code)" in out
 
 
 def rewritten(folder, change):
@@ -111,7 +111,7 @@ def test_a_problem_is_exit_code_1_and_said(home, small, tmp_path, capsys, monkey
     code, out, _ = captured_suite(capsys, monkeypatch, "verify", home / "small.yaml", *args)
     assert code == 1
     assert "predictions.parquet: result.json says top5 0, the predictions give" in out
-    assert "1 of 3 finished runs tested again on cpu (sample 5%, seed 0), 1 of them with problems." in out
+    assert "1 of 3 finished runs retested on cpu (sample 5%, seed 0), 1 with problems." in out
 
 
 def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, tmp_path, monkeypatch):
@@ -121,10 +121,10 @@ def test_other_bits_are_a_problem_only_where_they_must_be_the_same(home, small, 
         run = verify(plan, "100%", home / "data")["runs"][0]
         assert ("where bits must be the same" in " | ".join(run["problems"])) == (not why) == bool(run["problems"])
         assert run["standard"] == ("same classes for 99 % of videos" if why else "bit-identical")
-        assert run["why"] == ("another CPU" if why else "the same CPU, packages, threads and code that tests")
+        assert run["why"] == ("another CPU" if why else "the same CPU, packages, threads and test code")
 
 
-CHANGED = "the code that tests has changed since"
+CHANGED = "the test code has changed since"
 
 NEW = {"code": "abc", "code_sha256": "1", "code_test": {"data": "d", "training": "t"}}
 
@@ -142,7 +142,7 @@ OLD = {"code": "abc", "code_sha256": "1"}
         (NEW, NEW | {"threads": 99, "python": "3"}, ["another number of threads", "another version of Python"]),
         (NEW, NEW | {"packages": {"torch": "9"}}, ["another version of torch"]),
         (NEW, NEW | {"device": "cuda"}, ["tested on cpu then and on cuda now"]),
-        (OLD, NEW, []),  # a run of before there was a digest of the code that tests, and nothing has changed since
+        (OLD, NEW, []),  # a run of before there was a digest of the test code, and nothing has changed since
         (OLD, NEW | {"code_sha256": "2"}, ["the run did not record which code tests"]),
         ({"code": "abc"}, NEW, ["the run did not record which code tests"]),
         ({"code": None}, NEW, ["the run did not record which code tests"]),

@@ -121,7 +121,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(data, tmp_path):
 
 
 def test_a_batch_larger_than_the_training_set_is_refused(data, tmp_path):
-    with pytest.raises(BadInput, match="batch of 64 needs more than the 32 training videos"):
+    with pytest.raises(BadInput, match="batch size 64 is larger than the number of training videos of calib_order, 32"):
         run(tmp_path, data, run_spec(batch=64, step_batch=None))
 
 
@@ -217,7 +217,7 @@ def test_eval_refuses_what_it_cannot_use(data, tmp_path, uninterrupted):
         ({"dataset": "calib_scene"}, "calib_scene"),
         ({"frames": 0}, "at least one frame"),
         ({"crops": 2}, "crops"),
-        ({"out": tmp_path / "full"}, "already holds files"),
+        ({"out": tmp_path / "full"}, "already contains files"),
         ({"split": "vall"}, "did you mean 'val'"),
     ):
         with pytest.raises(BadInput, match=words):

@@ -1,1 +1,1 @@
-"""Backbones: the 2-D networks of the image-classification literature, with named sites and no idea of time."""
+"""Backbones: 2-D networks for image classification that name the sites where temporal layers may be placed."""

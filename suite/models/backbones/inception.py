@@ -21,7 +21,7 @@ BLOCKS = {  # widths: 1x1; 1x1 -> 3x3; 1x1 -> 3x3; pool -> 1x1
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
-PLACES = 3 + len(BLOCKS)
+SITE_BLOCKS = 3 + len(BLOCKS)  # the three convolutions of the stem count as blocks
 
 
 class ConvRelu(nn.Sequential):
@@ -29,19 +29,19 @@ class ConvRelu(nn.Sequential):
         return super().forward(x).relu_()
 
 
-def site(in_channels: int, out_channels: int, kernel: int, place: int, **more) -> ConvSite:
-    return ConvSite(in_channels, out_channels, kernel, place, padding=kernel // 2, eps=1e-3, factor_bias=True, **more)
+def site(in_channels: int, out_channels: int, kernel: int, block: int, **more) -> ConvSite:
+    return ConvSite(in_channels, out_channels, kernel, block, padding=kernel // 2, eps=1e-3, factor_bias=True, **more)
 
 
 class Inception(nn.Module):
     """Four parallel branches: (B, C, T, H, W) -> (B, C', T, H, W)."""
 
-    def __init__(self, layers: Assembly, place: int, channels: int, widths: tuple[int, ...]):
+    def __init__(self, layers: Assembly, index: int, channels: int, widths: tuple[int, ...]):
         super().__init__()
         one, reduce3, three, reduce5, five, pooled = widths
 
         def conv(*args) -> nn.Module:
-            return ConvRelu(layers.conv(site(*args, place)))
+            return ConvRelu(layers.conv(site(*args, index)))
 
         self.branch1 = conv(channels, one, 1)
         self.branch2 = nn.Sequential(conv(channels, reduce3, 1), conv(reduce3, three, 3))
@@ -65,7 +65,7 @@ class InceptionV1(nn.Module):
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
         super().__init__()
-        layers = Assembly(name, places=PLACES, frames=frames, older_pool=self.older_pool)
+        layers = Assembly(name, blocks=SITE_BLOCKS, frames=frames)
         self.order = []
 
         def add(key: str, module: nn.Module | None) -> None:
@@ -73,9 +73,9 @@ class InceptionV1(nn.Module):
                 self.add_module(key, module)
                 self.order.append(key)
 
-        def mixed(key: str, module: nn.Module, width: int, place: int) -> None:
+        def mixed(key: str, module: nn.Module, width: int, index: int) -> None:
             add(key, module)
-            add(f"mix{key.removeprefix('conv').removeprefix('inception')}", layers.entrance(width, place))
+            add(f"mix{key.removeprefix('conv').removeprefix('inception')}", layers.entrance(width, index))
 
         # The first 3-D pool does not reach into time; its padding gives the same sizes as ceil without padding.
         mixed("conv1", ConvRelu(layers.conv(site(3, 64, 7, 0, stride=2, stem=True, cube=7))), 64, 0)
@@ -85,9 +85,9 @@ class InceptionV1(nn.Module):
         mixed("conv3", ConvRelu(layers.conv(site(64, 192, 3, 2))), 192, 2)
         add("maxpool2", layers.pool(PoolSite(3, 2, ceil=True, joint=True)))
         channels = 192
-        for place, (key, widths) in enumerate(BLOCKS.items(), start=3):
-            block, channels = Inception(layers, place, channels, widths), widths[0] + widths[2] + widths[4] + widths[5]
-            mixed(f"inception{key}", block, channels, place)
+        for index, (key, widths) in enumerate(BLOCKS.items(), start=3):
+            block, channels = Inception(layers, index, channels, widths), widths[0] + widths[2] + widths[4] + widths[5]
+            mixed(f"inception{key}", block, channels, index)
             if key == "3b":
                 add("maxpool3", layers.pool(PoolSite(3, 2, ceil=True, joint=True)))
             elif key == "4e":

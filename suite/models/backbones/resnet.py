@@ -17,20 +17,20 @@ DEPTHS = {  # blocks per stage, bottleneck
 }
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """A residual block, basic (two 3x3) or bottleneck (1x1, 3x3, 1x1): (B, C, T, H, W) -> (B, C', T', H', W')."""
 
     def __init__(
         self,
         layers: Assembly,
-        place: int,
+        index: int,
         at: tuple[int, int],
         channels: int,
         planes: int,
         stride: int,
         bottleneck: bool,
     ):
-        """place: of all blocks, at: stage (2 to 5) and block within it; both from the input."""
+        """index: among all blocks, at: stage (2 to 5) and block within it; both from the input."""
         super().__init__()
         width, stage = planes * (4 if bottleneck else 1), at[0]
         between = stride > 1  # the block that strides, at the start of stages 2 to 4
@@ -38,19 +38,19 @@ class Block(nn.Module):
         def conv(*args: int, pools_time: bool = False) -> nn.Module:
             return layers.conv(ConvSite(*args, pools_time=pools_time, stage=stage))
 
-        self.entrance = layers.entrance(channels, place)
+        self.entrance = layers.entrance(channels, index)
         if bottleneck:
-            self.conv1 = conv(channels, planes, 1, place)
-            self.conv2 = conv(planes, planes, 3, place, stride, 1, pools_time=between)
-            self.conv3 = conv(planes, width, 1, place)
+            self.conv1 = conv(channels, planes, 1, index)
+            self.conv2 = conv(planes, planes, 3, index, stride, 1, pools_time=between)
+            self.conv3 = conv(planes, width, 1, index)
         else:
-            self.conv1 = conv(channels, planes, 3, place, stride, 1, pools_time=between)
-            self.conv2 = conv(planes, planes, 3, place, 1, 1)
+            self.conv1 = conv(channels, planes, 3, index, stride, 1, pools_time=between)
+            self.conv2 = conv(planes, planes, 3, index, 1, 1)
             self.conv3 = None
         self.residual = layers.residual(width)
         self.downsample = None
         if stride > 1 or channels != width:
-            self.downsample = conv(channels, width, 1, place, stride, pools_time=between)
+            self.downsample = conv(channels, width, 1, index, stride, pools_time=between)
         self.exit = layers.exit(width, *at)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,17 +79,17 @@ class ResNet(nn.Module):
     def __init__(self, name: ModelName, num_classes: int, frames: int, dropout: float):
         super().__init__()
         depths, bottleneck = DEPTHS[name.backbone]
-        layers = Assembly(name, places=sum(depths), frames=frames, depths=depths)
+        layers = Assembly(name, blocks=sum(depths), frames=frames, depths=depths)
         self.conv1 = layers.conv(ConvSite(3, 64, 7, 0, 2, 3, stem=True))
         self.maxpool = SpatialMaxPool(3, 2, 1)
         self.pools = nn.ModuleList()
-        channels, place = 64, 0
+        channels, index = 64, 0
         for stage, depth in enumerate(depths):
             planes, blocks = 64 * 2**stage, []
             for i in range(depth):
                 stride = 2 if stage > 0 and i == 0 else 1
-                blocks.append(Block(layers, place, (stage + 2, i), channels, planes, stride, bottleneck))
-                channels, place = planes * (4 if bottleneck else 1), place + 1
+                blocks.append(ResidualBlock(layers, index, (stage + 2, i), channels, planes, stride, bottleneck))
+                channels, index = planes * (4 if bottleneck else 1), index + 1
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.pools.append((layers.stage_end() if stage < 3 else None) or nn.Identity())
         self.head = Head(channels, num_classes, dropout)

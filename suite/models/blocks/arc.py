@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.layers import ConvNorm, SpatialConv, VolumeConv
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 from suite.models.sites import ConvSite
 from suite.spec import BadInput
 
@@ -15,7 +15,23 @@ from suite.spec import BadInput
 POOLS = {"both": ((3, 4), (2,)), "s": ((3, 4),), "t": ((2,),), "st": ((2, 3, 4),)}
 
 
-@extra_block("arc")
+@add_on_block(
+    "arc",
+    site="decorator",
+    paper="ARC, Lin et al.",
+    equation="arc eqs. 1 to 10",
+    positions="res3/res4/res5",
+    example="tsm-resnet50+arc",
+    options={
+        "n": ("1", "2", "4", "8"),
+        "interaction": ("additive", "multiplicative"),
+        "pool": tuple(POOLS),
+        "cell": ("fc", "gru"),
+        "embedding": ("yes", "no"),
+        "fusion": ("yes", "no"),
+        "attention": ("yes", "no"),
+    },
+)
 class AdaptiveRecursiveCircle(nn.Module):
     """Makes an output in n parts, each from an input enriched by the parts before it (ARC, Lin et al. 2021).
 
@@ -40,18 +56,6 @@ class AdaptiveRecursiveCircle(nn.Module):
 
     Raises BadInput for a layer that is no plain convolution, has groups, or whose channels n does not divide.
     """
-
-    site = "decorator"
-    default_stages = "res3/res4/res5"
-    options = {
-        "n": ("4", "1", "2", "8"),
-        "interaction": ("additive", "multiplicative"),
-        "pool": ("both", "s", "t", "st"),
-        "cell": ("fc", "gru"),
-        "embedding": ("yes", "no"),
-        "fusion": ("yes", "no"),
-        "attention": ("yes", "no"),
-    }
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from suite.models.blocks.attention import check_frames, every_other_block, inner_width, kaiming_start, tokens, untokens
 from suite.models.blocks.nonlocal_ import POOLS, SpatialAttention
 from suite.models.layers import SpatialConv
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 
 
 class GlobalHeads(nn.Module):
@@ -72,7 +72,21 @@ class RegionBranch(PixelBranch):
         return regions @ self.heads(regions.transpose(2, 3) @ v)
 
 
-@extra_block("gta")
+@add_on_block(
+    "gta",
+    site="block_exit",
+    paper="GTA, He et al. 2020",
+    equation="gta eqs. 5 to 8",
+    positions=every_other_block,
+    options={
+        "branches": ("both", "pixel", "region"),
+        "groups": ("1", "2", "4", "8", "16"),
+        "regions": ("4", "8", "16", "32"),
+        "sa": ("yes", "no"),
+        "pool": POOLS,
+    },
+    maps=("attention", "regions"),
+)
 class GlobalTemporalAttention(nn.Module):
     """Spatial attention, then Y = X + pixel branch + region branch (gta eq 8): (B, C, T, H, W) -> the same shape.
 
@@ -80,16 +94,6 @@ class GlobalTemporalAttention(nn.Module):
     the printed 50.2 G of Table 1), `sa=no` leaves the spatial attention out (Table 3), `pool=` is its own.  Both W_O
     start at zero: a pretrained network first gives what it gave without the block.
     """
-
-    site = "block_exit"
-    options = {
-        "branches": ("both", "pixel", "region"),
-        "groups": ("8", "1", "2", "4", "16"),
-        "regions": ("8", "4", "16", "32"),
-        "sa": ("yes", "no"),
-        "pool": POOLS,
-    }
-    default_at = staticmethod(every_other_block)
 
     def __init__(
         self,

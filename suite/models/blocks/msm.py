@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.models.layers import frames_unview
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 from suite.spec import BadInput
 
 RADIUS = 7  # displacements of -7 to 7 positions in both directions: a window of 15 x 15
@@ -17,7 +17,15 @@ SIGMA = 5.0  # of the Gaussian around the best match, in positions
 TEMPERATURE = 0.01  # of the softmax over the window
 
 
-@extra_block("msm")
+@add_on_block(
+    "msm",
+    site="block_exit",
+    paper="MotionSqueeze, Kwon et al. 2020",
+    equation="arc Table 7",
+    positions="res3",
+    example="tsm-resnet50+msm",
+    options={"transform": ("separable", "dense")},
+)
 class MotionSqueeze(nn.Module):
     """Where each position of a frame has gone in the next one, turned into features (Kwon et al. 2020; ARC Table 7).
 
@@ -37,13 +45,6 @@ class MotionSqueeze(nn.Module):
 
     Raises BadInput for a single frame.
     """
-
-    site = "block_exit"
-    options = {"transform": ("separable", "dense")}
-
-    @staticmethod
-    def default_at(depths: tuple[int, ...]) -> str:
-        return "res3"
 
     def __init__(self, channels: int, frames: int, transform: str = "separable"):
         super().__init__()

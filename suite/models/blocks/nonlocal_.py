@@ -16,7 +16,7 @@ from suite.models.blocks.attention import (
     untokens,
 )
 from suite.models.layers import ConvNorm, SpatialConv
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 
 BN_EPS = 1e-5
 # Keys and values: max-pooled (1,2,2) as released with TSM, whole, or made of a map max-pooled before, as PySlowFast
@@ -31,7 +31,6 @@ class _AttentionBlock(nn.Module):
     gives what it gave without the block.
     """
 
-    site = "block_exit"
     name: str
     fraction = 4  # of the channels: the inner width; the printed costs of gta Table 1 imply it
     bias = False
@@ -44,10 +43,6 @@ class _AttentionBlock(nn.Module):
         self.attention = Attention(scale)
         self.out = ConvNorm(SpatialConv(width, channels, 1, bias=self.bias), channels, BN_EPS)
         self.pool = pool
-
-    @staticmethod
-    def default_at(depths: tuple[int, ...]) -> str:
-        return every_other_block(depths)
 
     def start(self) -> None:
         kaiming_start(self)
@@ -69,7 +64,15 @@ class _AttentionBlock(nn.Module):
         return self.out(untokens(self.attended(x), x)).add_(x)
 
 
-@extra_block("nl")
+@add_on_block(
+    "nl",
+    site="block_exit",
+    paper="Non-local, Wang et al. 2018",
+    equation="gta eqs. 1 to 4",
+    positions=every_other_block,
+    options={"pool": POOLS},
+    maps=("attention",),
+)
 class NonLocal(_AttentionBlock):
     """Every position attends to all of the clip (Wang et al. 2018), as released with TSM (Lin et al. 2019).
 
@@ -80,7 +83,6 @@ class NonLocal(_AttentionBlock):
     name = "nl"
     fraction = 2
     bias = True
-    options = {"pool": POOLS}
 
     def __init__(self, channels: int, frames: int, pool: str = "2"):
         super().__init__(channels, scale=1.0, pool=pool)
@@ -96,12 +98,19 @@ class NonLocal(_AttentionBlock):
         return self.attention(q, k, v).unflatten(1, (x.shape[2], -1))
 
 
-@extra_block("sa")
+@add_on_block(
+    "sa",
+    site="block_exit",
+    paper="GTA, He et al. 2020",
+    equation="gta Sec. 3.2, Table 3",
+    positions=every_other_block,
+    options={"pool": POOLS},
+    maps=("attention",),
+)
 class SpatialAttention(_AttentionBlock):
     """Every position attends to its own frame (gta Sec. 3.2); keys and values pooled as in `+nl`."""
 
     name = "sa"
-    options = {"pool": POOLS}
 
     def __init__(self, channels: int, frames: int, pool: str = "2"):
         super().__init__(channels, pool=pool)
@@ -111,7 +120,14 @@ class SpatialAttention(_AttentionBlock):
         return self.attention(q, k, v).unflatten(0, (len(x), -1))
 
 
-@extra_block("ta")
+@add_on_block(
+    "ta",
+    site="block_exit",
+    paper="GTA, He et al. 2020",
+    equation="gta Sec. 3.2, Table 3",
+    positions=every_other_block,
+    maps=("attention",),
+)
 class TemporalAttention(_AttentionBlock):
     """Every position attends to the same position of all frames (gta Sec. 3.2)."""
 
@@ -125,7 +141,14 @@ class TemporalAttention(_AttentionBlock):
         return self.attention(q, k, v).transpose(1, 2)
 
 
-@extra_block("tape")
+@add_on_block(
+    "tape",
+    site="block_exit",
+    paper="GTA, He et al. 2020",
+    equation="gta Table 3",
+    positions=every_other_block,
+    maps=("attention",),
+)
 class TemporalAttentionWithEncoding(TemporalAttention):
     """Temporal attention that knows the position of a frame (gta Table 3, TAPE).
 
@@ -153,13 +176,17 @@ class TemporalAttentionWithEncoding(TemporalAttention):
         return super().attended(x + self.encoding.T[:, :, None, None])
 
 
-@extra_block("dnl")
+@add_on_block(
+    "dnl",
+    site="block_exit",
+    paper="GTA, He et al. 2020",
+    equation="gta Sec. 3.2",
+    positions=every_other_block,
+    options={"pool": POOLS},
+    maps=("attention",),
+)
 class DecoupledNonLocal(nn.Module):
     """Spatial attention, then temporal attention, each with its own projections (gta Sec. 3.2): `+sa+ta` as one."""
-
-    site = "block_exit"
-    options = {"pool": POOLS}
-    default_at = staticmethod(every_other_block)
 
     def __init__(self, channels: int, frames: int, pool: str = "2"):
         super().__init__()

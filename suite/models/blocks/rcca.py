@@ -6,13 +6,30 @@ import torch
 from torch import Tensor, nn
 
 from suite.models.layers import SpatialConv
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 
 DEPTH, COLUMN, ROW = 1, 2, 3  # axes of a map (B, T, H, W, ...)
 AXES = (DEPTH, COLUMN, ROW)
 
 
-@extra_block("rcca")
+def last_but_one_of_res3(depths: tuple[int, ...]) -> str:
+    """Behind the last block but one of res3 (Table 2): conv3_3 in ResNet50."""
+    return f"conv3_{max(1, depths[1] - 1)}"
+
+
+@add_on_block(
+    "rcca",
+    site="block_exit",
+    paper="RCCA-3D, its paper",
+    equation="rcca3d eqs. 1 to 7",
+    positions=last_but_one_of_res3,
+    example="tsm-resnet50+rcca",
+    options={
+        "structure": ("a", "b", "c", "d"),
+        "r": ("1", "2", "3", "4"),
+        "fraction": ("1/2", "1/4", "1/8", "1/16"),
+    },
+)
 class RecurrentCrissCross(nn.Module):
     """Each position attends to its row, column and depth line, `r` times with one set of weights (rcca3d eqs. 1-7).
 
@@ -26,18 +43,6 @@ class RecurrentCrissCross(nn.Module):
       d  Y <- g F(Y), and X is added once at the end (eq. 7)
     In and out (B, C, T, H, W), any T, H, W.  Memory O(THW (T + H + W)): no map of THW x THW is ever formed.
     """
-
-    site = "block_exit"
-    options = {
-        "structure": ("a", "b", "c", "d"),
-        "r": ("3", "1", "2", "4"),
-        "fraction": ("1/4", "1/2", "1/8", "1/16"),
-    }
-
-    @staticmethod
-    def default_at(depths: tuple[int, ...]) -> str:
-        """Behind the last block but one of res3 (Table 2): conv3_3 in ResNet50."""
-        return f"conv3_{max(1, depths[1] - 1)}"
 
     def __init__(self, channels: int, frames: int, structure: str = "a", r: str = "3", fraction: str = "1/4"):
         super().__init__()

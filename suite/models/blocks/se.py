@@ -3,12 +3,18 @@
 import torch
 from torch import Tensor, nn
 
-from suite.models.registry import extra_block
+from suite.models.registry import add_on_block
 
 RATIO = 16
 
 
-@extra_block("se")
+@add_on_block(
+    "se",
+    site="residual",
+    paper="Squeeze-excitation, Hu et al. 2018",
+    equation="deep_analysis Figure 7",
+    example="i3d-resnet50+se",
+)
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate read from the clip's mean (Hu et al. 2018; I3D-SE-R50 of deep_analysis, Figure 7).
 
@@ -17,8 +23,6 @@ class SqueezeExcitation(nn.Module):
     release says whether I3D-SE squeezes frames or clips; a 3-D map's global average is over all three.  The gates
     start near 1/2, as in the original, so that a pretrained network is not left as it was.
     """
-
-    site = "residual"
 
     def __init__(self, channels: int):
         super().__init__()

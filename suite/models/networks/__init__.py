@@ -1,1 +1,1 @@
-"""Whole networks that are no module on a backbone, one file each; found by their registration."""
+"""Standalone architectures, one file each, found by their registration (see CONTRIBUTING.md)."""

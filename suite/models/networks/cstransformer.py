@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.models.extras import Extras
 from suite.models.layers import KeyedDropout, frames_view
-from suite.models.registry import whole_network
-from suite.spec import BadInput, ModelName, unknown
+from suite.models.registry import Options, standalone_architecture
+from suite.spec import BadInput, ModelName
 
 VARIANTS = {"v1": (10, 10), "v2": (12, 6), "v3": (12, 8)}
 """Spatial and temporal blocks (Table 5)."""
@@ -23,7 +22,7 @@ PATCH = 16
 EPS = 1e-6  # of layer normalisation, as ViT's
 
 
-class Attention(nn.Module):
+class CrossStageAttention(nn.Module):
     """Multi-head self-attention (eqs. 10, 11), with the previous block's map where `crossed` (eqs. 12 to 14)."""
 
     def __init__(self, width: int, heads: int, crossed: bool):
@@ -49,13 +48,13 @@ class Attention(nn.Module):
         return self.out(y.transpose(1, 2).flatten(2)), logits if keep else None
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """x' = MSA(LN(x)) + x, then MLP(LN(x')) + x' with GELU (eqs. 5, 6)."""
 
     def __init__(self, width: int, heads: int, ratio: int, crossed: bool):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=EPS)
-        self.attention = Attention(width, heads, crossed)
+        self.attention = CrossStageAttention(width, heads, crossed)
         self.norm2 = nn.LayerNorm(width, eps=EPS)
         self.mlp = nn.Sequential(nn.Linear(width, ratio * width), nn.GELU(), nn.Linear(ratio * width, width))
 
@@ -98,31 +97,62 @@ class TokenHead(nn.Module):
         return self.fc(self.dropout(self.norm(x).mean(1)))
 
 
-@whole_network("cstransformer")
-class CrossStageTransformer(nn.Module):
-    """Clip (B, 3, T, H, W) -> logits (B, classes); `cstransformer-v1|v2|v3`, each also as `-baseline`.
+def is_baseline(name: ModelName) -> bool:
+    """Whether a variant goes without `cssa` and `fam`."""
+    return name.module.endswith("-baseline")
 
-    Spatial blocks are those of ViT-B/16 on the P patches and the class token of a frame, (B T, 1 + P, C); temporal
-    blocks see one place through time, (B (1 + P), T, C).
 
-    Options, the default first: `cssa` cross-stage attention, `fam` feature aggregation (the baseline has neither),
-    `spatial_position`, `temporal_position` encodings (eqs. 1 to 3), `ratio` of a temporal block's MLP (Table 1d), and
-    `head`, the tokens it reads: the class tokens of all frames, or all tokens.  The paper leaves the last open.  With
-    the class tokens the temporal blocks of the patches do not reach the logits (no temporal block mixes places); they
-    are computed and counted nevertheless, as in the printed costs.
+def options_of_variant(name: ModelName, options: Options) -> Options:
+    """The baseline has neither `cssa` nor `fam`.  Raises BadInput where one is given."""
+    if not is_baseline(name):
+        return options
+    for key in ("cssa", "fam"):
+        if key in dict(name.options):
+            raise BadInput(
+                f"'{name.text}': the baseline has neither cssa nor fam; give {key}={dict(name.options)[key]} to "
+                f"{name.module.removesuffix('-baseline')} instead."
+            )
+    return {key: values for key, values in options.items() if key not in ("cssa", "fam")}
 
-    Raises BadInput for a size that is no multiple of the patch's 16 pixels, unknown options, and extra blocks.
-    """
 
-    options = {
+@standalone_architecture(
+    "cstransformer",
+    names=(
+        "cstransformer-v1",
+        "cstransformer-v1-baseline",
+        "cstransformer-v2",
+        "cstransformer-v2-baseline",
+        "cstransformer-v3",
+        "cstransformer-v3-baseline",
+    ),
+    example="cstransformer-v2",
+    paper="CSTransformer, ICLR 2022 submission",
+    equation="cstransformer eqs. 1 to 14",
+    options={
         "cssa": ("yes", "no"),
         "fam": ("yes", "no"),
         "spatial_position": ("yes", "no"),
         "temporal_position": ("yes", "no"),
         "ratio": ("1", "2", "4"),
         "head": ("class", "all"),
-    }
-    normalisation = "imagenet"  # of its input
+    },
+    narrowed=options_of_variant,
+)
+class CrossStageTransformer(nn.Module):
+    """Clip (B, 3, T, H, W) -> logits (B, classes); `cstransformer-v1|v2|v3`, each also as `-baseline`.
+
+    Spatial blocks are those of ViT-B/16 on the P patches and the class token of a frame, (B T, 1 + P, C); temporal
+    blocks see one place through time, (B (1 + P), T, C).
+
+    Options: `cssa` cross-stage attention, `fam` feature aggregation (the baseline has neither),
+    `spatial_position`, `temporal_position` encodings (eqs. 1 to 3), `ratio` of a temporal block's MLP (Table 1d), and
+    `head`, the tokens it reads: the class tokens of all frames, or all tokens.  The paper leaves the last open.  With
+    the class tokens the temporal blocks of the patches do not reach the logits (no temporal block mixes places); they
+    are computed and counted nevertheless, as in the printed costs.
+
+    Raises BadInput for a size that is no multiple of the patch's 16 pixels.
+    """
+
     imagenet_file = "vit_b_16"  # in torchvision.models
     time_parameters = {"temporal_position": (0,)}  # dimensions that count frames
 
@@ -133,60 +163,43 @@ class CrossStageTransformer(nn.Module):
         frames: int,
         size: int,
         dropout: float,
+        cssa: str = "yes",
+        fam: str = "yes",
+        spatial_position: str = "yes",
+        temporal_position: str = "yes",
+        ratio: str = "1",
+        head: str = "class",
         *,
         width: int = 768,
         heads: int = 12,
     ):
         """width, heads: those of ViT-Base; smaller ones for tests."""
         super().__init__()
-        choices = self.choices(name)
-        self.reads_all = choices["head"] == "all"
+        baseline = is_baseline(name)
+        self.reads_all = head == "all"
         if size % PATCH:
             raise BadInput(
                 f"{name.module} cuts frames into patches of {PATCH}x{PATCH} pixels: the size is a multiple of {PATCH}, "
                 f"such as {max(1, round(size / PATCH)) * PATCH}, not {size}."
             )
-        Extras(name, ())
         self.frames, self.size = frames, size
         spatial, temporal = VARIANTS[name.module.split("-")[1]]
-        crossed = choices.get("cssa") == "yes"
+        crossed = cssa == "yes" and not baseline
         self.patches = nn.Conv2d(3, width, PATCH, PATCH)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.spatial_position = self.temporal_position = None
-        if choices["spatial_position"] == "yes":
+        if spatial_position == "yes":
             self.spatial_position = nn.Parameter(torch.empty(1, 1 + (size // PATCH) ** 2, width))
-        if choices["temporal_position"] == "yes":
+        if temporal_position == "yes":
             self.temporal_position = nn.Parameter(torch.empty(frames, 1, width))
         # The first block of either kind has no map of its shape before it, and attends plainly.
-        ratio = int(choices["ratio"])
-        self.spatial = nn.ModuleList(Block(width, heads, 4, crossed and i > 0) for i in range(spatial))
-        self.temporal = nn.ModuleList(Block(width, heads, ratio, crossed and i > 0) for i in range(temporal))
-        self.fam = Aggregation(width, spatial + temporal - 1) if choices.get("fam") == "yes" else None
+        self.spatial = nn.ModuleList(TransformerBlock(width, heads, 4, crossed and i > 0) for i in range(spatial))
+        self.temporal = nn.ModuleList(
+            TransformerBlock(width, heads, int(ratio), crossed and i > 0) for i in range(temporal)
+        )
+        self.fam = Aggregation(width, spatial + temporal - 1) if fam == "yes" and not baseline else None
         self.head = TokenHead(width, num_classes, dropout)
         self._start()
-
-    @staticmethod
-    def depths(name: ModelName) -> tuple[int, ...]:
-        """It has no residual blocks that another block could stand behind."""
-        return ()
-
-    @classmethod
-    def choices(cls, name: ModelName) -> dict[str, str]:
-        """Every option with its value, checked; the baseline has neither `cssa` nor `fam`."""
-        baseline = name.module.endswith("-baseline")
-        found = {key: values[0] for key, values in cls.options.items() if not (baseline and key in ("cssa", "fam"))}
-        for key, value in name.options:
-            if key not in cls.options:
-                raise unknown(f"option of {name.module}", key, cls.options)
-            if value not in cls.options[key]:
-                raise unknown(f"value of option '{key}' of {name.module}", value, cls.options[key])
-            if key not in found:
-                raise BadInput(
-                    f"'{name.text}': the baseline has neither cssa nor fam; give {key}={value} to "
-                    f"{name.module.removesuffix('-baseline')} instead."
-                )
-            found[key] = value
-        return found
 
     def _start(self) -> None:
         for module in self.modules():
@@ -216,7 +229,7 @@ class CrossStageTransformer(nn.Module):
             patches = (patches.unflatten(0, (-1, self.frames)) + self.temporal_position).flatten(0, 1)
         return torch.cat([token.expand(len(patches), -1, -1), patches], 1)
 
-    def stage(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    def features(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
         """What every block of one kind puts out; tokens in and out (N, L, C)."""
         features, logits = [], None
         for i, block in enumerate(blocks):
@@ -226,9 +239,9 @@ class CrossStageTransformer(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:
-        spatial = [f.unflatten(0, (-1, self.frames)) for f in self.stage(self.spatial, self.embed(x))]
+        spatial = [f.unflatten(0, (-1, self.frames)) for f in self.features(self.spatial, self.embed(x))]
         batch, places = len(x), spatial[-1].shape[2]
-        temporal = self.stage(self.temporal, spatial[-1].transpose(1, 2).flatten(0, 1))
+        temporal = self.features(self.temporal, spatial[-1].transpose(1, 2).flatten(0, 1))
         temporal = [f.unflatten(0, (batch, places)).transpose(1, 2) for f in temporal]
         features = spatial + temporal  # (B, T, 1 + P, C)
         if not self.reads_all:  # what the head does not read need not be aggregated

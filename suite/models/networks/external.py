@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from suite.models.layers import KeyedDropout
-from suite.models.registry import whole_network
-from suite.models.user_code import user_sources
+from suite.models.registry import standalone_architecture
+from suite.models.user_code import RULES, user_sources
 from suite.spec import BadInput, ModelName, unknown
 
 TRIED_FRAMES, TRIED_SIZES = (8, 16, 32), (112, 224)
@@ -40,7 +41,23 @@ class Classifier(nn.Module):
         return self.fc(self.dropout(x))
 
 
-@whole_network("external")
+def normalisation_of(name: ModelName) -> str:
+    """As torchvision's weights of that network expect it; ImageNet's for a network of one's own."""
+    module, _, wanted = name.module.partition(":")
+    if module != "torchvision":
+        return "imagenet"
+    return {"mvit": "slowfast", "swin3d": "imagenet"}.get(wanted.partition("_")[0], "kinetics")
+
+
+@standalone_architecture(
+    "external",
+    names=("torchvision:NAME", "package.module:factory"),
+    example="torchvision:r3d_18",
+    paper="torchvision, or yours",
+    equation="CONTRIBUTING.md",
+    frames=16,
+    normalisation=normalisation_of,
+)
 class External(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes) of a network from elsewhere, `net`, started by its own rules.
 
@@ -48,37 +65,16 @@ class External(nn.Module):
     place of what stood there.  package.module:factory, called as factory(num_classes=, frames=, size=): it brings its
     own.  In both, dropout that is a layer draws its mask by the training step, not from the global generator.
 
-    Raises BadInput, in one sentence, for what cannot be imported, is no such function or gives no module, for extra
-    blocks and options, and for clips that the network cannot take.
+    Raises BadInput, in one sentence, for what cannot be imported, is no such function or gives no module, and for
+    clips that the network cannot take.
     """
-
-    @staticmethod
-    def normalisation(name: ModelName) -> str:
-        """Of its input: as torchvision's weights of that network expect; ImageNet's for a network of one's own."""
-        module, _, wanted = name.module.partition(":")
-        if module != "torchvision":
-            return "imagenet"
-        return {"mvit": "slowfast", "swin3d": "imagenet"}.get(wanted.partition("_")[0], "kinetics")
-
-    @staticmethod
-    def depths(name: ModelName) -> tuple[int, ...]:
-        """No residual blocks that a block of the suite could stand behind."""
-        return ()
-
-    @staticmethod
-    def choices(name: ModelName) -> dict[str, str]:
-        """Its options: none.  Raises BadInput for options and add-on blocks."""
-        for part in name.blocks:
-            raise BadInput(
-                f"'{name.text}': +{part.name} stands in networks of the suite, and {name.module} is not one."
-            )
-        for key, _ in name.options:
-            raise BadInput(f"'{name.text}': {name.module} has no options of the suite, such as {key}=.")
-        return {}
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
-        self.choices(name)
+        with redirect_stdout(sys.stderr):  # what a user's code prints is not part of our answer
+            self._make(name, num_classes, frames, size, dropout)
+
+    def _make(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float) -> None:
         module, _, wanted = name.module.partition(":")
         if module == "torchvision":
             make = _torchvision(wanted)
@@ -95,7 +91,8 @@ class External(nn.Module):
             _set_classifier(self.net, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x.contiguous())  # their .view() expect the default layout
+        with redirect_stdout(sys.stderr):
+            return self.net(x.contiguous())  # their .view() expect the default layout
 
 
 def _torchvision(wanted: str) -> Callable[[int, int, int], nn.Module]:
@@ -132,13 +129,15 @@ def _mvit(builder: Callable[..., nn.Module]) -> Callable[[int, int, int], nn.Mod
 
 
 def _factory(module: str, wanted: str) -> Callable[..., nn.Module]:
+    """The user's function.  Raises BadInput where it was named by others and --allow-code is not given."""
+    RULES.admit(module, wanted)
     here = str(Path.cwd())
     if here not in sys.path:  # the console script does not look into the working directory
         sys.path.append(here)
     user_sources(module)  # as they are when the module is imported: provenance names them, and files may change
     try:
         found = importlib.import_module(module)
-    except Exception as error:  # whatever a user's module raises
+    except (Exception, SystemExit) as error:  # whatever a user's module raises
         raise BadInput(f"'{module}:{wanted}': {module} cannot be imported ({_reason(error)}).") from error
     if not hasattr(found, wanted):
         raise unknown(f"function of {module}", wanted, [key for key in vars(found) if not key.startswith("_")])
@@ -154,7 +153,7 @@ def _factory(module: str, wanted: str) -> Callable[..., nn.Module]:
 def _made(make: Callable, module: str, num_classes: int, frames: int, size: int) -> nn.Module:
     try:
         net = make(num_classes, frames, size)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(
             f"{module} could not be built with num_classes={num_classes}, frames={frames} and size={size} "
             f"({_reason(error)})."

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from suite.models.extras import Extras
+from suite.models.add_on_blocks import AddOnBlocks
 from suite.models.layers import Head, SpatialConv, SpatialMaxPool
-from suite.models.registry import find_extra_block, whole_network
-from suite.spec import BadInput, ModelName, unknown
+from suite.models.registry import standalone_architecture
+from suite.spec import ModelName
 
 FIBERS = 16
 STAGES = {2: (3, 96, (2, 1, 1)), 3: (4, 192, (1, 2, 2)), 4: (6, 384, (1, 2, 2)), 5: (3, 768, (1, 2, 2))}
 """Stage: units, channels, stride (time, height, width) of its first unit (Chen et al. 2018, the 3-D table)."""
+DEPTHS = tuple(depth for depth, _, _ in STAGES.values())
 
 
 class Activated(nn.Module):
@@ -43,7 +44,7 @@ def _fibers(channels: int, out: int, time: int, stride: tuple[int, int, int] = (
 class Unit(nn.Module):
     """A multi-fiber unit: multiplexer, fibers in time and space, fibers in space (in a stage's first unit: 1x1x1)."""
 
-    def __init__(self, extras: Extras, at: tuple[int, int], channels: int, width: int, stride, frames: int):
+    def __init__(self, add_on_blocks: AddOnBlocks, at: tuple[int, int], channels: int, width: int, stride, frames: int):
         """at: stage (2 to 5) and unit within it; frames: of its output."""
         super().__init__()
         first = at[1] == 0
@@ -51,9 +52,9 @@ class Unit(nn.Module):
         self.scatter = _pointwise(width // 4, channels)
         self.conv1 = _fibers(channels, width, 3, stride)
         self.conv2 = _pointwise(width, width) if first else _fibers(width, width, 1)
-        self.residual = extras.residual(width)
+        self.residual = add_on_blocks.residual(width)
         self.shortcut = _pointwise(channels, width, stride) if first else None
-        self.exit = extras.exit(width, *at, frames)
+        self.exit = add_on_blocks.exit(width, *at, frames)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(self.conv1(x + self.scatter(self.gather(x))))
@@ -63,39 +64,24 @@ class Unit(nn.Module):
         return y if self.exit is None else self.exit(y)
 
 
-@whole_network("mfnet")
+@standalone_architecture(
+    "mfnet",
+    paper="MF-Net, Chen et al. 2018",
+    equation="rcca3d Table 5",
+    frames=16,
+    depths=lambda name: DEPTHS,
+    takes=("block_exit", "residual"),  # its convolutions have 16 groups, which no decorator takes
+)
 class MFNet(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes).
 
     Published with 16 frames of 224x224 and the 400 classes of Kinetics: 8.0 M parameters, 11.1 G multiply-adds (rcca3d
-    Table 5).  The second stage halves the frames: extra blocks see ceil(T / 2) of them.  Raises BadInput for options,
-    of which it has none, and for blocks that decorate a convolution: its convolutions are grouped.
+    Table 5).  The second stage halves the frames: add-on blocks see ceil(T / 2) of them.
     """
-
-    normalisation = "imagenet"  # of its input
-
-    @staticmethod
-    def depths(name: ModelName) -> tuple[int, ...]:
-        """Units per stage, conv2 first."""
-        return tuple(depth for depth, _, _ in STAGES.values())
-
-    @staticmethod
-    def choices(name: ModelName) -> dict[str, str]:
-        """Its options: none."""
-        for key, _ in name.options:
-            raise unknown("option of mfnet", key, ())
-        return {}
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
-        self.choices(name)
-        for part in name.blocks:
-            if find_extra_block(part.name).site == "decorator":
-                raise BadInput(
-                    f"'{name.text}': +{part.name} decorates convolutions with one group, and those of mfnet have "
-                    f"{FIBERS}; put it on a ResNet, such as tsm-resnet50+{part.name}."
-                )
-        extras = Extras(name, self.depths(name))
+        add_on_blocks = AddOnBlocks(name, DEPTHS)
         self.conv1 = nn.Conv3d(3, 16, (3, 5, 5), (1, 2, 2), (1, 2, 2), bias=False)
         self.bn1 = nn.BatchNorm3d(16)
         self.maxpool = SpatialMaxPool(3, 2, 1)
@@ -103,7 +89,7 @@ class MFNet(nn.Module):
         for stage, (depth, width, stride) in STAGES.items():
             units = []
             for i in range(depth):
-                units.append(Unit(extras, (stage, i), channels, width, (1, 1, 1) if i else stride, frames))
+                units.append(Unit(add_on_blocks, (stage, i), channels, width, (1, 1, 1) if i else stride, frames))
                 channels = width
             self.add_module(f"conv{stage}", nn.Sequential(*units))
         self.bn5 = nn.BatchNorm3d(channels)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from suite.models.add_on_blocks import AddOnBlocks
 from suite.models.backbones.resnet import DEPTHS
-from suite.models.extras import Extras
 from suite.models.layers import ConvNorm, KeyedDropout, SpatialConv, SpatialMaxPool, TemporalConv, VolumeConv
-from suite.models.registry import whole_network
-from suite.spec import BadInput, ModelName, unknown
+from suite.models.registry import Options, standalone_architecture
+from suite.spec import BadInput, ModelName
 
 CLIPS = {  # slow frames x their distance in the video: (frames of the fast pathway, alpha, fusion kernel of R50)
     "8x8": (32, 4, 7),
     "4x16": (32, 8, 5),
     "16x8": (64, 4, 7),
 }
-RES4 = ("all", "6")  # blocks of res4 with temporal convolutions
 BETA = 8  # the fast pathway has an eighth of the channels
 EPS = 1e-5  # of the batch normalisations
 
@@ -35,11 +34,11 @@ def _conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> ConvN
     return ConvNorm(SpatialConv(inputs, outputs, kernel, stride, kernel // 2), outputs, EPS)
 
 
-class Block(nn.Module):
+class PathwayBlock(nn.Module):
     """A bottleneck, (k,1,1) - (1,3,3) - (1,1,1): (B, C, T, H, W) -> (B, 4 * planes, T, H', W')."""
 
     def __init__(self, channels: int, planes: int, stride: int, time_kernel: int, behind: nn.Module | None):
-        """time_kernel: k, 1 or 3.  behind: the extra block behind this one."""
+        """time_kernel: k, 1 or 3.  behind: the add-on block behind this one."""
         super().__init__()
         width = 4 * planes
         if time_kernel > 1:
@@ -62,8 +61,8 @@ class Pathway(nn.Module):
     """The stem and the four stages of one pathway; the network runs them in turn.
 
     width: channels of the stem.  stem_kernel: its length in time.  time_kernels: those of the blocks, stage by stage.
-    lateral: channels that come in from the other pathway, as a multiple of the own ones.  extras: what stands behind
-    the blocks, of `frames` frames.
+    lateral: channels that come in from the other pathway, as a multiple of the own ones.  add_on_blocks: what
+    stands behind the blocks, of `frames` frames.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Pathway(nn.Module):
         stem_kernel: int,
         time_kernels: list[list[int]],
         lateral: float,
-        extras: Extras | None,
+        add_on_blocks: AddOnBlocks | None,
         frames: int,
     ):
         super().__init__()
@@ -85,8 +84,8 @@ class Pathway(nn.Module):
             planes, blocks = width * 2**stage, []
             channels += int(channels * lateral)
             for i, kernel in enumerate(kernels):
-                behind = extras.exit(4 * planes, stage + 2, i, frames) if extras else None
-                blocks.append(Block(channels, planes, 2 if stage > 0 and i == 0 else 1, kernel, behind))
+                behind = add_on_blocks.exit(4 * planes, stage + 2, i, frames) if add_on_blocks else None
+                blocks.append(PathwayBlock(channels, planes, 2 if stage > 0 and i == 0 else 1, kernel, behind))
                 channels = 4 * planes
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
 
@@ -98,7 +97,7 @@ class Pathway(nn.Module):
         return self.maxpool(self.conv1(x).relu_())
 
 
-class Head(nn.Module):
+class TwoPathwayHead(nn.Module):
     """(B, C, T, H, W) and (B, C', T', H, W) -> (B, classes): averages side by side, dropout, one linear layer.
 
     Released test code averages overlapping 7x7 windows, the same at 224 pixels; at 256 it weighs the border less.
@@ -113,68 +112,72 @@ class Head(nn.Module):
         return self.fc(self.dropout(torch.cat([slow.mean((2, 3, 4)), fast.mean((2, 3, 4))], 1)))
 
 
-@whole_network("slowfast")
+def residual_blocks(name: ModelName) -> tuple[int, ...]:
+    """Per stage, res2 first."""
+    return DEPTHS[name.backbone][0]
+
+
+def options_of_variant(name: ModelName, options: Options) -> Options:
+    """`res4` is an option of R101 alone; its default is 6 with `clip=16x8`, as released."""
+    if name.backbone != "resnet101":
+        return {"clip": options["clip"]}
+    return {**options, "res4": ("6", "all")} if dict(name.options).get("clip") == "16x8" else options
+
+
+@standalone_architecture(
+    "slowfast",
+    names=("slowfast-resnet50", "slowfast-resnet101"),
+    paper="SlowFast, Feichtenhofer et al. 2019",
+    equation="its Table 1",
+    frames=32,
+    normalisation="slowfast",
+    options={"clip": tuple(CLIPS), "res4": ("all", "6")},
+    narrowed=options_of_variant,
+    depths=residual_blocks,
+    takes=("block_exit",),
+)
 class SlowFast(nn.Module):
     """SlowFast-R50 and -R101 (Feichtenhofer et al., ICCV 2019, Table 1): (B, 3, T, H, W) -> (B, classes).
 
     The clip is the fast pathway's: 32 frames for `clip=8x8` and `4x16`, 64 for `16x8`; any other number that alpha
     divides is taken too.  The slow pathway reads T / alpha of them.  Behind the stem and each of the first three
     stages a convolution of length 7 or 5 and stride alpha brings the fast map, its channels doubled, to the slow one.
-    Extra blocks stand in the slow pathway, which has T / alpha frames.
+    Add-on blocks stand in the slow pathway, which has T / alpha frames.
 
     As released, R101 has fusion kernels of length 5, and its 16x8 convolves in time only in the first 6 of the 23
     blocks of res4, as many as R50 has; `res4=6` and `res4=all` choose that for any clip.
     """
 
-    options = {"clip": tuple(CLIPS), "res4": RES4}  # res4 of resnet101 alone
-    normalisation = "slowfast"  # of its input
-
-    @staticmethod
-    def depths(name: ModelName) -> tuple[int, ...]:
-        """Residual blocks per stage, res2 first."""
-        return DEPTHS[name.backbone][0]
-
-    @classmethod
-    def choices(cls, name: ModelName) -> dict[str, str]:
-        """Every option with its value, checked."""
-        deep = name.backbone == "resnet101"
-        allowed = {key: values for key, values in cls.options.items() if key == "clip" or deep}
-        for key, value in name.options:
-            if key not in allowed:
-                raise unknown(f"option of slowfast-{name.backbone}", key, allowed)
-            if value not in allowed[key]:
-                raise unknown(f"value of option '{key}'", value, allowed[key])
-        given = {"clip": cls.options["clip"][0]} | dict(name.options)
-        return ({"res4": "6" if given["clip"] == "16x8" else "all"} if deep else {}) | given
-
-    def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
-        """Raises BadInput for an option, an extra block or a number of frames that it cannot take."""
+    def __init__(
+        self,
+        name: ModelName,
+        num_classes: int,
+        frames: int,
+        size: int,
+        dropout: float,
+        clip: str = "8x8",
+        res4: str = "all",
+    ):
+        """Raises BadInput for a number of frames that it cannot take."""
         super().__init__()
-        options = self.choices(name)
-        self.own_frames, self.alpha, kernel = CLIPS[options["clip"]]
+        self.own_frames, self.alpha, kernel = CLIPS[clip]
         self.text = name.text
         self._check(frames)
-        depths = self.depths(name)
-        extras = Extras(name, depths)
-        if extras.inside or extras.around:
-            raise BadInput(
-                f"'{name.text}': slowfast takes blocks that stand behind its residual blocks, such as +nl, +dnl or "
-                f"+gta, and none inside them."
-            )
-        in_time = 6 if options.get("res4") == "6" else depths[2]
-        res4 = [3] * in_time + [1] * (depths[2] - in_time)
-        res2, res3, res5 = ([3] * depths[stage] for stage in (0, 1, 3))
+        depths = residual_blocks(name)
+        add_on_blocks = AddOnBlocks(name, depths)
+        in_time = depths[2] if res4 == "all" else int(res4)
+        kernels = [[3] * depth for depth in depths]  # in time, of the fast pathway
+        kernels[2] = [3] * in_time + [1] * (depths[2] - in_time)
         slow, fast = 64, 64 // BETA
-        self.slow = Pathway(
-            slow, 1, [[1] * depths[0], [1] * depths[1], res4, res5], 2 / BETA, extras, frames // self.alpha
-        )
-        self.fast = Pathway(fast, 5, [res2, res3, res4, res5], 0, None, frames)
+        spatial = [[1] * depth for depth in depths[:2]]  # res2 and res3 of the slow pathway
+        self.slow = Pathway(slow, 1, spatial + kernels[2:], 2 / BETA, add_on_blocks, frames // self.alpha)
+        self.fast = Pathway(fast, 5, kernels, 0, None, frames)
         kernel = 5 if name.backbone == "resnet101" else kernel
         self.lateral = nn.ModuleList(
             ConvNorm(TemporalConv(width, 2 * width, kernel, self.alpha), 2 * width, EPS)
             for width in (fast, *(4 * fast * 2**stage for stage in range(3)))
         )
-        self.head = Head(32 * (slow + fast), num_classes, dropout)
+        self.head = TwoPathwayHead(32 * (slow + fast), num_classes, dropout)
         self._start()
 
     def _check(self, frames: int) -> None:
@@ -189,7 +192,7 @@ class SlowFast(nn.Module):
             if isinstance(module, (SpatialConv, TemporalConv, VolumeConv)):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         for module in self.modules():
-            if isinstance(module, Block):
+            if isinstance(module, PathwayBlock):
                 nn.init.zeros_(module.conv3.bn.weight)
             elif hasattr(module, "start"):
                 module.start()

@@ -1,1 +1,1 @@
-"""Temporal modules, one file each; a file put here is found by its registration (see CONTRIBUTING.md)."""
+"""Temporal modules, one file each, found by their registration (see CONTRIBUTING.md)."""

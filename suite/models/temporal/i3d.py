@@ -5,14 +5,17 @@ from suite.models.registry import temporal_module
 from suite.models.sites import ConvSite
 
 
-@temporal_module("i3d")
+@temporal_module(
+    "i3d",
+    site="convolution",
+    paper="I3D, Carreira and Zisserman 2017",
+    equation="deep_analysis Sec. E",
+)
 class InflatedConv(ConvNorm):
     """A k x k convolution becomes 3 x k x k (I3D, Carreira and Zisserman 2017; deep_analysis Sec. E); 1x1 stay.
 
     The stem is never strided in time; Inception's is a 7x7x7 cube.
     """
-
-    site = "convolution"
 
     def __init__(self, conv: ConvSite, time_stride: int):
         t, k, p = conv.cube, conv.kernel, conv.padding

@@ -7,14 +7,17 @@ from suite.models.registry import temporal_module
 from suite.models.sites import ConvSite
 
 
-@temporal_module("s3d")
+@temporal_module(
+    "s3d",
+    site="convolution",
+    paper="S3D, Xie et al. 2018",
+    equation="deep_analysis Sec. E",
+)
 class FactorisedConv(ConvNorm):
     """3x3 becomes (1,3,3) - BN - ReLU - (3,1,1) - BN (S3D, Xie et al. 2018; deep_analysis Sec. E).
 
     The width between the two is that of the output, so pretrained 2-D weights fit; the stem is a joint (3,7,7).
     """
-
-    site = "convolution"
 
     def __init__(self, conv: ConvSite, time_stride: int):
         k, s, p = conv.kernel, conv.stride, conv.padding

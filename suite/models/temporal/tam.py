@@ -7,16 +7,20 @@ from suite.models.layers import TemporalConv
 from suite.models.registry import temporal_module
 
 
-@temporal_module("tam")
+@temporal_module(
+    "tam",
+    site="block_entrance",
+    paper="bLVNet-TAM, Fan et al. 2019",
+    equation="deep_analysis Sec. E",
+    options={"init": ("normal", "shift")},
+    start_only=("init",),
+)
 class TemporalAggregation(nn.Module):
     """Mixes each channel with its neighbours in time (deep_analysis Sec. E, from bLVNet-TAM, Fan et al. 2019).
 
     y[t] = relu(w_prev x[t-1] + w_curr x[t] + w_next x[t+1]), zero outside the clip; in and out (B, C, T, H, W).
     Started with normal weights of std sqrt(2 / C) as in the published runs, or (`init=shift`) as a temporal shift.
     """
-
-    site = "block_entrance"
-    options = {"init": ("normal", "shift")}
 
     def __init__(self, channels: int, frames: int, init: str = "normal"):
         super().__init__()

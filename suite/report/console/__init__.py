@@ -1,1 +1,1 @@
-"""What commands print to a terminal."""
+"""What commands print to a terminal: lists, comparisons, progress of a sweep.  JSON is printed by the commands."""

@@ -6,16 +6,15 @@ from typing import Any
 
 from rich.table import Table
 
-from suite.report.console.listing import _print, _table
-from suite.report.console.progress import duration
+from suite.report.console.plain import duration, show, table
 
 
 def print_coverage(found: dict[str, Any]) -> None:
     """A line per case of `suite.benchmarks.coverage.study`: intervals, then bold."""
-    table = _table("quantity", "setting", ">truth", ">mean width", ">coverage (%)", ">required (%)", "holds")
+    made = table("quantity", "setting", ">truth", ">mean width", ">coverage (%)", ">required (%)", "holds")
     for row in found["rows"]:
         digits = 3 if "P" in row["quantity"] else 1  # Phi and Psi are fractions, the others percent
-        table.add_row(
+        made.add_row(
             row["quantity"],
             row["setting"],
             f"{row['truth']:.{digits}f}",
@@ -27,7 +26,7 @@ def print_coverage(found: dict[str, Any]) -> None:
     parts: list[Any] = []
     if found["rows"]:
         parts += [
-            table,
+            made,
             "\nCoverage of the 95 % intervals, with its Monte-Carlo standard error, over "
             f"{found['sweeps']:,} simulated sweeps of {found['videos']:,} videos (classes: half as many sweeps; pairs "
             "and tau: a fifth).\n",
@@ -45,16 +44,16 @@ def print_coverage(found: dict[str, Any]) -> None:
     rows = [*found["rows"], *found["bold"]]
     missed = sum(not row["holds"] for row in rows)
     end = f"{missed} of {len(rows)} do not hold." if missed else f"All {len(rows)} hold."
-    _print(*parts, f"{end} Took {duration(found['seconds'])}.")
+    show(*parts, f"{end} Took {duration(found['seconds'])}.")
 
 
 def _bold(rows: list[dict[str, Any]]) -> Table:
-    table = _table("bold and ranks", "setting", ">models", ">rate (%)", ">required (%)", "holds")
+    made = table("bold and ranks", "setting", ">models", ">rate (%)", ">required (%)", "holds")
     for row in rows:
         rate = f"{row['rate']:.1f} ± {row['error']:.1f}"
         holds = "yes" if row["holds"] else "NO"
-        table.add_row(row["quantity"], row["setting"], row["models"], rate, _required(row), holds)
-    return table
+        made.add_row(row["quantity"], row["setting"], row["models"], rate, _required(row), holds)
+    return made
 
 
 def _required(row: dict[str, Any]) -> str:

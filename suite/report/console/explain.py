@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from suite.collect.resolve import Other, resolve
 from suite.evaluation.predictions import check_stored, read_own
 from suite.fairness.data_factors import leakage_of
+from suite.fairness.factors import FACTORS
 from suite.fairness.factors import text as text_of
-from suite.store.cells import find_runs
+from suite.spec import printable
+from suite.statistics.rounding import rounded
 from suite.store.earlier import id_today, run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
@@ -20,11 +24,23 @@ LISTED = 5  # file names shown of a longer list
 
 
 def explain(text: str, results: Path) -> dict[str, Any]:
-    """All runs that a RUN or CELL (see `suite.store.cells`) means, each with what made it.
+    """All runs that `text` names (see `suite.collect.resolve`), each with what made it; of a test the run tested.
 
-    Raises BadInput when there is none, or a file of one is damaged.
+    Other results come as `results`: what is known of them, by factor.  Raises BadInput when `text` names nothing, or a
+    file is damaged.
     """
-    return {"asked": text, "runs": [explain_run(folder) for folder in find_runs(text, results)]}
+    named = resolve(text, results)
+    runs = [one.run() if isinstance(one, Other) else one for one in named]
+    others = [_explain_other(one) for one, run in zip(named, runs, strict=True) if run is None]
+    found = {"asked": text, "runs": [explain_run(run) for run in runs if run is not None]}
+    return found | ({"results": others} if others else {})
+
+
+def _explain_other(other: Other) -> dict[str, Any]:
+    """A result that is no run here: its accuracy and its factors, None where unknown."""
+    result = other.read()
+    known = {key: None if math.isnan(value) else value for key, value in (("top1", result.top1), ("n", result.n))}
+    return {"kind": other.kind, "text": other.text, "label": result.label, **known, "factors": result.factors}
 
 
 def explain_run(folder: RunFolder) -> dict[str, Any]:
@@ -72,7 +88,8 @@ def explain_run(folder: RunFolder) -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> str:
     """What `explain` found as text for a person."""
-    return "\n\n".join("\n".join(_lines(run)) for run in found["runs"])
+    parts = [*map(_lines, found["runs"]), *map(_other_lines, found.get("results", []))]
+    return "\n\n".join("\n".join(map(printable, lines)) for lines in parts)
 
 
 def describe_verified(found: dict[str, Any]) -> str:
@@ -94,9 +111,20 @@ def describe_verified(found: dict[str, Any]) -> str:
     out += ["", *(f"{words}: {count} runs" if len(found["runs"]) > 1 else words for words, count in standards.items())]
     out += [f"{run['id']}: {problem}" for run in found["runs"] for problem in run["problems"]]
     bad = sum(bool(run["problems"]) for run in found["runs"])
-    words = f"{bad} of them with problems" if bad else "all confirmed"
-    drawn = f"{found['checked']} of {found['finished']} finished runs tested again on {found['device']}"
-    return "\n".join([*out, f"{found['grid']}: {drawn} (sample {found['sample']}, seed {found['seed']}), {words}."])
+    words = f"{bad} with problems" if bad else "all confirmed"
+    drawn = f"{found['checked']} of {found['finished']} finished runs retested on {found['device']}"
+    return "\n".join(
+        [*map(printable, out), f"{found['grid']}: {drawn} (sample {found['sample']}, seed {found['seed']}), {words}."]
+    )
+
+
+def _other_lines(result: dict[str, Any]) -> list[str]:
+    top1 = "top-1 unknown" if result["top1"] is None else f"top-1 {result['top1']:.2f} %"
+    videos = "" if result["n"] is None else f" of {result['n']:.0f} videos"
+    known = {FACTORS[key]: text_of(value) for key, value in result["factors"].items() if value is not None}
+    missing = [FACTORS[key] for key, value in result["factors"].items() if value is None]
+    out = [result["label"], f"  {result['kind']} {result['text']}: {top1}{videos}", "", "Known", *_facts(known)]
+    return [*out, "", f"Not known: {', '.join(missing)}"] if missing else out
 
 
 def _lines(run: dict[str, Any]) -> list[str]:
@@ -106,16 +134,16 @@ def _lines(run: dict[str, Any]) -> list[str]:
     if run["error"]:
         out.append(f"  error: {run['error']}")
     if run["id_now"]:
-        out.append(f"  named by an earlier version of the suite; its id today is {run['id_now']}")
+        out.append(f"  id assigned by an earlier version of the suite; its current id is {run['id_now']}")
     if result:
         out += ["", "Result", *_facts(_result_facts(result))]
     out += ["", "Further tests", *_facts(run["tests"])] if run["tests"] else []
-    out += ["", "Parents, nearest first" if run["parents"] else "Parents: none, a chain's first run"]
+    out += ["", "Parent runs, nearest first" if run["parents"] else "Parents: none (first run of its chain)"]
     out += [f"  {_parent_line(parent)}" for parent in run["parents"]]
     out += ["", "Origin", *_facts(_origin(run))]
     out += ["", f"Sessions: {len(run['sessions'])}, resumed {run['resumed']} times; {_trained(run)}"]
     out += [f"  {_session_line(session)}" for session in run["sessions"]]
-    out += ["", "Configuration, as its id stands for it"]
+    out += ["", "Configuration (hashed into the id)"]
     out += [
         f"  {line}" for line in yaml.safe_dump(spec, sort_keys=False, default_flow_style=None, width=110).splitlines()
     ]
@@ -124,18 +152,25 @@ def _lines(run: dict[str, Any]) -> list[str]:
 
 
 def _result_facts(result: dict[str, Any]) -> dict[str, Any]:
-    facts = {"top-1": f"{result['top1']:.2f} % of {result['n']} videos", "top-5": f"{result['top5']:.2f} %"}
+    facts = {
+        "top-1": f"{rounded(result['top1'], 2)} % of {result['n']} videos",
+        "top-5": f"{rounded(result['top5'], 2)} %",
+    }
     if "video" in result:
-        facts["top-1, video level"] = f"{result['video']['top1']:.2f} %"
-    for key, head in (("pair_top1", "pair"), ("best_top1", "best epoch"), ("dev_top1", "top-1, videos held out")):
+        facts["top-1, video level"] = f"{rounded(result['video']['top1'], 2)} %"
+    for key, head in (
+        ("pair_top1", "pair accuracy"),
+        ("best_top1", "best epoch"),
+        ("dev_top1", "top-1, held-out (dev) split"),
+    ):
         if key in result:
-            facts[head] = f"{result[key]:.2f} %"
+            facts[head] = f"{rounded(result[key], 2)} %"
     if "selected_epoch" in result:
         facts["selected epoch"] = result["selected_epoch"] + 1
     if shared := leakage_of(result):
         facts["leakage"] = f"validation videos in the training split: {text_of(shared)}"
-    facts["epochs seen"] = f"{result['epochs_seen']}, along its chain"
-    facts["cost"] = f"{result['macs'] / 1e9:.3f} G multiply-adds a clip, {result['params']:,} parameters"
+    facts["cumulative epochs"] = result["epochs_seen"]
+    facts["cost"] = f"{result['macs'] / 1e9:.3f} GMACs per clip, {result['params']:,} parameters"
     return facts
 
 
@@ -151,7 +186,7 @@ def _origin(run: dict[str, Any]) -> dict[str, Any]:
         "weights": run["weights"]["text"] if run["weights"] else "not recorded",
     }
     for split, about in run["data"].items():
-        facts[f"data, {split}"] = f"{about['videos']} videos, manifest sha256 {about['sha256']}"
+        facts[f"data, {split}"] = f"{about.get('videos', '?')} videos, manifest sha256 {about.get('sha256', '?')}"
     facts |= {f"data, note {number}": note for number, note in enumerate(run["data_notes"], 1)}
     facts["decoding"] = _decoding(run["decoding"])
     return facts
@@ -166,28 +201,28 @@ def _commit(code: str | None) -> str:
 
 def _decoding(report: dict[str, Any] | None) -> str:
     if report is None:
-        return "not recorded before the end of a run"
+        return "recorded when the run ends"
     if splits := report.get("splits"):
         text = "; ".join(f"{split} by {' and '.join(about['backends'])}" for split, about in splits.items())
         if libraries := sorted({library for about in splits.values() for library in about["ffmpeg"]}):
             text += f" ({'; '.join(libraries)})"
     else:
-        text = f"by {' and '.join(report.get('backends', [])) or 'nobody'}"
+        text = f"by {' and '.join(report.get('backends', [])) or 'no decoder'}"
     for reason, videos in report.get("fallbacks", {}).items():
         some = ", ".join(videos[:LISTED]) + (", ..." if len(videos) > LISTED else "")
-        text += f"; {len(videos)} videos not by decord ({reason}): {some}"
+        text += f"; {len(videos)} videos not decoded by decord ({reason}): {some}"
     return text
 
 
 def _parent_line(parent: dict[str, Any]) -> str:
-    top1 = "no result here" if parent["top1"] is None else f"top-1 {parent['top1']:.2f} %"
-    epochs = "epochs not known here" if parent["epochs"] is None else f"{parent['epochs']} epochs"
+    top1 = "no result stored here" if parent["top1"] is None else f"top-1 {rounded(parent['top1'], 2)} %"
+    epochs = "number of epochs not stored here" if parent["epochs"] is None else f"{parent['epochs']} epochs"
     frames = "" if parent["frames"] is None else f"{parent['frames']} frames, "
     return f"{parent['id']}: {frames}{epochs}, {top1}, {parent['state']}"
 
 
 def _session_line(session: dict[str, Any]) -> str:
-    length = f"{session['seconds']:.1f} s" if "seconds" in session else "cut short"
+    length = f"{session['seconds']:.1f} s" if "seconds" in session else "interrupted"
     begun = f"{session.get('started')} from step {session.get('from_step')}"
     return f"{begun}, {length}, {session.get('device')}: {session.get('name')}, commit {_commit(session.get('code'))}"
 
@@ -207,7 +242,7 @@ def _tests(folder: RunFolder) -> dict[str, str]:
     for file in sorted(folder.path.glob("eval/*/eval.json")):
         try:
             test = json.loads(file.read_text())
-            top1 = f"top-1 {test['top1']:.2f} % of" if "top1" in test else "no labels,"
+            top1 = f"top-1 {rounded(test['top1'], 2)} % of" if "top1" in test else "no labels,"
             found[file.parent.name] = f"{top1} {test['n']} videos, {test['frames']} frames, views {test['views']}"
         except (ValueError, KeyError, TypeError):
             found[file.parent.name] = "damaged"
@@ -245,7 +280,7 @@ def _weights(report: dict[str, Any] | None) -> dict[str, Any] | None:
         return {**report, "text": "from scratch"}
     text = f"{report['loaded']} of {report['total']} tensors from {report['source']}"
     if missing := report.get("missing"):
-        text += f"; {len(missing)} stayed as they started (first {missing[0]})"
+        text += f"; {len(missing)} kept their initial values (first {missing[0]})"
     if unused := report.get("unexpected"):
         text += f"; {len(unused)} in the file were not used (first {unused[0]})"
     return {**report, "text": text}

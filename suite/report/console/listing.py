@@ -2,184 +2,157 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from suite.report.console.progress import duration
+from suite.report.console.plain import duration, show, table
+from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
-from suite.sweep.plan import TERA_MACS, Plan, PlannedRun, totals
-
-
-def _print(*parts: Any) -> None:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 180  # a pipe has no edge to fold at
-    for part in parts:
-        console.print(part)
-
-
-class _Plain(Table):
-    """A table whose cells are text, not markup."""
-
-    def add_row(self, *cells: Any, **more: Any) -> None:
-        super().add_row(*(Text(str(cell)) for cell in cells), **more)
-
-
-def _table(*columns: str) -> Table:
-    table = _Plain(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold", no_wrap=True
-        )
-    return table
-
-
-def print_plan(plan: Plan) -> None:
-    """A line a chain."""
-    table = _table(
-        "model", "data", ">seed", "frames", ">GMACs a clip", ">params (M)", ">GiB a step", ">GPU hours", "state"
-    )
-    for chain in _chains(plan):
-        first, states = chain[0], Counter(run.state() for run in chain)
-        table.add_row(
-            first.spec.model + (f" [{first.spec.control}]" if first.spec.control else ""),
-            first.spec.dataset,
-            str(first.spec.seed),
-            " > ".join(str(run.spec.frames) for run in chain),
-            " > ".join(f"{run.gmacs:.3g}" for run in chain),
-            f"{first.params / 1e6:.2f}",
-            f"{max(run.gib for run in chain):.1f}",
-            f"{sum(run.device_hours() for run in chain):.3g}",
-            ", ".join(f"{n} {state}" for state, n in states.items()),
-        )
-    found = totals(plan)
-    _print(
-        table,
-        f"\n{found['runs']} runs in {found['chains']} chains, about {found['device_hours']:.3g} GPU hours at "
-        f"{TERA_MACS['cuda']:.0f} T multiply-adds a second; the largest step needs about {found['gib_max']:.0f} GiB.",
-        *notes(plan),
-    )
+from suite.sweep.plan import Plan, Selection
 
 
 def notes(plan: Plan) -> list[str]:
-    """What a person should know of a plan before it is run."""
-    said = []
+    """What a person should know about a plan before it is run."""
+    lines = []
     if lost := unplaced(plan.folder / "runs"):
-        said.append(
-            f"note: {len(lost)} run folders of an earlier version cannot be matched (first {lost[0]}): their parent is "
-            "missing, they were changed, or their starting weights are known by path alone."
+        lines.append(
+            f"note: {len(lost)} run folders of an earlier version cannot be matched (first {lost[0]}): the parent run "
+            "is missing, they were edited, or only the path of their initial weights is recorded."
         )
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
-        said.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
+        lines.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
     if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):
         stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
             shown = ", ".join(f"{m:g}" for m in milestones)
-            said.append(f"note: milestones moved in proportion to the {epochs} epochs: {shown}.")
-    return said
+            lines.append(f"note: milestones scaled to {epochs} epochs: {shown}.")
+    return lines
 
 
-def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:
-    """The stages of every chain, and its control arm by itself."""
-    for run in plan.runs:
-        before = run.parent
-        if before is not None and before.spec.control == run.spec.control:
-            continue
-        chain = [run]
-        while after := [r for r in chain[-1].children if r.spec.control == run.spec.control]:
-            chain.append(after[0])
-        yield chain
+def not_shown(plan: Plan) -> list[str]:
+    """What a plan with a selection leaves out: finished runs that the report covers."""
+    if plan.selection == Selection():
+        return []
+    shown = {run.folder.id for run in plan.runs}
+    done = [file for file in (plan.folder / "runs").glob("*/result.json") if file.parent.name not in shown]
+    others = f"; {len(done)} other finished runs are in the report" if done else ""
+    return [f"note: shown is the selection {plan.selection.options()}{others}. For all runs: --only '*'."]
 
 
 def print_status(grid: str, found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
-    table = _table("model", "data", ">frames", ">seed", "state", ">top-1", "")
+    made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
     for run in found["runs"]:
-        top1 = "" if run["top1"] is None else f"{run['top1']:.1f}"
+        top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
-        table.add_row(*cells, run["error"] or "")
-    _print(table, f"\n{grid}: {counts}")
+        made.add_row(*cells, run["error"] or "")
+    show(made, f"\n{grid}: {counts}")
 
 
 def print_models(found: dict[str, Any]) -> None:
-    for kind, title in (("modules", "temporal module"), ("blocks", "extra block"), ("networks", "whole network")):
-        table = _table(title, "paper", "defined in", "example", ">frames", ">params (M)", ">GMACs")
+    from suite.models.options import LAST_POOL, SITES
+
+    costs = any(entry["params"] is not None for kind in ("modules", "blocks", "networks") for entry in found[kind])
+    counts = (">frames", ">params (M)", ">GMACs") if costs else ()
+    for kind, title in (
+        ("modules", "temporal module"),
+        ("blocks", "add-on block"),
+        ("networks", "standalone architecture"),
+    ):
+        made = table(title, "~paper", "~defined in", "example", *counts)
         options, sign = [], "+" if kind == "blocks" else ""
         for entry in found[kind]:
             known = entry["params"] is not None
-            table.add_row(
+            numbers = (
+                (entry["frames"], f"{entry['params'] / 1e6:.2f}", f"{entry['macs'] / 1e9:.1f}") if known else ("",) * 3
+            )
+            made.add_row(
                 sign + entry["name"],
                 entry["paper"],
                 entry["formula"],
                 entry["example"],
-                str(entry["frames"] or ""),
-                f"{entry['params'] / 1e6:.2f}" if known else "",
-                f"{entry['macs'] / 1e9:.1f}" if known else "",
+                *numbers[: len(counts)],
             )
-            said = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
-            options += [f"  {sign}{entry['name']}: {said}"] if said else []
-        _print(table, "Options, the default first:\n" + "\n".join(options) if options else "", "")
-    _print(
-        f"Backbones: {', '.join(found['backbones'])}.  A name is <module>-<backbone>[-tp][@key=value,...][+<block>...],"
-        " e.g. tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\nOptions of all modules: "
-        "sites=all|top-half|bottom-half|uniform-half, tp=max; of 3-D inception_v1: pool=2; of blocks: at=conv3_3, "
-        "res3:2/res4:3 or res3; of arc: stages=res3/res4.\n"
-        f"Whole networks: {', '.join(found['names'])}.",
+            values = ", ".join(f"{key}={'|'.join(values)}" for key, values in entry["options"].items())
+            options += [f"  {sign}{entry['name']}: {values}"] if values else []
+        show(made, "Options, default first:\n" + "\n".join(options) if options else "", "")
+    at = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "block_exit"]
+    stages = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "decorator"]
+    show(
+        f"Backbones: {', '.join(found['backbones'])}.\n"
+        "A model name has the form <module>-<backbone>[-tp][@key=value,...][+<block>[@key=value,...]...], e.g. "
+        "tam-resnet18-tp or tsm-resnet50+rcca@at=conv3_3.\n"
+        f"Options of all temporal modules: sites={'|'.join(SITES)}; with -tp: tp=published|max; of 3-D modules on "
+        f"inception_v1: pool={'|'.join(LAST_POOL)}.\n"
+        f"Block positions: at=conv3_3 (one block), res3:2/res4:3 (every other block) or res3 (the last block of a "
+        f"stage) for {', '.join(at)}; stages=res3/res4 for {', '.join(stages)}.\n"
+        f"Standalone architectures: {', '.join(found['names'])}.",
     )
 
 
 def print_costs(found: list[dict[str, Any]], frames: int, size: int) -> None:
-    table = _table("model", ">params (M)", ">convolutions (GMACs)", ">all (GMACs)", "not counted")
+    made = table("model", ">params (M)", ">GMACs (convolutions)", ">GMACs (all)", "~operators not counted")
     for entry in found:
-        table.add_row(
+        made.add_row(
             entry["name"],
             f"{entry['params'] / 1e6:.3f}",
             f"{entry['conv_macs'] / 1e9:.3f}",
             f"{entry['macs'] / 1e9:.3f}",
             ", ".join(entry["uncounted"]),
         )
-    _print(table, f"\nMultiply-adds of one clip of {frames} frames of {size}x{size} pixels.")
+    show(made, f"\nMultiply-adds per clip: {frames} frames of {size}x{size} pixels.")
 
 
 def print_order(found: list[dict[str, Any]]) -> None:
-    table = _table("model", ">frames", ">clip and its reverse", ">shuffled, parameters redrawn", "order-blind")
+    made = table("model", ">frames", ">reversed", ">shuffled, random parameters", "order-invariant")
     for entry in found:
-        table.add_row(
+        made.add_row(
             entry["name"],
             str(entry["frames"]),
             f"{entry['max_abs_difference']:.3g}",
             f"{entry['max_abs_difference_shuffled']:.3g}",
             "yes" if entry["order_blind"] else "no",
         )
-    _print(table, "\nLargest difference of a logit.")
+    show(
+        made,
+        "\nLargest absolute difference of a logit when the frames of a random clip are reordered.",
+    )
 
 
 def print_perturbed(found: dict[str, Any]) -> None:
-    table = _table("frames of the clip", ">top-1 (%)", ">same class as before (%)")
-    words = {"none": "as they are", "reverse": "reversed", "shuffle": "shuffled", "freeze": "the middle one repeated"}
+    made = table("clip", ">top-1 (%)", ">same prediction (%)")
+    words = {"none": "unchanged", "reverse": "reversed", "shuffle": "shuffled", "freeze": "middle frame repeated"}
     for entry in found["clips"]:
-        table.add_row(words[entry["frames"]], f"{entry['top1']:.1f}", f"{entry['same_class']:.1f}")
-    _print(table, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
+        made.add_row(words[entry["frames"]], rounded(entry["top1"], 1), rounded(entry["same_class"], 1))
+    show(made, f"\n{found['run']} on {found['n']} videos of {found['dataset']}.")
+
+
+def print_evaluations(tests: list[dict[str, Any]]) -> None:
+    """Tests of one model: a line per test, then where the weights came from."""
+    made = table(">frames", ">clips x crops", "data", ">videos", ">top-1 (%)", ">top-5 (%)", "~predictions")
+    for test in tests:
+        accuracy = [rounded(test[key], 1) if key in test else "no labels" for key in ("top1", "top5")]
+        folder = f"{test['folder']}{' (already tested)' if test.get('skipped') else ''}"
+        views = test["views"].replace("x", " x ")
+        data = f"{test['dataset']} {test['split']}"
+        made.add_row(test["frames"], views, data, test["n"], *accuracy, folder)
+    weights = tests[0]["weights"]
+    loaded = f"{weights['loaded']} of {weights['total']} tensors from {weights['source']}"
+    show(made, f"\n{tests[0]['model']}: {loaded}.")
 
 
 def print_rows(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
     """Measurements as they are: a column per key, then what is true of all."""
-    table = _table(*rows[0])
+    made = table(*rows[0])
     for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
-    _print(table, "\n" + ", ".join(f"{key} {value}" for key, value in facts.items()))
+        made.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    show(made, "\n" + ", ".join(f"{key}: {value}" for key, value in facts.items()))
 
 
 def print_layout_bench(found: dict[str, Any]) -> None:
-    table = _table("model", ">batch", ">forward, plain", ">ours", ">ratio", ">training step, plain", ">ours", ">ratio")
+    made = table("model", ">batch", ">forward, plain", ">ours", ">ratio", ">training step, plain", ">ours", ">ratio")
     for e in found["rows"]:
-        table.add_row(
+        made.add_row(
             e["name"],
             str(e["batch"]),
             f"{1000 * e['forward_plain']:.1f} ms",
@@ -189,8 +162,8 @@ def print_layout_bench(found: dict[str, Any]) -> None:
             f"{1000 * e['step_ours']:.1f} ms",
             f"{e['step_ratio']:.2f}",
         )
-    _print(
-        table,
+    show(
+        made,
         f"\n{found['device']}, {found['threads']} threads, torch {found['torch']}; medians of {found['rounds']} "
-        f"interleaved rounds, clips {found['clip']}, took {duration(found['seconds'])}.",
+        f"interleaved rounds; clips {found['clip']}; took {duration(found['seconds'])}.",
     )

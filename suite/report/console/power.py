@@ -7,12 +7,14 @@ from typing import Any
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import load_outcomes
 from suite.collect.power import DISCORDANCE, SEED_SD, Setting, measured, resolution
-from suite.data.datasets import info
+from suite.collect.results_table import ResultsTable
+from suite.data.dataset_info import info
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.summary import row
 
 MOST_READ = 48  # finished runs whose predictions are read: a plan should answer at once
+CLAIM_WIDTH = 44  # of the first column
 
 
 def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | None = None) -> dict[str, Any]:
@@ -50,59 +52,60 @@ def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
         return {}, {}, 0
     rows = pd.DataFrame([row(run) | {"predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done])
     videos = {name: int(n) for name, n in rows.groupby("dataset")["n"].min().items() if n > 0}
-    return measured(rows, Evidence(load_outcomes(rows))), videos, len(done)
+    table = ResultsTable.of(rows)
+    return measured(table.cells, Evidence(load_outcomes(table.finished))), videos, len(done)
 
 
 def describe_power(found: dict[str, Any]) -> list[str]:
     """The lines that `suite plan` prints."""
-    lines, first, sources = [], found["datasets"][0], found["sources"]
+    first, sources = found["datasets"][0], found["sources"]
+    lines = [
+        f"Smallest detectable difference in top-1 accuracy ({100 * first['power']:.0f} % power, alpha = 0.05), in "
+        "percentage points:",
+        f"{'':{CLAIM_WIDTH}}  these weights  retrained",
+    ]
     for about in found["datasets"]:
         pair, best, every = about["claims"]
-        count = f"{about['videos']:,} test videos" + (" (nominal)" if about["nominal"] else "")
-        lines += [
-            f"{about['dataset']}, {count}, {_seeds(about['seeds'])}: smallest differences found with "
-            f"{100 * about['power']:.0f} % power at alpha = 0.05, in percentage points:",
-            _line("one pair", pair),
-        ]
+        count = f"{about['videos']:,} test videos" + (" (assumed)" if about["nominal"] else "")
+        lines += [f"{about['dataset']}, {count}, {_seeds(about['seeds'])}", _line("one pair", pair)]
         if about["models"] > 2:
-            lines.append(_line(f"each of {about['models']} models with the best", best))
+            lines.append(_line(f"each of {about['models']} models against the best", best))
             lines.append(_line(f"all {every['tests']} pairs of models", every))
-    needed = [
-        f"{_seeds(row['seeds'])}: {_videos(row['videos_needed'])}" for row in first["by_seeds"] if row["seeds"] > 1
-    ]
-    weights = first["claims"][0]["videos_needed_weights"]
-    target = f"Test videos needed for {first['target']:g} point between one pair"
+    target = f"Test videos needed to detect {first['target']:g} point for one pair"
     if first["possible"]:
-        needs = f"{target}: {_videos(weights)} for these weights; over training, {', '.join(needed)}."
+        fixed = _videos(first["claims"][0]["videos_needed_weights"])
+        by_seeds = {row["seeds"]: row["videos_needed"] for row in first["by_seeds"] if row["seeds"] > 1}
+        reached = [f"{_videos(count)} with {_seeds(seeds)}" for seeds, count in by_seeds.items() if count is not None]
+        retrained = ", ".join(reached) or f"not possible with {max(by_seeds)} seeds or fewer"
+        lines.append(f"{target}: {fixed} for these weights; retrained, {retrained}.")
     else:
         least = f"a difference of {first['target']:g} point needs at least {first['target']:g} % discordant videos"
-        needs = f"{target}: not possible: {least}."
-    deviation = f"{first['seed_sd']:.3g} points ({sources['seed_sd']})"
+        lines.append(f"{target}: not possible: {least}.")
     lines += [
-        needs,
-        f"Discordant videos of a pair: {100 * first['discordance']:.3g} % ({sources['discordance']}); standard "
-        f"deviation over seeds: {deviation}. Change them with --discordance and --seed-sd.",
-        "These weights: exact McNemar test, other test videos only. Over training: t test over test videos and seeds "
-        "(with one seed, the deviation over seeds is taken as known). Several comparisons: first step of Holm, a lower "
-        "bound of the power.",
+        f"Discordant videos per pair: {100 * first['discordance']:.3g} % ({sources['discordance']}); standard "
+        f"deviation over seeds: {first['seed_sd']:.3g} points ({sources['seed_sd']}). Set them with "
+        "--discordance and --seed-sd.",
+        "These weights: exact McNemar test, sampling of test videos only. Retrained: t test over test videos and "
+        "seeds (with one seed, the standard deviation over seeds is taken as known). Several comparisons: first step "
+        "of Holm, a lower bound of the power.",
     ]
     if found["ranking_with_one_seed"]:
         lines.append(
-            f"This grid ranks {first['models']} models with one seed: its tests cover these weights on other videos, "
-            "not training again. For claims about methods, add seeds (axes: seed: [0, 1, 2])."
+            f"This grid ranks {first['models']} models with one seed: its tests hold for these weights, not for "
+            "retraining. For claims about methods, add seeds (axes: seed: [0, 1, 2])."
         )
     return lines
 
 
 def _line(claim: str, row: dict[str, Any]) -> str:
-    weights, training = (
+    weights, retrained = (
         "none" if row[key] is None else f"{row[key]:.2f}" for key in ("detectable_weights", "detectable")
     )
-    return f"  {claim}: {weights} for these weights, {training} over training"
+    return f"{'  ' + claim:{CLAIM_WIDTH}}  {weights:>13}  {retrained:>9}"
 
 
 def _videos(count: int | None) -> str:
-    return "not reached with any number" if count is None else f"{count:,}"
+    return "not possible with any number" if count is None else f"{count:,}"
 
 
 def _seeds(count: int) -> str:

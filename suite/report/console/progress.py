@@ -5,24 +5,19 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from suite.report.console.plain import PlainConsole, duration
+from suite.spec import one_line
+from suite.statistics.rounding import rounded
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan, PlannedRun
 
 LINE_EVERY = 30.0  # seconds between plain lines without an event
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it: 45 s, 7 min, 3 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class Estimate:
@@ -64,7 +59,7 @@ class Estimate:
 class Display:
     """Follows a sweep; use as a context manager, with `event` and `tick` as the executor's callbacks."""
 
-    def __init__(self, plan: Plan, console: Console):
+    def __init__(self, plan: Plan, console: PlainConsole):
         self.plan, self.console = plan, console
         self.estimate = Estimate(plan)
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
@@ -93,16 +88,16 @@ class Display:
             text = f"started  {name}"
         elif event == "done":
             result = run.result() or {}
-            text = f"done     {name}: top-1 {result.get('top1', float('nan')):.1f} % in {took}"
+            text = f"done     {name}: top-1 {rounded(result.get('top1', float('nan')), 1)} % in {took}"
         elif event == "stopped":
-            text = f"stopped  {name}; its state is saved"
+            text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":
-            text = f"stopped  {name}; it goes on from its last checkpoint"
+            text = f"stopped  {name}; it will resume from its last checkpoint"
         else:
-            error = (run.folder.error() or {}).get("error", "the run ended without a word")
-            text = f"{'again    ' if event == 'retry' else 'failed   '}{name}: {error}"
+            error = (run.folder.error() or {}).get("error", "the run exited without an error message")
+            text = f"{'retry    ' if event == 'retry' else 'failed   '}{name}: {error}"
         done = sum(r.state() == "done" for r in self.plan.runs)
-        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {text}", markup=False)
+        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}")
         self.last_line = time.monotonic()
 
     def tick(self, executor: LocalExecutor) -> None:
@@ -111,12 +106,12 @@ class Display:
             self.live.update(self.render(executor))
         elif time.monotonic() - self.last_line > LINE_EVERY:
             parts = [f"{slot.run.spec.model} {100 * slot.fraction():.0f} %" for slot in executor.slots]
-            self.console.print(f"         {', '.join(parts)}; {self.left(executor)}", markup=False)
+            self.console.print(f"         {', '.join(parts)}; {self.left(executor)}")
             self.last_line = time.monotonic()
 
     def left(self, executor: LocalExecutor) -> str:
         seconds = self.estimate.seconds_left(executor)
-        return "reckoning the time left" if seconds is None else f"about {duration(seconds)} left"
+        return "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
 
     def render(self, executor: LocalExecutor) -> Group:
         done = sum(run.state() == "done" for run in self.plan.runs)
@@ -127,7 +122,7 @@ class Display:
             testing = p.get("videos") and f"testing {p['tested']}/{p['videos']}"
             doing = testing or f"step {p.get('step', 0)}/{p.get('steps', '?')}"
             table.add_row(
-                Text(f"{slot.run.spec.model}"),
+                Text(one_line(slot.run.spec.model)),
                 Text(f"{slot.run.spec.frames} frames"),
                 Text(slot.run.spec.dataset),
                 ProgressBar(total=1.0, completed=slot.fraction(), width=24),

@@ -1,1 +1,1 @@
-"""Figures as PNG and PDF."""
+"""Figures as PNG and PDF.  `look` sets colours and markers, `panels` the axes; the other files draw one kind each."""

@@ -17,7 +17,7 @@ CROSS = {"marker": "x", "linestyle": "none", "color": "black", "markersize": 3.6
 
 
 def with_marks(runs: pd.DataFrame, letters: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Rows of `mean_over_seeds` with the column `mark`: letters by run id, "" of runs that are not confounded.
+    """Cells of `ResultsTable` with the column `mark`: letters by run id, "" of runs that are not confounded.
 
     A column that is there already stays.
     """

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from suite.collect.evidence import Evidence
-from suite.collect.pairs import ALPHA, Pairs, all_pairs
+from suite.collect.pairs import Pairs
 from suite.report.figures.look import WIDTH, styled
 from suite.report.figures.panels import save
 from suite.report.tables.pairs import model_names
-from suite.statistics.run_table import stages
+from suite.statistics.rounding import signed
+from suite.statistics.significance import ALPHA
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 MOST_NUMBERS = 12  # models up to which the differences fit into the cells at 8 points
 FEWEST, MOST = 3, 40  # models from which a matrix says more than a sentence, and up to which it can be read
 
 
-def write_pairwise(rows: pd.DataFrame, folder: Path, evidence: Evidence | None = None) -> list[Path]:
+def write_pairwise(groups: Sequence[Pairs], folder: Path, evidence: Evidence | None = None) -> list[Path]:
     """Writes `folder`/figures/pairwise_<data set>_f<frames>.{png,pdf} of groups of 3 to 40 models.
 
-    Older ones that the rows no longer give are removed.
+    `groups`: `all_pairs`.  Older figures that they no longer give are removed.
     """
     evidence, place, written = evidence or Evidence(), Path(folder) / "figures", []
-    for found in all_pairs(stages(evidence.kept(rows)), evidence, intervals=False):
+    for found in groups:
         if FEWEST <= len(found.cells) <= MOST:
             name = re.sub(r"[^A-Za-z0-9_+=-]", "_", f"pairwise_{found.dataset}_f{found.frames}")
             written += save(pairwise_plot(found, evidence), place / name)
@@ -57,7 +58,7 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
     image = axes.imshow(difference, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
     dark = np.abs(difference) > 0.65 * largest  # where black could not be read
     for i, j in zip(*np.nonzero(~np.isnan(difference) & (k <= MOST_NUMBERS)), strict=True):
-        shown, weight = f"{difference[i, j]:+.1f}".replace("-", "−"), "bold" if different[i, j] else "normal"
+        shown, weight = signed(difference[i, j], 1).replace("-", "−"), "bold" if different[i, j] else "normal"
         axes.text(j, i, shown, ha="center", va="center", color="white" if dark[i, j] else "black", weight=weight)
     for colour, cells in (("white", different & dark), ("black", different & ~dark)) if k > MOST_NUMBERS else ():
         rows, columns = np.nonzero(cells)

@@ -22,7 +22,7 @@ from suite.report.figures.look import (
 from suite.report.figures.marks import cross, crossed, with_marks
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, round_sizes, save
 from suite.statistics.proportions import wilson
-from suite.statistics.run_table import POOLING_ORDER, mean_over_seeds, rank
+from suite.statistics.run_table import POOLING_ORDER, rank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +34,14 @@ CROWD = 16  # more points of a data set than this get a panel for each kind of p
 LARGEST = 420.0  # area in square points of the circle of the model with most parameters
 
 
-def write_figures(rows: pd.DataFrame, folder: Path, letters: Mapping[str, str] | None = None) -> list[Path]:
-    """Writes `folder`/figures/<name>.{png,pdf} (PNG: 200 dpi) and gives their paths; the same rows give the same bytes.
+def write_figures(cells: pd.DataFrame, folder: Path, letters: Mapping[str, str] | None = None) -> list[Path]:
+    """Writes `folder`/figures/<name>.{png,pdf} (PNG: 200 dpi) and gives their paths; equal cells give equal bytes.
 
+    `cells` are those of `ResultsTable`.
     A figure that would show nothing, such as the gain by temporal pooling where nothing was pooled, is not written,
     and an older one of its name goes.  `letters` of confounded runs, by id: these get a cross in every figure.
     """
-    runs = with_marks(mean_over_seeds(rows), letters)
+    runs = with_marks(cells, letters)
     written = []
     for name, draw in zip(FIGURES, (accuracy_vs_gflops, accuracy_vs_frames, gain_by_temporal_pooling), strict=True):
         written += save(draw(runs) if len(runs) else None, Path(folder) / "figures" / name)
@@ -51,7 +52,7 @@ def write_figures(rows: pd.DataFrame, folder: Path, letters: Mapping[str, str] |
 def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
     """Top-1 (percent) against multiply-adds of one clip (1e9, log): circle area = parameters, colour, marker.
 
-    `runs` are those of `mean_over_seeds`.  Where a run does not know all its multiply-adds (published ones), the axis
+    `runs` are cells of `ResultsTable`.  Where a run does not know all its multiply-adds (published ones), the axis
     of the whole figure is that of convolutions alone, and says so.
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter

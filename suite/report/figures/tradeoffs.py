@@ -8,6 +8,7 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.collect.results_table import ResultsTable
 from suite.report.figures.look import POOLING, Look, dot, legends, ordered, styled
 from suite.report.figures.marks import cross, crossed, with_marks
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, save
@@ -33,32 +34,32 @@ DISTANCES = (4, 6, 9, 12, 16, 20)  # points
 
 
 def write_pareto(
-    rows: pd.DataFrame,
+    table: ResultsTable,
     folder: Path,
     draws_by_dataset: Mapping[str, np.ndarray] | None = None,
     letters: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Writes `folder`/figures/pareto.{png,pdf}, or removes an older one where there is no front to draw."""
-    return save(pareto_plot(rows, draws_by_dataset, letters=letters), Path(folder) / "figures" / "pareto")
+    return save(pareto_plot(table, draws_by_dataset, letters=letters), Path(folder) / "figures" / "pareto")
 
 
 @styled
 def pareto_plot(
-    rows: pd.DataFrame,
+    table: ResultsTable,
     draws_by_dataset: Mapping[str, np.ndarray] | None = None,
     cost: str | None = None,
     letters: Mapping[str, str] | None = None,
 ) -> Figure | None:
     """Top-1 (percent) against cost (log), a panel per data set: the front as steps, runs off it pale.
 
-    `rows`, `draws_by_dataset` and `cost` as in `suite.statistics.tradeoffs.fronts`.  The runs on the front are
+    `draws_by_dataset` and `cost` as in `suite.statistics.tradeoffs.fronts`.  The runs on the front are
     numbered and named at the right.  With draws the opacity of a run is the share of them in which it is on the front,
     which stands behind its name.  `letters` of confounded runs, by id: these are crossed, and on the front their name
     has the letter.  Runs without a positive cost are left out; None when no data set has two runs.
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    runs = with_marks(fronts(rows, draws_by_dataset, cost), letters)
+    runs = with_marks(fronts(table.finished, table.cells, draws_by_dataset, cost), letters)
     runs = runs[runs["cost"].gt(0)]
     if runs.empty or runs.groupby("dataset").size().max() < 2:
         return None

@@ -1,1 +1,1 @@
-"""The tables and figures of the five papers, laid out as they are printed, from the published record alone."""
+"""The tables and figures of the five papers, in the papers' own layout, from the published record alone."""

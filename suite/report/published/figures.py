@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.collect.results_table import ResultsTable
 from suite.published.record import PAPERS, record, wide
 from suite.published.references import published_rows
 from suite.report.figures.look import WIDTH, Look, dot, legends, patch, styled
 from suite.report.figures.panels import label_axes, panels, round_sizes, save
 from suite.report.figures.scatter import accuracy_vs_frames, gain_by_temporal_pooling
 from suite.spec import unknown
-from suite.statistics.run_table import mean_over_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,7 +225,7 @@ def _listed(counted: pd.Series) -> str:
 
 def _runs() -> pd.DataFrame:
     """The 288 runs without the number of videos: the figures show what is printed, and no intervals are."""
-    return mean_over_seeds(published_rows().assign(n=float("nan")))
+    return ResultsTable.of(published_rows().assign(n=float("nan"))).cells
 
 
 def figure_4() -> Figure:

@@ -17,32 +17,11 @@ from suite.report.published.notes import (
     say_computed_costs,
 )
 from suite.report.published.papers import LAYOUTS
-from suite.report.tables.formats import Cell, Column, Estimate, Part, Table
+from suite.report.tables.formats import Cell, Column, Estimate, Part, Printed, Table
 from suite.spec import BadInput
 
 WORDS = {"test_views": "views", "flops_count": "FLOPs count", "note": "note"}  # text after the numbers, where needed
 ORIGIN = ("part", "paper", "table", "line", "origin", "record_counts", "record_views", "notes")  # in CSV
-
-
-class Printed(float):
-    """A number with the decimals that the paper printed, in every format; `numbers` are its rows of the record.
-
-    Where a value was printed but cannot be assigned it is NaN, and thus an empty cell.
-    """
-
-    text: str
-    numbers: tuple[int, ...]
-
-    def __new__(cls, text: str, numbers: Iterable[int] = ()) -> Printed:
-        made = super().__new__(cls, text or math.nan)
-        made.text, made.numbers = text, tuple(numbers)
-        return made
-
-    def __format__(self, spec: str) -> str:
-        return self.text
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class Marked(Estimate):
@@ -175,13 +154,14 @@ class Runs:
     """The 288 runs of deep_analysis, to be set beside what its tables print of them."""
 
     def __init__(self, folder: Path) -> None:
-        from suite.published.references import published_rows
+        from suite.published.references import published_cells, published_rows
         from suite.statistics.contribution import contribution
 
         rows = published_rows(folder=folder)
         key = ("dataset", "module", "backbone", "pooling", "frames")
         self.runs = {tuple(run[k] for k in key): run for run in rows.to_dict("records")}
-        self.means = {(mean["dataset"], mean["module"]): mean for mean in contribution(rows).to_dict("records")}
+        means = contribution(published_cells(folder)).to_dict("records")
+        self.means = {(mean["dataset"], mean["module"]): mean for mean in means}
 
     def beside(self, number: Number, value: Value) -> float:
         """What belongs beside a printed number, in its unit; NaN where no run has its model, data set and frames."""

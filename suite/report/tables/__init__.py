@@ -1,1 +1,1 @@
-"""Tables in Markdown, LaTeX and CSV."""
+"""Tables in Markdown, LaTeX, CSV and HTML.  `formats` renders a `Table`; the other files fill one kind each."""

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from suite.collect.evidence import Evidence, Tied, bold_note
+from suite.collect.evidence import BoldCells, Evidence, bold_note
+from suite.collect.results_table import ResultsTable
 from suite.published.beside import Beside, beside
 from suite.published.names import canonical
 from suite.published.references import REFERENCES
 from suite.report.tables.formats import Column, Estimate, Part, Table
 from suite.statistics.calibration import BINS
 from suite.statistics.retraining import coverage_note
-from suite.statistics.run_table import datasets, mean_over_seeds
+from suite.statistics.rounding import rounded
 from suite.statistics.split_use import split_use
 
 if TYPE_CHECKING:
@@ -25,25 +26,26 @@ MODEL = (
     *(Column(key, csv_only=True) for key in ("module", "backbone", "pooling")),
 )
 _CEILINGS = ("chance", "ceiling_blind", "ceiling_ordered")
-UNKNOWN_FACTS = dict.fromkeys(("n", *_CEILINGS), math.nan)  # of a data set all of whose runs are withheld
+FACTS_NOT_KNOWN = dict.fromkeys(("n", *_CEILINGS), math.nan)  # of a data set all of whose runs are withheld
 
 
 def accuracy_table(
-    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+    table: ResultsTable, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
 ) -> Table:
     """Top-1 in percent with its 95 % interval: a part per data set, a row per model, columns per frames.
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
     data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and ceilings.  Bold is every top-1
-    that is not significantly different from the best of its data set (`Evidence.tied`); letters mark confounded cells,
-    and numbers the published values that are confounded with ours.  In a strict report both are withheld: their cells
-    show the mark alone, and everything else is computed as if their runs were not there.
+    that is not significantly different from the best of its data set (`Evidence.bold_cells`); letters mark confounded
+    cells, and numbers the published values that are confounded with ours.  In a strict report both are withheld: their
+    cells show the mark alone, and everything else is computed as if their runs were not there.
     """
     evidence = evidence or Evidence()
-    everything = mean_over_seeds(evidence.everything(rows))
-    rows = evidence.kept(rows)
-    runs, facts = mean_over_seeds(rows), _facts(rows)
-    published = beside(reference, rows)
+    everything = evidence.shown_cells(table)
+    table = evidence.kept(table)
+    runs = table.cells
+    facts = {about["dataset"]: about for about in table.datasets.to_dict("records")}
+    published = beside(reference, table.finished)
     frames = sorted(set(everything["frames"]))
     several = bool((runs["seeds"] > 1).any())
     columns = [*MODEL, Column("seeds", "seeds", text=True, csv_only=not several)]
@@ -60,11 +62,11 @@ def accuracy_table(
     parts, bold = [], []
     for dataset, of_all in everything.groupby("dataset", sort=True):
         of_set = runs[runs["dataset"] == dataset]
-        tied = evidence.tied(of_set)
-        bold.append(tied)
+        best = evidence.bold_cells(of_set)
+        bold.append(best)
         lines, sources = [], []
         kept = {tuple(head): of_model for head, of_model in models(of_set)}
-        about = facts.get(dataset, UNKNOWN_FACTS)
+        about = facts.get(dataset, FACTS_NOT_KNOWN)
         for head, of_model in models(of_all):
             behind = {run["frames"]: run["ids"] for run in of_model.to_dict("records")}
             of_model = kept.get(tuple(head), of_set.iloc[:0])
@@ -75,7 +77,7 @@ def accuracy_table(
             line = [*head, _span(of_model["seeds"])]
             for f in frames:
                 index, run = at.get(f, (None, {}))
-                shown = _estimate(run, index in tied.labels, evidence, behind.get(f, []))
+                shown = _estimate(run, index in best.labels, evidence, behind.get(f, []))
                 line += [shown, run.get("pair_top1")]
                 line += _published_cells(published, (dataset, canonical(head[1]), f), evidence.strict)
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
@@ -83,13 +85,13 @@ def accuracy_table(
             lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(dataset, lines, describe_dataset(about), sources))
-    use = [*split_use(rows), *leakage_notes(rows)]
+    use = [*split_use(table.finished), *leakage_notes(table.runs)]
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use))
     return Table("accuracy", "Accuracy", note, tuple(columns), parts)
 
 
 def _accuracy_notes(
-    runs: pd.DataFrame, published: Beside, evidence: Evidence, bold: Iterable[Tied], use: list[str]
+    runs: pd.DataFrame, published: Beside, evidence: Evidence, bold: Iterable[BoldCells], use: list[str]
 ) -> list[str]:
     """What the numbers of the accuracy table are, a sentence or two each; `use`: how the test split was used."""
     several = bool((runs["seeds"] > 1).any())
@@ -179,7 +181,7 @@ def confound_notes(evidence: Evidence) -> list[str]:
 def marks_note(evidence: Evidence, rows: pd.DataFrame) -> str:
     """For tables and figures beside the accuracy table: what the letters mean that `rows` carry, led by a space.
 
-    rows: with the column `id` or, of `mean_over_seeds`, `ids`.
+    rows: with the column `id` or, of cells, `ids`.
     """
     if evidence.strict:
         return " Strict report: computed without runs that are confounded; the accuracy table names them."
@@ -203,17 +205,13 @@ def published_notes(notes: list[str], strict: bool) -> list[str]:
 def describe_dataset(facts: dict[str, float]) -> str:
     """What a score on the data set is to be held against, in a line; `facts` in percent, n in videos."""
     parts = [
-        ("{:.0f} videos evaluated", facts["n"]),
-        ("chance {:.1f} %", facts["chance"]),
-        ("upper bound without temporal order {:.1f} %", facts["ceiling_blind"]),
-        ("with temporal order {:.1f} %", facts["ceiling_ordered"]),
+        ("{} videos evaluated", facts["n"], 0),
+        ("chance {} %", facts["chance"], 1),
+        ("upper bound without temporal order {} %", facts["ceiling_blind"], 1),
+        ("with temporal order {} %", facts["ceiling_ordered"], 1),
     ]
-    known = [text.format(value) for text, value in parts if not math.isnan(value)]
+    known = [text.format(rounded(value, digits)) for text, value, digits in parts if not math.isnan(value)]
     return "; ".join(known).capitalize() + "." if known else ""
-
-
-def _facts(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    return {facts["dataset"]: facts for facts in datasets(rows).to_dict("records")}
 
 
 def models(runs: pd.DataFrame) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]:

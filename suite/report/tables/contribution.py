@@ -6,18 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from suite.collect.evidence import Evidence, confounded
+from suite.collect.results_table import ResultsTable
 from suite.published.beside import Pair, known_factors, number
 from suite.report.tables.accuracy import marks_note, published_notes
 from suite.report.tables.formats import Column, Estimate, Part, Table
-from suite.statistics import contribution as contributions
-from suite.statistics.run_table import finished
+from suite.statistics.contribution import contribution
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def contribution_table(
-    rows: pd.DataFrame, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
+    table: ResultsTable, reference: pd.DataFrame | None = None, evidence: Evidence | None = None
 ) -> Table:
     """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
 
@@ -29,12 +29,14 @@ def contribution_table(
     evidence = evidence or Evidence()
     keys = ("phi", "psi_ta", "psi_ta_tp")
     heads = ("Φ", "Ψ ta", "Ψ ta+tp")
-    rows = evidence.kept(rows)
-    odd = confounded(rows)
-    found, intervals = contributions.contribution(rows), evidence.contribution(rows)
-    counterparts = None if reference is None else _counterparts(rows, reference)
-    theirs = {} if counterparts is None else _by_module(contributions.contribution(counterparts))
-    numbers, differences = ({}, []) if counterparts is None else number(_pairs(rows, counterparts))
+    table = evidence.kept(table)
+    cells, odd = table.contribution_cells, confounded(table)
+    found, intervals, behind = contribution(cells), evidence.contribution(table), _runs_behind(cells)
+    theirs, numbers, differences = {}, {}, []
+    if reference is not None:
+        counterparts = _counterparts(table.finished, reference)
+        theirs = _by_module(contribution(counterparts.contribution_cells))
+        numbers, differences = number(_pairs(table.finished, behind, counterparts.runs))
     columns = [Column("dataset", "data set", text=True), Column("module", "module", text=True)]
     columns.append(Column("source", "source", text=True, csv_only=found["source"].nunique() < 2))
     for key, head in zip(keys, heads, strict=True):
@@ -42,8 +44,8 @@ def contribution_table(
         columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
     columns += [Column(f"published_{key}_mark", csv_only=True) for key in keys]
-    counts, behind = _confounded_cells(rows, odd), _runs_behind(rows)
-    runs_of = contributions.cells(rows).groupby(["source", "dataset", "label"])["id"].agg(" ".join)
+    counts = _confounded_cells(cells, odd)
+    runs_of = cells.groupby(["source", "dataset", "label"])["id"].agg(" ".join)
     lines, sources = [], []
     for row in found.to_dict("records"):
         dataset, module = row["dataset"], row["module"]
@@ -67,7 +69,7 @@ def contribution_table(
             line.append(value)
         lines.append((*line, *marks))
         sources.append(runs_of[row["source"], dataset, module])
-    several = finished(rows)["seed"].nunique() > 1
+    several = table.finished["seed"].nunique() > 1
     averaged = "; of several seeds the mean, of the TSN with the same seeds" if several else ""
     note = (
         f"Against the TSN without temporal pooling of the same backbone and frames (S in percent{averaged}): "
@@ -86,27 +88,28 @@ def contribution_table(
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
-    note += marks_note(evidence, rows)
+    note += marks_note(evidence, table.runs)
     title = "Spatial contribution and temporal improvement"
     return Table("contribution", title, note, tuple(columns), [Part("", lines, sources=sources)] if lines else [])
 
 
-def _runs_behind(rows: pd.DataFrame) -> dict[tuple[str, str, str, str], list[str]]:
+def _runs_behind(cells: pd.DataFrame) -> dict[tuple[str, str, str, str], list[str]]:
     """The runs behind each mean, baselines included, by source, data set, label and "none" or "pooled"."""
-    found = contributions.cells(rows)
-    found = found[found["baseline"].notna()]
+    found = cells[cells["baseline"].notna()]
     of_mean = found.groupby(["source", "dataset", "label", "pooled"])
     return {cell: [*group["id"], *group["baseline_id"]] for cell, group in of_mean}
 
 
-def _pairs(rows: pd.DataFrame, counterparts: pd.DataFrame) -> dict[tuple[str, str, str, str], list[Pair]]:
+def _pairs(
+    done: pd.DataFrame, behind: dict[tuple[str, str, str, str], list[str]], counterparts: pd.DataFrame
+) -> dict[tuple[str, str, str, str], list[Pair]]:
     """The factors of our runs and of the published ones behind each mean, by the keys of `_runs_behind`."""
     printed = {
         (row["dataset"], row["name"], row["frames"]): known_factors(row) for row in counterparts.to_dict("records")
     }
-    ours = {row["id"]: row for row in finished(rows).to_dict("records")}
+    ours = {row["id"]: row for row in done.to_dict("records")}
     found: dict[tuple[str, str, str, str], list[Pair]] = {}
-    for cell, ids in _runs_behind(rows).items():
+    for cell, ids in behind.items():
         for row in (ours[i] for i in ids):
             theirs = printed.get((row["dataset"], row["name"], row["frames"]))
             if theirs is not None:
@@ -114,24 +117,22 @@ def _pairs(rows: pd.DataFrame, counterparts: pd.DataFrame) -> dict[tuple[str, st
     return found
 
 
-def _confounded_cells(rows: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:
+def _confounded_cells(cells: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str, str, str], int]:
     """Cells, whatever their seeds, by source, data set, label and "none" or "pooled"."""
-    of_all = contributions.cells(rows)
     cell = ["source", "dataset", "label", "pooled", "backbone", "pooling", "frames"]
-    of_all = of_all[of_all["id"].isin(odd)].drop_duplicates(cell)
+    of_all = cells[cells["id"].isin(odd)].drop_duplicates(cell)
     return dict(of_all.groupby(cell[:4]).size())
 
 
-def _counterparts(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+def _counterparts(done: pd.DataFrame, reference: pd.DataFrame) -> ResultsTable:
     """The published rows of the models that we have, and their baselines: means over other cells are not ours."""
-    done = finished(rows)
     ours = set(zip(done["dataset"], done["name"], done["frames"], strict=True))
     ours |= {
         (dataset, f"tsn-{body}", frames)
         for dataset, body, frames in zip(done["dataset"], done["body"], done["frames"], strict=True)
     }
     kept = [key in ours for key in zip(reference["dataset"], reference["name"], reference["frames"], strict=True)]
-    return reference[kept]
+    return ResultsTable.of(reference[kept])
 
 
 def _by_module(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

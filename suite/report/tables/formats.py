@@ -7,10 +7,13 @@ import html
 import io
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from numbers import Integral, Real
+
+from suite.spec.spreadsheets import csv_cell
+from suite.statistics.rounding import rounded, without_noise
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,24 @@ class Estimate:
     spread: float = math.nan
     bold: bool = False
     mark: str = ""
+
+
+class Printed(float):
+    """A number with the decimals that a paper printed, in every format; `numbers` are its rows of the record.
+
+    Where a value was printed but cannot be assigned it is NaN, and thus an empty cell.
+    """
+
+    text: str
+    numbers: tuple[int, ...]
+
+    def __new__(cls, text: str, numbers: Iterable[int] = ()) -> Printed:
+        made = super().__new__(cls, text or math.nan)
+        made.text, made.numbers = text, tuple(numbers)
+        return made
+
+    def __str__(self) -> str:
+        return self.text
 
 
 LATEX_ROWS = 45  # of a page; more go on in a further table
@@ -172,7 +193,7 @@ def _latex_float(title: str, columns: list[Column], lines: list[str], notes: str
 
 
 def to_csv(table: Table) -> str:
-    """All parts under one header, every column, unrounded."""
+    """All parts under one header, every column, unrounded; text that a spreadsheet would run is escaped."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([name for c in table.columns for name in _csv_names(c)])
@@ -180,7 +201,7 @@ def to_csv(table: Table) -> str:
         for row in part.rows:
             cells = zip(table.columns, row, strict=True)
             values = ["" if _empty(x) else x for c, cell in cells for x in _csv_values(c, cell)]
-            writer.writerow([_visible(x) if isinstance(x, str) else x for x in values])
+            writer.writerow([_in_csv(x) for x in values])
     return out.getvalue()
 
 
@@ -230,15 +251,15 @@ def _cell(cell: Cell, digits: int, style: Style, interval: str = "both") -> str:
     text = style.bold(text) if cell.bold else text
     text += style.raised(cell.mark) if cell.mark else ""
     if not math.isnan(cell.spread) and interval != "ci":
-        text += " " + style.escape(f"± {cell.spread:.{digits}f}")
+        text += " " + style.escape(f"± {rounded(cell.spread, digits)}")
     if not math.isnan(cell.low) and interval != "sd":
-        text += " " + style.escape(f"[{cell.low:.{digits}f}, {cell.high:.{digits}f}]")
+        text += " " + style.escape(f"[{rounded(cell.low, digits)}, {rounded(cell.high, digits)}]")
     return text
 
 
 def _number(value: float, digits: int, style: Style) -> str:
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "" if float(text) == 0 else style.minus)  # no "-0.000"
+    text = value.text if isinstance(value, Printed) else rounded(value, digits)
+    return text.replace("-", style.minus)
 
 
 def _empty(cell: Cell) -> bool:
@@ -246,6 +267,12 @@ def _empty(cell: Cell) -> bool:
         return False
     value = cell.value if isinstance(cell, Estimate) else cell
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _in_csv(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return csv_cell(_visible(cell))
+    return without_noise(cell) if isinstance(cell, float) and not isinstance(cell, Printed) else cell
 
 
 def _csv_names(column: Column) -> list[str]:

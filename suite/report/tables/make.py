@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
+from suite.collect.pairs import Pairs, all_pairs
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import MODEL, accuracy_table, models
 from suite.report.tables.contribution import contribution_table
 from suite.report.tables.formats import Column, Part, Table, to_csv, to_latex, to_markdown
@@ -15,16 +18,15 @@ from suite.report.tables.frames import frames_table
 from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
 from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
 from suite.spec import TABLES, unknown
-from suite.statistics.run_table import mean_over_seeds, stages
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
-def cost_table(rows: pd.DataFrame) -> Table:
+def cost_table(cells: pd.DataFrame) -> Table:
     """Parameters in millions and multiply-adds of one clip in 1e9: a part per data set, a row per model."""
-    runs = mean_over_seeds(rows)
-    runs = runs.assign(mparams=runs["params"] / 1e6)
+    runs = cells.assign(mparams=cells["params"] / 1e6)
     frames = sorted(set(runs["frames"]))
     fixed = runs.groupby(["dataset", "name"])["params"].nunique().le(1).all()  # else they depend on the frames
     columns = [*MODEL, *([Column("mparams", "parameters (M)", digits=2)] if fixed else [])]
@@ -56,66 +58,81 @@ OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Evi
 RENDERINGS = {"md": to_markdown, "tex": to_latex, "csv": to_csv}
 
 
-def _with_draws(rows: pd.DataFrame, evidence: Evidence) -> tuple[pd.DataFrame, dict[str, Any]]:
-    shown = stages(rows)
-    return shown, evidence.draws(shown)
+@dataclass(frozen=True)
+class TableInputs:
+    """What tables are made of; the pairs of models are compared once, when the first table asks for them."""
+
+    table: ResultsTable  # in a strict report without confounded runs
+    evidence: Evidence
+    reference: pd.DataFrame | None
+    intervals: bool  # whether a table shows those of pairs with one seed each
+
+    @cached_property
+    def pairs(self) -> list[Pairs]:
+        return all_pairs(self.table.stages.cells, self.evidence, self.intervals)
+
+    @cached_property
+    def draws(self) -> dict[str, np.ndarray]:
+        return self.evidence.draws(self.table.stages.finished)
 
 
-_BUILDERS: dict[str, Callable[..., Table | None]] = {
-    "accuracy": accuracy_table,
-    "contribution": contribution_table,
-    "cost": lambda rows, reference, evidence: cost_table(rows),
-    "pareto": lambda rows, reference, evidence: pareto_table(*_with_draws(rows, evidence), evidence),
-    "equal_cost": lambda rows, reference, evidence: equal_cost_table(stages(rows), evidence),
-    "effects": lambda rows, reference, evidence: effects_table(rows, evidence),
-    "frames": lambda rows, reference, evidence: (
-        None if evidence.tests is None else frames_table(evidence.tests, evidence)
-    ),
-    "ranks": lambda rows, reference, evidence: ranks_table(rows, evidence),
-    "rank_stability": lambda rows, reference, evidence: stability_table(rows, evidence),
-    "pairwise_matrix": lambda rows, reference, evidence: matrix_table(rows, evidence),
-    "pairwise": lambda rows, reference, evidence: pairwise_table(rows, evidence),
+_BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
+    "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence),
+    "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence),
+    "cost": lambda of: cost_table(of.table.cells),
+    "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
+    "equal_cost": lambda of: equal_cost_table(of.table.stages, of.evidence),
+    "effects": lambda of: effects_table(of.table, of.evidence),
+    "frames": lambda of: None if of.evidence.tests is None else frames_table(of.evidence.tests, of.evidence),
+    "ranks": lambda of: ranks_table(of.pairs, of.evidence),
+    "rank_stability": lambda of: stability_table(of.table.stages, of.pairs, of.evidence),
+    "pairwise_matrix": lambda of: matrix_table(of.pairs, of.evidence),
+    "pairwise": lambda of: pairwise_table(of.pairs, of.evidence),
 }
 
 
-def make_tables(
-    rows: pd.DataFrame,
+def table_inputs(
+    table: ResultsTable,
     which: Iterable[str],
     reference: pd.DataFrame | None = None,
     evidence: Evidence | None = None,
-) -> list[Table]:
-    """The tables of these names that have a row.  Raises BadInput for an unknown name.
+) -> TableInputs:
+    """What the tables of these names are made of.  Raises BadInput for an unknown name.
 
-    In a strict report the rows are those that `evidence` keeps, for every table; the accuracy table alone asks the
+    In a strict report the runs are those that `evidence` keeps, for every table; the accuracy table alone asks the
     evidence which cells were withheld.
     """
+    which, evidence = list(which), evidence or Evidence()
     for name in which:
         if name not in _BUILDERS:
             raise unknown("table", name, _BUILDERS)
-    evidence = evidence or Evidence()
-    rows = evidence.kept(rows)
-    made = (_BUILDERS[name](rows, reference=reference, evidence=evidence) for name in which)
+    return TableInputs(evidence.kept(table), evidence, reference, "pairwise" in which)
+
+
+def make_tables(inputs: TableInputs, which: Iterable[str]) -> list[Table]:
+    """The tables of these names that have a row."""
+    made = (_BUILDERS[name](inputs) for name in which)
     # only a mean over seeds has either; other estimates keep their interval
     return [
-        replace(table, interval=evidence.interval) if table.name in OVER_SEEDS else table
+        replace(table, interval=inputs.evidence.interval) if table.name in OVER_SEEDS else table
         for table in made
         if table is not None and table.parts
     ]
 
 
 def write_tables(
-    rows: pd.DataFrame,
+    table: ResultsTable,
     folder: Path,
     which: Iterable[str] = TABLES,
     reference: pd.DataFrame | None = None,
     evidence: Evidence | None = None,
 ) -> list[Path]:
-    """Writes `folder`/tables/<name>.{md,tex,csv} and gives their paths; the same rows give the same bytes.
+    """Writes `folder`/tables/<name>.{md,tex,csv} and gives their paths; the same runs give the same bytes.
 
     A table without a row is not written, and an older one of its name goes.
     """
     which = list(which)
-    return write_made(make_tables(rows, which, reference, evidence), folder, which)
+    return write_made(make_tables(table_inputs(table, which, reference, evidence), which), folder, which)
 
 
 def write_made(tables: Iterable[Table], folder: Path, which: Iterable[str]) -> list[Path]:

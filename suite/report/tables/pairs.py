@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from suite.collect.evidence import Evidence
-from suite.collect.pairs import ALPHA, TESTS, Pairs, all_pairs, over_datasets
+from suite.collect.pairs import TESTS, Pairs, over_datasets
 from suite.collect.ranks import FEWEST, group_letters, rank_intervals, ranks, stability
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.formats import Column, Estimate, Part, Table
-from suite.statistics.run_table import stages
-
-if TYPE_CHECKING:
-    import pandas as pd
+from suite.statistics.significance import ALPHA
 
 LIST = (
     *(Column("dataset", csv_only=True), Column("frames", csv_only=True)),
@@ -30,10 +29,12 @@ def model_names(found: Pairs) -> list[str]:
     return [f"{cell['name']} ({cell['source']})" if several else cell["name"] for cell in found.cells]
 
 
-def pairwise_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
-    """Every pair of models on a data set at the same frames, as a list: difference, 95 % interval, p and adjusted p."""
+def pairwise_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
+    """Every pair of models on a data set at the same frames, as a list: difference, 95 % interval, p and adjusted p.
+
+    `groups`: `all_pairs` with intervals.
+    """
     evidence = evidence or Evidence()
-    groups = all_pairs(stages(evidence.kept(rows)), evidence)
     parts = []
     for found in groups:
         names, lines, sources = model_names(found), [], []
@@ -55,10 +56,9 @@ def pairwise_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Tabl
     return Table("pairwise", "Pairwise differences", note + _marks(groups, evidence), LIST, parts)
 
 
-def matrix_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def matrix_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
     """The differences of `pairwise_table` as a matrix per data set and frames: row minus column, the best first."""
     evidence = evidence or Evidence()
-    groups = all_pairs(stages(evidence.kept(rows)), evidence, intervals=False)
     most = max((len(found.cells) for found in groups), default=0)
     columns = (
         *(Column("dataset", csv_only=True), Column("frames", csv_only=True)),
@@ -85,14 +85,13 @@ def matrix_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
     return Table("pairwise_matrix", title, note + _marks(groups, evidence), columns, parts)
 
 
-def ranks_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def ranks_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
     """Rank, simultaneous 95 % rank interval and groups per data set, a row per model, columns per frames.
 
     Data sets with fewer than three models at the same frames are left out; over several data sets a part of its own.
     """
     evidence = evidence or Evidence()
-    groups = all_pairs(stages(evidence.kept(rows)), evidence, intervals=False)
-    groups += over_datasets(groups, evidence)
+    groups = [*groups, *over_datasets(groups, evidence)]
     groups = [found for found in groups if len(found.cells) >= FEWEST]
     frames = sorted({found.frames for found in groups})
     columns = [Column("dataset", csv_only=True), Column("model", "model", text=True)]
@@ -136,10 +135,10 @@ def ranks_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
     return Table("ranks", "Ranks", note + _marks(groups, evidence), tuple(columns), parts)
 
 
-def stability_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def stability_table(table: ResultsTable, groups: Sequence[Pairs], evidence: Evidence | None = None) -> Table:
     """Kendall's tau-b between the rankings of two data sets, frame counts or seeds, with a 95 % interval."""
     evidence = evidence or Evidence()
-    found = stability(stages(evidence.kept(rows)), evidence)
+    found = stability(table, groups, evidence)
     columns = (
         *(Column("between", "between", text=True), Column("fixed", "at", text=True)),
         *(Column("a", "ranking A", text=True), Column("b", "ranking B", text=True), Column("models", "models")),
@@ -174,7 +173,7 @@ def p_text(p: float) -> str | None:
     return None if math.isnan(p) else "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def _tests(groups: list[Pairs]) -> str:
+def _tests(groups: Sequence[Pairs]) -> str:
     """What the p-values come from, and what they are adjusted for."""
     kinds = [kind for kind in TESTS if any(kind in found.kinds for found in groups)]
     counts = sorted({len(found.pairs) for found in groups})
@@ -193,7 +192,7 @@ def _mean_test(groups: list[Pairs]) -> str:
     return "; ".join([z] * bool(kinds & {"paired", "unpaired"}) + [t] * bool(kinds & {"seeds", "unpaired_seeds"}))
 
 
-def _marks(groups: list[Pairs], evidence: Evidence) -> str:
+def _marks(groups: Sequence[Pairs], evidence: Evidence) -> str:
     """The meaning of the letters that the models of these groups carry."""
     return _meaning([run for found in groups for cell in found.cells for run in cell["ids"]], evidence)
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from suite.collect.evidence import Evidence, Tied, bold_note
+from suite.collect.evidence import BoldCells, Evidence, bold_note
+from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import marks_note
 from suite.report.tables.formats import Cell, Column, Estimate, Part, Table
 from suite.statistics.effects import AXES, FEWEST_BLOCKS, blocks_needed, main_effects, smallest_holm_p
-from suite.statistics.run_table import mean_over_seeds
+from suite.statistics.significance import ALPHA
 from suite.statistics.tradeoffs import (
     COSTS,
     DECIMALS,
@@ -33,7 +34,7 @@ NEAR_SHARE = 0.05  # share of the draws on the front from which it is
 
 
 def pareto_table(
-    rows: pd.DataFrame,
+    table: ResultsTable,
     draws_by_dataset: Mapping[str, np.ndarray] | None = None,
     evidence: Evidence | None = None,
 ) -> Table:
@@ -44,7 +45,7 @@ def pareto_table(
     Raises BadInput as `fronts`.
     """
     evidence = evidence or Evidence()
-    runs = fronts(rows, draws_by_dataset)
+    runs = fronts(table.finished, table.cells, draws_by_dataset)
     cost = computed_cost(runs) if len(runs) else "gmacs_views"
     several_sources, several_views = runs["source"].nunique() > 1, bool((runs["views"] > 1).any())
     columns = (
@@ -84,16 +85,22 @@ def pareto_table(
     return Table("pareto", "Accuracy against cost: the Pareto front", note, columns, parts)
 
 
-def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def equal_cost_table(
+    table: ResultsTable, evidence: Evidence | None = None, measured: pd.DataFrame | None = None
+) -> Table:
     """Top-1 (percent) of each model at the best of its frame counts within a budget: a part per data set and cost.
 
-    Bold is every top-1 that is not significantly different from the best that the budget buys (`Evidence.tied`).  The
-    family is all runs within the budget, at all frame counts, since the printed ones were chosen among them.
+    Bold is every top-1 that is not significantly different from the best that the budget buys
+    (`Evidence.bold_cells`).  The family is all runs within the budget, at all frame counts, since the printed ones were
+    chosen among them.
 
-    The costs are multiply-adds and, where the rows have them, device-hours of training and throughput; the budgets are
-    those of `round_budgets`.  Letters mark confounded runs.  Raises BadInput as `with_costs`.
+    The costs are multiply-adds and, by run id in `measured`, device-hours of training and throughput (MEASURED); the
+    budgets are those of `round_budgets`.  Letters mark confounded runs.  Raises BadInput as `with_costs`.
     """
-    evidence, runs = evidence or Evidence(), with_costs(rows)
+    evidence, done = evidence or Evidence(), table.finished
+    if measured is not None:
+        done = done.assign(**{cost: done["id"].map(measured[cost]) for cost in MEASURED})
+    runs = with_costs(done, table.cells)
     costs = [computed_cost(runs), *(cost for cost in MEASURED if runs[cost].notna().any())]
     several_sources = runs["source"].nunique() > 1
     columns = [Column("dataset", csv_only=True), Column("model", "model", text=True)]
@@ -114,7 +121,10 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
             lines = []
             found = dict(iter(of_set.groupby(["name", "source"])))
             in_set = runs[runs["dataset"] == dataset]  # in the order of the other tables, not by what is affordable
-            tied = {(cost, budget): evidence.tied(in_set[affordable(in_set, cost, budget)]) for budget in budgets[cost]}
+            tied = {
+                (cost, budget): evidence.bold_cells(in_set[affordable(in_set, cost, budget)])
+                for budget in budgets[cost]
+            }
             bold += tied.values()
             for model in dict.fromkeys(zip(in_set["name"], in_set["source"], strict=True)):
                 if model not in found:
@@ -144,7 +154,7 @@ def equal_cost_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Ta
     return Table("equal_cost", "Accuracy at equal cost", note, tuple(columns), parts)
 
 
-def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
+def _best(of_set: pd.DataFrame, budget: float, tied: BoldCells) -> str:
     """What a budget buys the highest top-1, and from how many models that is not significantly different."""
     within = of_set[of_set["budget"] == budget]
     rounded = within["top1"].round(DECIMALS)
@@ -158,7 +168,7 @@ def _best(of_set: pd.DataFrame, budget: float, tied: Tied) -> str:
     return f"{budget:g}: {' and '.join(named)}{more}"
 
 
-def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table:
+def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Table:
     """Main effects on top-1 (percentage points) of module, backbone, pooling and frames: a part per data set.
 
     As `suite.statistics.effects.main_effects` by data set, frames averaged first except on their own axis.  A single
@@ -168,8 +178,8 @@ def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table
 
     evidence = evidence or Evidence()
 
-    several_sources = mean_over_seeds(rows)["source"].nunique() > 1
-    found = pd.concat([main_effects(rows, axis) for axis in AXES], ignore_index=True)
+    several_sources = table.cells["source"].nunique() > 1
+    found = pd.concat([main_effects(table.cells, axis) for axis in AXES], ignore_index=True)
     found = found[found["blocks"] > 1]
     columns = (
         *(Column("source", csv_only=True), Column("dataset", csv_only=True)),
@@ -207,7 +217,7 @@ def effects_table(rows: pd.DataFrame, evidence: Evidence | None = None) -> Table
         "Friedman's p is the chi-squared approximation, rough below ten blocks. "
         "The tests take blocks as a sample of models; all share their test videos and often a backbone's weights."
     )
-    note += marks_note(evidence, mean_over_seeds(rows))
+    note += marks_note(evidence, table.cells)
     return Table("effects", "Main effects", note, columns, parts)
 
 
@@ -234,7 +244,7 @@ def _remarks(effects: pd.DataFrame) -> str:
         if first["note"]:
             said.append(f"{axis}: {first['note']}")
         blocks, pairs = int(first["blocks"]), len(of_axis)
-        if blocks >= FEWEST_BLOCKS and (smallest := smallest_holm_p(blocks, pairs)) >= 0.05:
+        if blocks >= FEWEST_BLOCKS and (smallest := smallest_holm_p(blocks, pairs)) >= ALPHA:
             said.append(
                 f"{axis}: with {blocks} blocks and {pairs} pairs the smallest possible Holm-corrected p is "
                 f"{smallest:.2g}; {blocks_needed(pairs)} blocks are needed for p < 0.05"

@@ -1,1 +1,1 @@
-"""Where the runs of a sweep are placed: processes of this machine."""
+"""Where the runs of a sweep are placed.  `local.LocalExecutor`: one process per run on this machine."""

@@ -1,0 +1,150 @@
+"""What `suite plan` answers: the chains of a grid, what they cost here, and what keeps them from running."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from suite.data.availability import why_unavailable
+from suite.report.console.listing import notes
+from suite.report.console.plain import duration, memory, show, table
+from suite.report.console.power import describe_power, plan_power
+from suite.sweep.estimate import PER_GPU, left, speed_here
+from suite.sweep.plan import Plan, PlannedRun
+
+DAY = 86400.0
+
+
+def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: float | None) -> dict[str, Any]:
+    """{"runs", "totals", "data", "estimate", "power"} of a plan with costs; device_hours are those of this machine."""
+    speed = speed_here(plan)
+    runs = [
+        {
+            "id": run.id,
+            "name": run.spec.model,
+            "dataset": run.spec.dataset,
+            "frames": run.spec.frames,
+            "seed": run.spec.seed,
+            "parent": run.spec.parent,
+            "control": run.control,
+            "gmacs": run.gmacs,
+            "params": run.params,
+            "gib": run.gib,
+            "device_hours": speed.device_hours(run),
+            "state": run.state(),
+        }
+        for run in plan.runs
+    ]
+    totals = {
+        "runs": len(runs),
+        "chains": sum(run.parent is None for run in plan.runs),
+        "device_hours": sum(run["device_hours"] for run in runs),
+        "gib_max": max((run["gib"] for run in runs), default=0.0),
+    }
+    reasons = {name: why_unavailable(name, data) for name in dict.fromkeys(run.spec.dataset for run in plan.runs)}
+    return {
+        "runs": runs,
+        "totals": totals,
+        "data": [{"dataset": name, "available": why is None, "problem": why} for name, why in reasons.items()],
+        "estimate": {
+            "device": speed.device,
+            "slots": speed.slots,
+            "tera_macs_per_second": speed.tera_macs,
+            "seconds_left": speed.seconds_left(plan),
+            "basis": speed.basis,
+        },
+        "power": plan_power(plan, discordance, seed_sd),
+    }
+
+
+def print_plan(plan: Plan, found: dict[str, Any]) -> None:
+    """One line per chain; what is the same for all chains stands above."""
+    chains = list(_chains(plan))
+    facts = {
+        "data": [chain[0].spec.dataset for chain in chains],
+        "seed": [str(chain[0].spec.seed) for chain in chains],
+        "frames": [" → ".join(str(run.spec.frames) for run in chain) for chain in chains],
+    }
+    common = [f"{name} {values[0]}" for name, values in facts.items() if len(set(values)) == 1]
+    columns = {name: values for name, values in facts.items() if len(set(values)) > 1}
+    problems = {entry["dataset"]: entry["problem"] for entry in found["data"] if not entry["available"]}
+    made = table(
+        "model",
+        *(f">{name}" if name == "seed" else name for name in columns),
+        ">GMACs/clip",
+        ">params",
+        ">memory",
+        ">time left",
+        "state",
+    )
+    rate = found["estimate"]["tera_macs_per_second"] * 1e12
+    for number, chain in enumerate(chains):
+        first = chain[0]
+        states = Counter(_state(run, problems) for run in chain)
+        seconds = sum(map(left, chain)) / rate
+        costs = [f"{run.gmacs:.3g}" for run in (first, chain[-1])]
+        made.add_row(
+            first.spec.model + (f" [{first.spec.control}]" if first.spec.control else ""),
+            *(values[number] for values in columns.values()),
+            costs[0] if len(chain) == 1 else "–".join(costs),
+            f"{first.params / 1e6:.2f} M",
+            memory(max(run.gib for run in chain)),
+            duration(seconds) if seconds else "",
+            ", ".join(f"{count} {state}" if len(chain) > 1 else state for state, count in states.items()),
+        )
+    head = [f"All chains: {', '.join(common)}." if len(chains) > 1 else f"{', '.join(common)}."] if common else []
+    if any(len(chain) > 1 for chain in chains):
+        head.append("Each stage of a chain (→) starts from the weights of the stage before.")
+    show(*(" ".join(head), "") * bool(head), made, "", *_summary(plan, found), *notes(plan), "")
+    show(*describe_power(found["power"]))
+
+
+def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
+    """Size, time and what is missing, in sentences."""
+    totals, estimate = found["totals"], found["estimate"]
+    todo = sum(run["state"] != "done" for run in found["runs"])
+    runs, chains = _count(totals["runs"], "run"), _count(totals["chains"], "chain")
+    lines = [f"{runs} in {chains}, {f'{todo} to do' if todo else 'all done'}."]
+    if todo:
+        seconds, slots = estimate["seconds_left"], estimate["slots"]
+        device = "CPU" if estimate["device"] == "cpu" else "GPU" if slots == 1 else "GPUs"
+        lines.append(
+            f"Estimated time on this machine ({device}, {_count(slots, 'run')} at a time): {duration(seconds)}, "
+            f"{estimate['basis']}."
+        )
+        if estimate["device"] == "cpu" and seconds > DAY:
+            gpu = duration(sum(map(left, plan.runs)) / (PER_GPU * 1e12))
+            lines.append(f"On one GPU at {PER_GPU:g} T multiply-adds per second: {gpu}.")
+        lines.append(f"Estimated memory per training step: up to {memory(totals['gib_max'])}.")
+    lines += [
+        f"{entry['dataset']} cannot be run here: {entry['problem']}."
+        for entry in found["data"]
+        if not entry["available"]
+    ]
+    return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _state(run: PlannedRun, problems: dict[str, str]) -> str:
+    """The state of a run for a person: one that cannot start says so."""
+    state, problem = run.state(), problems.get(run.spec.dataset)
+    if state != "todo" or not problem:
+        return state
+    return "no reader" if problem.startswith("no reader") else "no data"
+
+
+def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:
+    """The stages of every chain, and its control arm by itself."""
+    for run in plan.runs:
+        before = run.parent
+        if before is not None and before.spec.control == run.spec.control:
+            continue
+        chain = [run]
+        while after := [r for r in chain[-1].children if r.spec.control == run.spec.control]:
+            chain.append(after[0])
+        yield chain

@@ -1,0 +1,149 @@
+"""What the report of a grid covers: the runs with its own settings, and one part for each `--set`.
+
+Runs are found from their folders, so that what was planned last hides no finished run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from suite.spec import BadInput, Protocol, load_protocol
+from suite.store.folder import RunFolder
+from suite.store.identity import RunSpec, digest
+from suite.sweep.plan import Plan, PlannedRun, Selection, last_selection, make_plan
+from suite.sweep.stored import stored_plan
+
+PREFIX = "with-"  # of the folder of a part, in that of the grid
+LONGEST = 100  # letters of its name
+
+
+def report_parts(name: str, results: Path) -> list[Plan]:
+    """The parts of the report of a grid, without costs: its own settings first, then a part for each `--set`.
+
+    A part has the runs that were started, and those of the last selection, done or not.  Where no run with the grid's
+    own settings was started or selected, there is no such part, and the last `--set` comes first.
+    """
+    whole = stored_plan(name, Selection(), results) or make_plan(name, Selection(), results, costs=False)
+    last = last_selection(whole.grid.name, results)
+    parts, variants = [_part(whole, last)], []
+    for settings in [*([last.set] if last.set else []), *_changes(whole)]:
+        try:
+            plan = make_plan(name, Selection(set=settings), results, costs=False)
+        except BadInput:
+            continue  # the protocol has no longer what was set
+        if (ids := [run.id for run in plan.runs]) not in variants:  # else two spellings of the same settings
+            variants.append(ids)
+            parts.append(_part(plan, last))
+    return [part for part in parts if part.runs] or parts[:1]
+
+
+def part_folder(part: Plan, parts: Iterable[Plan]) -> Path:
+    """Where the files of a part are: those of the first one in the grid's folder, of others in one of their own."""
+    first = next(iter(parts))
+    return part.folder if part.selection.set == first.selection.set else part.folder / part_name(part.selection.set)
+
+
+def part_name(settings: dict[str, Any]) -> str:
+    """The folder of a part: with-epochs=1,lr=0.1."""
+    text = settings_text(settings)
+    name = re.sub(r"[^A-Za-z0-9._,=+-]", "_", text)
+    return PREFIX + (name if name == text and len(name) <= LONGEST else f"{name[:LONGEST]}-{digest(settings, 8)}")
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    """What `--set` was given, keys in order: epochs=1,lr=0.1."""
+    return ",".join(f"{key}={_value_text(settings[key])}" for key in sorted(settings))
+
+
+def unaccounted(parts: Iterable[Plan]) -> list[str]:
+    """Finished run folders of the grid that no part has: the grid or its protocol was another one when they ran."""
+    parts = list(parts)
+    known = {run.folder.id for part in parts for run in part.runs}
+    done = (parts[0].folder / "runs").glob("*/result.json")
+    return sorted(file.parent.name for file in done if file.parent.name not in known)
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _part(plan: Plan, last: Selection) -> Plan:
+    if last == plan.selection:
+        return plan
+    chosen: set[str] = set()
+    if last.set == plan.selection.set:
+        with contextlib.suppress(BadInput):  # the grid has no longer what was selected
+            chosen = {run.id for run in make_plan(plan.name, last, plan.folder.parent, costs=False).runs}
+    return replace(plan, runs=[run for run in plan.runs if run.id in chosen or _started(run)])
+
+
+def _started(run: PlannedRun) -> bool:
+    """Done, failed or at work; a run of which only another test was made is none."""
+    if not run.folder.path.is_dir():
+        return False
+    return not run.folder.result_file.exists() or run.state() != "todo"
+
+
+def _changes(whole: Plan) -> list[dict[str, Any]]:
+    """The settings of `--set` behind run folders that are not of the grid's own settings, without repetition."""
+    protocol, own = load_protocol(whole.grid.protocol), {run.folder.id for run in whole.runs}
+    others: dict[str, RunSpec] = {}
+    for file in sorted((whole.folder / "runs").glob("*/spec.yaml")):
+        if file.parent.name in own:
+            continue
+        try:
+            others[file.parent.name] = RunFolder(file.parent).spec()
+        except BadInput:
+            continue  # whoever asks for that run itself is told
+    found: list[dict[str, Any]] = []
+    for spec in others.values():
+        settings: dict[str, Any] = {}
+        chain: RunSpec | None = spec
+        while chain is not None:  # a stage may have by itself what an earlier one was set to
+            changed = _changed(chain, protocol, whole.grid.set)
+            if changed is None:
+                break
+            settings = changed | settings
+            chain = others.get(chain.parent or "")
+        else:
+            if settings and settings not in found:
+                found.append(settings)
+    return found
+
+
+def _changed(spec: RunSpec, protocol: Protocol, grid_set: dict[str, Any]) -> dict[str, Any] | None:
+    """The fewest protocol keys that make a stage of the grid the one of `spec`; None where none do."""
+    chained = spec.parent is not None
+
+    def stage(changes: dict[str, Any]) -> dict[str, Any]:
+        return _flat(protocol.stage(chained, changes, grid_set).model_dump(mode="json", exclude={"name", "source"}))
+
+    try:
+        made = _flat(spec.protocol.model_dump(mode="json", exclude={"name", "source"}))
+        usual = stage({})
+        changes = {key: value for key, value in made.items() if usual.get(key) != value}
+        if stage(changes) != made:
+            return None
+    except BadInput:
+        return None
+    for key in list(changes):  # such as milestones, which move with the epochs
+        without = {other: value for other, value in changes.items() if other != key}
+        try:
+            changes = without if stage(without) == made else changes
+        except BadInput:
+            continue
+    return changes
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined with dots, as `--set` takes them."""
+    out: dict[str, Any] = {}
+    for key, value in data.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return out
