@@ -73,8 +73,8 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-
 test: $(READY)   ## all tests, in parallel processes (ARGS='-k name')
 	@$(PYTEST) $(ARGS)
 
-check: $(READY)  ## lint and the fast tests, in a minute
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(PYTEST) -m "not slow and not more" $(ARGS)
+check: lint      ## lint and the fast tests, in a minute
+	@$(PYTEST) -m "not slow and not more" $(ARGS)
 
 test-more: $(READY) ## the slower tests: a wheel that trains, MLflow's interface, costs of all grids
 	@$(VENV)/bin/python -m pytest -m more $(ARGS)

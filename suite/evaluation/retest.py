@@ -16,6 +16,7 @@ from suite.device import usable_device
 from suite.evaluation.control import Control
 from suite.evaluation.evaluate import Setting, evaluate
 from suite.models import build, normalisation, weights
+from suite.models.cost import NoDraws
 from suite.spec import BadInput, Evaluation, Sampling, checked, file_sha256
 from suite.store.evaluations import stored_test, test_folder
 from suite.store.folder import RunFolder
@@ -152,7 +153,7 @@ def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], clas
     check_checkpoint(folder)
 
     def shapes(count: int) -> dict[str, tuple[int, ...]]:
-        with torch.device("meta"):
+        with torch.device("meta"), NoDraws():
             model = build(spec.network, classes, count, spec.protocol.size)
         return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 

@@ -75,7 +75,7 @@ class _Counter(TorchDispatchMode):
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
                 return parts
-        out = func(*args, **kwargs)
+        out = _shape_of_normalised(name, args) or func(*args, **kwargs)
         if name in KEPT:
             self.activations += (out[0] if isinstance(out, tuple) else out).numel()
         if packet in flop_registry:
@@ -83,6 +83,19 @@ class _Counter(TorchDispatchMode):
         elif name not in FREE:
             self.unknown.add(name)
         return out
+
+
+def _shape_of_normalised(name: str, args: tuple) -> tuple[torch.Tensor, ...] | None:
+    """What a normalisation at test time puts out on the meta device, which PyTorch works out in many slow steps."""
+    x = args[0] if args else None
+    if not isinstance(x, torch.Tensor) or not x.is_meta:
+        return None
+    if name == "native_batch_norm" and not args[5]:  # (x, weight, bias, running mean and variance, training, ...)
+        return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
+    if name == "native_layer_norm":
+        kept = x.shape[: x.ndim - len(args[1])] + (1,) * len(args[1])
+        return torch.empty_like(x, memory_format=torch.contiguous_format), x.new_empty(kept), x.new_empty(kept)
+    return None
 
 
 class NoDraws(TorchFunctionMode):

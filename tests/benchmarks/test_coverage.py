@@ -11,6 +11,7 @@ from suite.spec import BadInput
 from suite.statistics import intervals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["one seed", "own videos"])
 def test_the_intervals_cover_what_they_should(part):
     found = coverage.study(sweeps=300, parts=[part])

@@ -67,6 +67,7 @@ def seeded(rng, k, seeds, sd, n, sets=("one",)):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_sets", [False, True])
 def test_seeds_count_where_there_are_accuracies_alone(over_sets):
     rng, wrong = np.random.default_rng(11), 0

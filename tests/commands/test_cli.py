@@ -36,12 +36,14 @@ def test_cost(call):
     assert found[0]["uncounted"] == []
 
 
+@pytest.mark.slow
 def test_models(call):
     found, _ = call("models")
     assert {entry["module"] for entry in found["modules"]} == {"tsn", "tsm", "tam", "conv", "s3d", "i3d"}
     assert all(entry["about"].endswith((".", ")", "layer")) or entry["about"] for entry in found["modules"])
 
 
+@pytest.mark.slow
 def test_probe(call):
     found, _ = call("probe", "order", "tsn-resnet18", "tsm-resnet18", "--size", "32")
     assert [entry["order_blind"] for entry in found] == [True, False]
@@ -69,6 +71,7 @@ def test_bench_gives_ratios_of_one_run(call):
     assert row["forward_ratio"] == pytest.approx(row["forward_plain"] / row["forward_ours"])
 
 
+@pytest.mark.slow
 def test_reproduce_gives_the_contributions_of_the_published_runs(call, tmp_path):
     found, _ = call("reproduce", "--results", tmp_path)
     cells = {(c["dataset"], c["module"]): c for c in found["contributions"]}

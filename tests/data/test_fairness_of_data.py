@@ -100,6 +100,7 @@ def run(*words):
 # --- decoder ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_their_decoder_alone_are_not_silently_comparable(usual, home, monkeypatch):
     monkeypatch.setenv("SUITE_DECODER", "pyav")
     other = trained(home, home / "pyav")
@@ -203,6 +204,7 @@ def to_scheme_1(plan, home):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_from_before_fingerprints_is_accepted_where_its_list_of_videos_is_the_same(copied, home, data):
     folder = to_scheme_1(copied, home)
     prepare_data(copied, home / "data", CONSOLE)
@@ -260,6 +262,7 @@ def test_shared_videos_stop_a_sweep_in_one_sentence(leaking, home, tmp_path, cap
     assert not list(tmp_path.glob("r/one/runs/*/result.json"))
 
 
+@pytest.mark.slow
 def test_shared_videos_that_are_allowed_stand_in_result_ledger_and_caption(leaking, usual, home, tmp_path):
     with pytest.raises(BadInput, match="allow_leakage is 0"):
         trained(home, tmp_path / "refused", leaking)

@@ -76,6 +76,7 @@ def ridge_accuracy(features, labels):
     return float(((kernel[half:] @ weights > 0) == labels[half:].astype(bool)).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
 def test_order_blind_features_do_not_beat_one_half_within_a_pair(pair):
     clips, labels = videos(400, pair)

@@ -25,6 +25,8 @@ from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder
 from tests.training.builders import run_spec, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def call(capsys, monkeypatch):

@@ -25,6 +25,8 @@ from suite.sweep.plan import Selection, make_plan
 from suite.sweep.verify import verify
 from suite.training.run import execute
 
+pytestmark = pytest.mark.slow
+
 GRID = """
 title: Two stages
 protocol: smoke

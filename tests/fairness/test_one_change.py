@@ -25,6 +25,8 @@ from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
 from suite.training.run import execute
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MODEL = "tsn-resnet18+rcca"
 SMALL = {"epochs": 1, "batch": 8, "size": 32}

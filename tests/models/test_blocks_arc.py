@@ -132,6 +132,7 @@ def test_every_parameter_of_an_arc_network_learns():
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tsm-resnet18", "i3d-resnet18"])
 def test_decorating_leaves_a_pretrained_network_as_it_is(name, tmp_path):
     with torch.random.fork_rng():
@@ -147,6 +148,7 @@ def test_decorating_leaves_a_pretrained_network_as_it_is(name, tmp_path):
     assert torch.allclose(arc(clip), plain(clip), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "blind"),
     [

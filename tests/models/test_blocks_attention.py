@@ -44,6 +44,7 @@ def test_five_blocks_where_there_is_room_and_fewer_in_shallow_networks():
             assert sum(isinstance(m, NonLocal) for m in build(f"tsn-{name}+nl").modules()) == n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_counter_sees_the_same_on_the_meta_device_and_on_the_cpu(block):
     model = build(f"tsn-resnet18+{block}", 5, 4, 32).eval()
@@ -56,6 +57,7 @@ def test_the_counter_sees_the_same_on_the_meta_device_and_on_the_cpu(block):
 # --- laws ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_blocks_as_they_start_leave_the_logits_as_they_were_to_the_bit():
     plain, x = build("tsn-resnet18", 5, 4, 32).eval(), torch.randn(2, 3, 4, 32, 32)
     with torch.no_grad():
@@ -106,6 +108,7 @@ def test_without_encodings_or_matrices_shuffled_frames_come_out_shuffled_alike(b
         assert same_mean == alike
 
 
+@pytest.mark.slow
 def test_a_2d_network_with_nl_cannot_tell_a_clip_from_its_reverse_and_with_gta_it_can():
     assert {block: order(f"tsn-resnet18+{block}", 4, 32, 5)["order_blind"] for block in ("nl", "gta")} == {
         "nl": True,

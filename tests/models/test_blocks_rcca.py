@@ -130,6 +130,7 @@ def test_the_weights_of_a_position_sum_to_one_and_its_own_place_counts_once():
     assert cross_indices(3, 4, 5).shape == (60, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_with_gamma_zero_it_is_the_identity_and_it_starts_at_one(structure):
     x = random_map()
@@ -157,6 +158,7 @@ def test_mixed_precision_stays_near_single():
     assert (mixed - m(x)).abs().max() < 0.05
 
 
+@pytest.mark.slow
 def test_on_a_2d_network_it_cannot_tell_the_order_of_the_frames():
     assert order("tsn-resnet18+rcca", frames=4, size=32)["order_blind"]
     assert not order("tsm-resnet18+rcca", frames=4, size=32)["order_blind"]
@@ -179,6 +181,7 @@ PRINTED = {  # rcca3d Tables 1 to 4 and Sec. 4.3: 10^9 "FLOPs", the block counte
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", PRINTED)
 def test_printed_costs(options):
     base, found = cost("tsm-resnet50", num_classes=101), cost(f"tsm-resnet50+rcca{options}", num_classes=101)
@@ -235,6 +238,7 @@ def test_it_keeps_nothing_of_the_size_of_the_full_map():
     assert sum(kept) <= 3 * positions * (16 + 24 + 8 + 14 + 14) + 10_000  # per pass: input, projections and weights
 
 
+@pytest.mark.slow
 def test_it_takes_less_memory_than_the_explicit_map():
     """At a fraction of the width of conv3_3; `suite bench rcca` measures time and memory at the place itself."""
     place = (1, 64, 8, 20, 20)

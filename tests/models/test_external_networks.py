@@ -13,6 +13,7 @@ from suite.spec import BadInput
 from tests.models.builders import clip, on_meta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"),
     [("r3d_18", 112), ("mc3_18", 112), ("r2plus1d_18", 112), ("s3d", 224), ("mvit_v2_s", 224), ("swin3d_t", 224)],
@@ -25,6 +26,7 @@ def test_torchvisions_networks_cost_what_torchvision_says(name, size):
     assert found.macs / 1e9 == pytest.approx(documented["_ops"], abs=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mc3_18", "mvit_v2_s", "swin3d_t"])
 def test_torchvisions_networks_learn_with_dropout_drawn_by_the_step(name):
     net = build(f"torchvision:{name}", 5, 2, 32, dropout=0.5)
@@ -95,6 +97,7 @@ class Looks(Eight):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [

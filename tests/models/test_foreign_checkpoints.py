@@ -12,6 +12,8 @@ from torch import nn
 from suite.models import build, registry, weights
 from suite.spec import BadInput
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[1] / "files"
 TSM_KEYS = json.loads((DATA / "tsm_checkpoint_keys.json").read_text())
 SLOWFAST_KEYS = json.loads((DATA / "pytorchvideo_checkpoint_keys.json").read_text())["slowfast-resnet50"]

@@ -24,6 +24,7 @@ def clip(frames=8, size=64, batch=1):
     return torch.randn(batch, 3, frames, size, size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_all_288_published_rows_have_our_parameters_and_multiply_adds_to_the_unit():
     import pandas as pd
 
@@ -55,6 +56,7 @@ def test_printed_costs_of_table_10_and_table_2():
     assert cost("tsm-resnet50").conv_macs == cost("tsn-resnet50").conv_macs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tam-resnet18", "s3d-inception_v1-tp", "i3d-resnet18"])
 def test_fvcore_counts_what_we_count(name):
     """fvcore knows convolutions and matrix products, and no attention; it traces on the CPU."""
@@ -86,6 +88,7 @@ def test_attention_is_counted_and_an_unknown_operator_is_named():
     assert count(Odd(), torch.empty(2, 4, 4, device="meta")).uncounted != []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("module", ["tsn", "tsm", "tam", "conv", "s3d", "i3d"])
 def test_every_module_gives_logits_on_every_backbone(module, backbone):
@@ -100,6 +103,7 @@ def test_every_registered_module_is_covered_here():
     assert set(temporal_modules()) == {"tsn", "tsm", "tam", "conv", "s3d", "i3d"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "inception_v1"])
 def test_order_blind_models_give_the_reversed_clip_the_same_logits_and_the_others_do_not(backbone):
     found = {m: order(f"{m}-{backbone}", 4, 32, 5)["order_blind"] for m in ("tsn", "tsm", "tam", "s3d", "i3d", "conv")}
@@ -119,6 +123,7 @@ def test_any_memory_layout_of_the_input_gives_the_same_logits():
     assert torch.equal(model(x), model(x.contiguous(memory_format=torch.channels_last_3d)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tsn-resnet18", "tam-resnet18", "s3d-resnet18", "i3d-resnet18-tp"])
 def test_the_plain_network_of_the_benchmark_computes_the_same(name):
     ours, other = build(name, 5, 8, 64).eval(), plain(name, 5, 8, 64).eval()
@@ -128,6 +133,7 @@ def test_the_plain_network_of_the_benchmark_computes_the_same(name):
         assert torch.allclose(other(clip(batch=2)), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["s3d-inception_v1", "i3d-resnet18-tp", "tam-resnet50"])
 def test_folding_the_normalisation_away_when_testing_changes_nothing_and_follows_the_weights(name):
     model, x = build(name, 5, 8, 64), clip(batch=2)
@@ -145,6 +151,7 @@ def test_folding_the_normalisation_away_when_testing_changes_nothing_and_follows
     assert not any("folded" in key for key in model.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tsm-resnet18", "s3d-resnet18", "i3d-resnet18-tp", "tam-inception_v1-tp"])
 def test_one_layout_from_input_to_logits(name):
     model, odd = build(name, 5), []
@@ -216,6 +223,7 @@ def contributed():
         TEMPORAL_MODULES.pop("diff", None)
 
 
+@pytest.mark.slow
 def test_the_ten_lines_of_contributing_make_a_model(contributed):
     for name in ("diff-resnet18-tp", "diff-inception_v1@sites=top-half"):
         assert build(name, 5, 4, 32).eval()(clip(4, 32)).shape == (1, 5)

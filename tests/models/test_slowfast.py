@@ -38,6 +38,7 @@ def test_the_slow_frames_of_the_published_clips():
     assert slow_frames(32, 8) == [0, 10, 20, 31]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["slowfast-resnet50", "slowfast-resnet50@clip=4x16"])
 def test_forward_and_backward(name):
     model = deepcopy(built(name)).train()
@@ -84,6 +85,7 @@ def test_residual_branches_start_at_zero_as_published():
     assert not any(p.any() for key, p in built().named_parameters() if key.endswith("conv3.bn.weight"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "frames", "size", "classes", "gmacs", "params"),
     [  # printed: at 256 pixels, except that the parameters have no size

@@ -13,6 +13,8 @@ from suite.models import build, weights
 from suite.models.checkpoints.own import checksum
 from suite.spec import BadInput
 
+pytestmark = pytest.mark.slow
+
 IBM_KEYS = json.loads((Path(__file__).parents[1] / "files" / "ibm_checkpoint_keys.json").read_text())
 TORCHVISION = {"resnet18": "resnet18", "resnet50": "resnet50", "inception_v1": "googlenet"}
 

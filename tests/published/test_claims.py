@@ -7,6 +7,7 @@ from suite.published.findings import findings
 from tests.sweep.builders import ROOT
 
 
+@pytest.mark.slow
 def test_the_committed_findings_are_what_the_record_gives_today():
     from suite.report.reproduce import to_text
 

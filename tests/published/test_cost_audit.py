@@ -6,6 +6,8 @@ from suite.published.cost_audit import audit
 from suite.report.tables.cost_audit import audit_table, summary
 from suite.report.tables.formats import to_markdown
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found():

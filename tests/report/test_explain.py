@@ -14,6 +14,8 @@ from suite.store.folder import RunFolder
 from suite.store.reached_code import ROOTS
 from tests.builders import captured_suite
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_is_explained_down_to_its_data_and_weights(home, small):
     first, second = small.runs[:2]

@@ -22,6 +22,7 @@ def odd(rows):
     return set(gather(rows).marks.letters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES_WITH_ACCURACIES)
 def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, name):
     evidence = gather(rows, tests=frames_tests(rows))

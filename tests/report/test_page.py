@@ -12,6 +12,7 @@ from tests.builders import summary_row
 from tests.from_rows import write_figures, write_page, write_pareto, write_tables
 
 
+@pytest.mark.slow
 def test_writing_twice_gives_the_same_bytes_whatever_the_order_of_the_rows(tmp_path, rows):
     rows = pd.concat(
         [rows, pd.DataFrame([summary_row("i3d", 70.0, pooling="tp"), summary_row("i3d", 85.0, frames=16)])]

@@ -109,6 +109,7 @@ def test_tables_do_not_depend_on_the_order_of_the_rows(rows, tmp_path):
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in twice]
 
 
+@pytest.mark.slow
 def test_heat_maps_are_readable_at_24_models_and_old_ones_go(rows, evidence, tmp_path):
     from matplotlib.text import Text
 

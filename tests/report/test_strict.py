@@ -40,6 +40,7 @@ def strict(rows, odd):
     return tables(rows), tables(rows[~rows["id"].isin(odd)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in (*TABLES_WITH_ACCURACIES, "cost") if name != "accuracy"])
 def test_a_strict_table_is_that_of_the_kept_runs_alone(strict, name):
     full, alone = (tables[name] for tables in strict)

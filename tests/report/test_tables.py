@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
@@ -35,6 +36,7 @@ def test_nothing_is_bold_where_the_number_of_videos_is_unknown(published):
     assert "**" not in to_markdown(accuracy_table(unknown))
 
 
+@pytest.mark.slow
 def test_confounded_cells_carry_letters_and_a_strict_table_withholds_them(published):
     evidence = gather(published)
     table = accuracy_table(published, evidence=evidence)
@@ -50,6 +52,7 @@ def test_confounded_cells_carry_letters_and_a_strict_table_withholds_them(publis
     assert "withheld" in to_markdown(strict)
 
 
+@pytest.mark.slow
 def test_contributions_count_the_cells_that_are_confounded(published):
     table = contribution_table(published, evidence=gather(published))
     rows = csv_of(table)

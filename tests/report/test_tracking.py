@@ -53,6 +53,7 @@ def contents(client, run, path, folder):
     return Path(client.download_artifacts(run.info.run_id, path, str(folder))).read_text()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_read_back_as_it_was_logged(tracker, client, tmp_path, capfd):
     spec = tmp_path / "spec.yaml"
     spec.write_text("model: i3d-resnet18\n")

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from suite.report.figures.names import dataset_title, display_name
 from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
@@ -33,6 +34,7 @@ def test_the_front_stands_in_bold_and_near_runs_beside_it(published):
     assert "at least 5 % of the draws" in drawn
 
 
+@pytest.mark.slow
 def test_every_table_renders_in_every_format_and_without_rows_there_is_none(published):
     ours = table(cost_row("tsn-resnet18", 50.0, n=400, views=3), cost_row("tam-resnet18", 60.0, n=400))
     ours = ours.assign(dataset="mini_ssv2", train_device_hours=[1.5, 2.5])

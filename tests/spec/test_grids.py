@@ -128,6 +128,7 @@ MATCHED = {  # runs of each grid that have a published number beside them
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 def test_printed_numbers_find_their_runs(name, tmp_path):
     assert len(beside(name, tmp_path)) == MATCHED[name]
@@ -138,6 +139,7 @@ def test_every_run_of_the_288_has_its_number(name, tmp_path):
     assert len(beside(name, tmp_path)) == 96
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("grid", "model", "dataset", "top1"),
     [
@@ -195,6 +197,7 @@ ELSEWHERE = {  # where a protocol departs from the record, and says so
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 def test_protocols_have_the_numbers_that_the_papers_state(name, tmp_path):
     from suite.fairness.run_factors import of_run
@@ -275,6 +278,7 @@ def _models():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "frames", "dataset"), _models(), ids=lambda value: str(value))
 def test_every_model_of_the_grids_builds(model, frames, dataset):
     from suite.models import build

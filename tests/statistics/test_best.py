@@ -107,6 +107,7 @@ def rate(hits):
     return np.mean(hits), 3 * math.sqrt(0.05 * 0.95 / len(hits))
 
 
+@pytest.mark.slow
 def test_equally_good_models_all_stay_bold_in_95_percent_of_tables():
     rng, found, by_holm = np.random.default_rng(1), {"predictions": [], "own videos": [], "3 seeds": []}, []
     for table in tables(rng, [60.0] * 16, 250):
@@ -148,6 +149,7 @@ def test_more_discordant_seeds_widen_the_set():
     assert sizes[0] + 1 < sizes[1]
 
 
+@pytest.mark.slow
 def test_the_quick_study_of_bold_holds_and_has_a_row_per_kind_of_evidence(monkeypatch):
     monkeypatch.setattr(best_study, "SHARE", {4: 1, 16: 0.3})
     parts = ["bold, 4 models", "bold, 16 models", "bold, other tables", "ranks and pairs", "few discordant", "classes"]

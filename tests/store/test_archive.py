@@ -21,6 +21,8 @@ from suite.sweep.plan import Selection, make_plan
 from tests.builders import captured_suite
 from tests.small_sweep import spoil_result
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_export_is_the_same_bytes_twice_and_names_no_folder_of_this_machine(home, small, archive, tmp_path):
     said = export(small, tmp_path / "again.tar.gz")

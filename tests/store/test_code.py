@@ -90,6 +90,7 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
     assert changed(code_digests("tsn-resnet18", copy)) == (set(), set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "trains", "tests"),
     [
@@ -128,6 +129,7 @@ def test_the_file_of_a_network_counts_for_those_that_use_it(edited):
     assert changed(after, "slowfast-resnet50") == ({"networks/slowfast"},) * 2
 
 
+@pytest.mark.slow
 def test_a_definition_that_moves_within_its_part_is_the_same_code(tmp_path):
     copy = copied(tmp_path)
     (copy / "training" / "rate.py").write_text((copy / "training" / "schedule.py").read_text())

@@ -51,6 +51,7 @@ def test_a_new_stage_goes_on_from_a_run_of_scheme_1(earlier, tmp_path):
     assert run_folder(again[1].folder.path.parent, again[1].spec.parent).path == again[0].folder.path
 
 
+@pytest.mark.slow
 def test_the_report_of_an_earlier_sweep_has_the_same_accuracies(earlier):
     results, plan = earlier
     write_report(plan)

@@ -14,6 +14,8 @@ import pytest
 from suite.store.folder import RunFolder
 from tests.sweep.builders import ROOT, STEPS_PER_EPOCH, comparable, suite_process, sweep_args
 
+pytestmark = pytest.mark.slow
+
 
 def kill_now_and_then(grid, calibrated, results):
     """Starts the sweep again and again, killing the driver or a worker with SIGKILL in the middle of an epoch.

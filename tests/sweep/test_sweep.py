@@ -16,6 +16,8 @@ from suite.__main__ import main
 from tests.sweep.builders import ROOT, comparable, ids, suite_process, sweep_args
 from tests.videos import write_ssv2
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
     results, printed = whole

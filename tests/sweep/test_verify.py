@@ -14,6 +14,8 @@ from suite.sweep.verify import draw, verify
 from tests.builders import captured_suite
 from tests.small_sweep import PREDICTIONS, one_run, spoil_result
 
+pytestmark = pytest.mark.slow
+
 
 def test_checkpoints_give_the_stored_predictions_bit_for_bit(home, capsys, monkeypatch):
     args = ["verify", home / "small.yaml", "--sample", "1", "--data", home / "data", "--results", home / "results"]

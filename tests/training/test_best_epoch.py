@@ -14,6 +14,8 @@ from suite.training.loop import Trainer
 from suite.training.run import execute
 from tests.training.builders import equal, run_spec, state_of, train
 
+pytestmark = pytest.mark.slow
+
 BEST = {"epochs": 3, "dev": 0.25, "selection": "best", "evaluation.every_epochs": 1}
 
 SCORES = (25.0, 75.0, 75.0)

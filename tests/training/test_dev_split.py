@@ -69,6 +69,7 @@ def seen(monkeypatch):
     return ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_held_out_video_is_trained_on_and_the_curve_is_on_them_alone(data, tmp_path, seen, seed):
     folder = train(tmp_path, data, run_spec(seed=seed, dev=0.25, **{"evaluation.every_epochs": 1}))

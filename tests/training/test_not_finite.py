@@ -22,6 +22,7 @@ from tests.builders import spec
 from tests.training.builders import run_spec, train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lr", [1e8, 3e38])
 def test_weights_that_diverge_in_the_last_update_are_no_result(tmp_path, lr):
     synthesize("calib_order", tmp_path / "data", videos={"train": 8, "val": 8})

@@ -17,6 +17,8 @@ from suite.training.loop import Batches
 from suite.training.run import execute
 from suite.training.schedule import learning_rate
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"epochs": 2, "batch": 8, "step_batch": 4, "dropout": 0.5, "size": 32}
 
 
