@@ -69,7 +69,7 @@ def test_a_run_that_failed_or_lost_its_parent_is_explained_as_far_as_it_is_known
     shutil.copytree(small.runs[1].folder.path, tmp_path / small.runs[1].id)
     run = explain(str(tmp_path / small.runs[1].id), Path("nowhere"))["runs"][0]
     assert [(parent["id"], parent["state"]) for parent in run["parents"]] == [(small.runs[0].id, "not here")]
-    assert "no result here" in describe({"runs": [run]})
+    assert "no result stored here" in describe({"runs": [run]})
 
 
 @pytest.mark.parametrize(

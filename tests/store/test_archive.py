@@ -135,7 +135,7 @@ def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(archive, tmp_path,
         broken = bytearray(whole)
         broken[at] ^= 1
         (tmp_path / "x.tar.gz").write_bytes(broken)
-        with pytest.raises(BadInput, match=r"damaged|not as its manifest|does not begin|does not list"):
+        with pytest.raises(BadInput, match=r"damaged|not as its manifest|does not begin|does not match"):
             open_archive(tmp_path / "x.tar.gz", tmp_path / "into")
     for content in (whole[: len(whole) // 2], b"", b"text", gzip.compress(b"text"), gzip.compress(b"")):
         (tmp_path / "x.tar.gz").write_bytes(content)
@@ -150,5 +150,5 @@ def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(archive, tmp_path,
     code, _, err = captured_suite(
         capsys, monkeypatch, "report", archive, "--frames", "4", "--results", tmp_path / "into"
     )
-    assert (code, "reported whole" in err) == (2, True)
+    assert (code, "takes no options" in err) == (2, True)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["x.tar.gz"]

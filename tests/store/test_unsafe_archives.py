@@ -38,7 +38,7 @@ PLAIN = (member("plan.json"), b"true")
 
 OUTSIDE = "points outside the archive"
 
-UNLISTED = "its manifest does not list"
+UNLISTED = "its manifest does not match"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ UNLISTED = "its manifest does not list"
         ([PLAIN], {"files": {"plan.json": b"false"}}, UNLISTED),
         ([PLAIN], {"files": {"plan.json": b"tru!"}}, "the SHA-256 of .* does not match"),
         ([PLAIN], {"files": {"plan.json": b"true", "b": b""}}, "'b' is missing"),
-        ([PLAIN], {"bytes": 1 << 49}, "GiB left"),
+        ([PLAIN], {"bytes": 1 << 49}, "GiB free"),
         ([PLAIN], {"bytes": -1}, OUTSIDE),
         ([PLAIN], {"bytes": float("inf")}, "has another format"),
         ([PLAIN], {"form": "archive-9"}, "has the format archive-9"),

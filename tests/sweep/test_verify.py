@@ -172,7 +172,7 @@ def test_a_sample_depends_on_its_seed_alone_and_has_one_run_at_least(small):
     assert draw(done, "2", 3) == [run for run in done if run in draw(done[::-1], "2", 3)]
     assert {draw(done, "1", seed)[0].id for seed in range(20)} == {run.id for run in done}
     for wrong in ("", "0", "0%", "101%", "-1", "1.5", "five", "5 %%"):
-        with pytest.raises(BadInput, match="--sample takes"):
+        with pytest.raises(BadInput, match="--sample expects"):
             draw(done, wrong, 0)
     with pytest.raises(BadInput, match="nothing to verify"):
         draw([], "5%", 0)

@@ -125,8 +125,8 @@ def test_accuracies_that_follow_from_the_predictions_are_taken(tmp_path):
         ({"top1": 99.9}, "result states top-1 99.9, but the predictions give "),
         ({"n": 201}, "result states n 201, but the predictions give 200"),
         ({"top5": 99.5}, "result states top-5 99.5, but the predictions give "),
-        ({"per_class": {"class 3": 100.0}}, "top-1 of class 'class 3' 100, its predictions give "),
-        ({"per_class": {"other": 100.0}}, "top-1 of class 'other' 100, its predictions give nothing"),
+        ({"per_class": {"class 3": 100.0}}, "top-1 of class 'class 3' 100, but the predictions give "),
+        ({"per_class": {"other": 100.0}}, "top-1 of class 'other' 100, but the predictions give nothing"),
     ],
 )
 def test_accuracies_that_do_not_follow_from_the_predictions_are_refused(tmp_path, changes, words):

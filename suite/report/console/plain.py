@@ -12,7 +12,7 @@ from rich.text import Text
 from suite.spec import one_line, printable
 
 GAP = 2  # between columns
-PIPE_WIDTH = 180  # of tables; a pipe has no edge to fold at
+PIPE_WIDTH = 10_000  # a pipe has no edge to fold at
 
 
 class PlainConsole(Console):
