@@ -72,9 +72,10 @@ def planned_tests(folder: RunFolder, spec: RunSpec) -> list[StoredTest] | None:
 
     None while the run is not finished, or one of them is missing.  Raises BadInput where files were changed.
     """
-    own, result = folder.spec(), folder.result()
+    result = folder.result()
     if result is None:
         return None
+    own = folder.spec()
     if own.scheme == SCHEME and result.get("spec_sha256") not in (None, folder.spec_sha256()):
         raise BadInput(
             f"{folder.spec_file} was changed after the run was tested; restore it, or move the run's folder away."
