@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from suite.collect import results_table
+from suite.collect.evidence import gather
+from suite.collect.pairs import all_pairs
 from suite.collect.results_table import ResultsTable
 from suite.published.references import published_rows
 from suite.report.tables import make
 from suite.spec import TABLES
 from tests.builders import summary_row as run
-from tests.from_rows import all_pairs, gather
 
 SUITE = Path(results_table.__file__).parents[1]
 

@@ -66,8 +66,8 @@ def test_a_grid_names_a_users_data_set(experiments, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (MINE.replace("classes: 2", "classes: two"), "key 'classes'"),
-        (MINE.replace("format: something", "format: kinetcs"), "key 'format'"),
+        (MINE.replace("classes: 2", "classes: two"), "Invalid value 'two' of 'classes'"),
+        (MINE.replace("format: something", "format: kinetcs"), "Invalid value 'kinetcs' of 'format'"),
         (MINE + "class_list: ../secret.txt\n", "class_list must name a file in its folder"),
         (MINE + "colour: red\n", "Unknown key in data set gestures.yaml 'colour'"),
         ("- a\n", "does not hold keys and values"),

@@ -88,7 +88,7 @@ def test_a_truncated_file_is_undecodable(vp9, tmp_path, keep):
 
 
 def test_a_file_shorter_than_asked_is_an_error_and_not_another_frame(vp9):
-    with pytest.raises(Undecodable, match="40 frames"):
+    with pytest.raises(Undecodable, match="40 decodable frames"):
         read_frames(vp9, [3, 40])
     with pytest.raises(BadInput):
         read_frames(vp9, [-1])

@@ -272,7 +272,7 @@ def test_shared_videos_that_are_allowed_stand_in_result_ledger_and_caption(leaki
     confounds = {d["field"]: d for d in _judged(usual, plan)}
     assert (confounds["leakage"]["a"], confounds["leakage"]["b"]) == (0, {"by id": 1, "by content": 1})
     assert f"{SHARED}." in json.loads(plan.runs[0].folder.provenance.read_text())["data"]["notes"]
-    words = "validation videos of calib_order also occur in the training split (by id: 1, by content: 1)."
+    words = "validation videos of Order (synthetic) also occur in the training split (by id: 1, by content: 1)."
     write_report(plan)
     assert f" 2 {words}" in (plan.folder / "tables" / "accuracy.md").read_text()
     assert leakage_notes(run_rows(usual)) == []

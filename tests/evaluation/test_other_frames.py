@@ -143,7 +143,7 @@ def test_what_cannot_be_tested_again_is_said_in_one_sentence(data, trained, tmp_
         ((tied.id, "--results", tmp_path, *at), "name the folder of one"),
         ((unfinished.path, *at), "is not finished"),
         ((foreign.path, *at), "does not hold the weights of this run"),
-        ((first.id, *at), "is not a run in results/*/runs"),
+        ((first.id, *at), f"Unknown run '{first.id}'"),
         ((tmp_path / "nothing", *at), "is not a run"),
         ((first.path, "--weights", "imagenet", *at), "has its own weights"),
         ((first.path, "--frames", "0", *at), "at least one frame"),

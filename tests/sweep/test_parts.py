@@ -130,7 +130,7 @@ def test_runs_with_set_are_found_from_their_folders_and_kept_apart(grid, results
     assert list(rows["frames"]) == [4, 8]
     assert set(rows["state"]) == {"done"}
     assert not set(rows["id"]) & set(rows_of(results / "mine")["id"])
-    assert "tam-resnet18" in (place / "tables" / "accuracy.md").read_text()
+    assert "TAM-ResNet-18" in (place / "tables" / "accuracy.md").read_text()
     page = (results / "mine" / "report.html").read_text()
     assert page.index("<h2>Accuracy</h2>") < page.index("<h2>With epochs=8,lr=0.5</h2>")
     assert page.count("<h2>Accuracy</h2>") == 2
