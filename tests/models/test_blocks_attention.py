@@ -1,4 +1,4 @@
-"""Attention blocks: printed costs, laws of +nl, +dnl, +sa, +ta, +tape and +gta, names that make no sense."""
+"""Attention blocks: printed costs, properties of +nl, +dnl, +sa, +ta, +tape and +gta, names that make no sense."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def test_the_counter_sees_the_same_on_the_meta_device_and_on_the_cpu(block):
     assert parts.uncounted == []
 
 
-# --- laws ---------------------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------------
 
 
 def test_blocks_as_they_start_leave_the_logits_as_they_were_to_the_bit():
