@@ -23,10 +23,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep plan status report reproduce test test-more check chaos lint bench mlflow lock clean
 
-help:            ## this list
+help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
-setup: $(READY)  ## .venv with the locked packages and the project (TORCH=system: with the torch of PYTHON)
+setup: $(READY)  ## create .venv with the locked packages and the project (TORCH=system: with the torch of PYTHON)
 	@test "$(TORCH)" != system || grep -qs 'include-system-site-packages = true' $(VENV)/pyvenv.cfg || \
 	  { echo "$(VENV) has a torch of its own; run make clean, then make setup TORCH=system" >&2; exit 2; }
 
@@ -35,14 +35,14 @@ setup: $(READY)  ## .venv with the locked packages and the project (TORCH=system
 $(READY): requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=..." >&2; exit 2; }
-	@test "$(TORCH)" != system || $(PYTHON) tools/lock_for_system_torch.py requirements.lock >/dev/null
+	@test "$(TORCH)" != system || $(PYTHON) -P suite/lock_for_system_torch.py requirements.lock >/dev/null
 	@test -x $(VENV)/bin/python || \
 	  { command -v uv >/dev/null && uv venv --quiet $(SHARED) --python $(PYTHON) $(VENV); } || \
 	  $(PYTHON) -m venv $(SHARED) $(VENV)
 	@command -v uv >/dev/null || test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@cp requirements.lock $(VENV)/requirements.lock
 ifeq ($(TORCH),system)
-	@$(PYTHON) tools/lock_for_system_torch.py requirements.lock > $(VENV)/requirements.lock
+	@$(PYTHON) -P suite/lock_for_system_torch.py requirements.lock > $(VENV)/requirements.lock
 	@$(PYTHON) -c '$(OWN_PACKAGES)' > "$$($(VENV)/bin/python -c '$(PACKAGES)')/torch_of_the_system.pth"
 endif
 	@echo "Installing $$(grep -c '^[A-Za-z0-9]' $(VENV)/requirements.lock) packages into $(VENV), about $(SIZE) on disk" >&2
@@ -52,46 +52,46 @@ endif
 	@test "$(TORCH)" != system || $(VENV)/bin/python -c 'import torch, torchvision'
 	@touch $(READY)
 
-sweep: $(READY)  ## plan, run what is missing, report (GRID=demo, DATA=dir, ARGS='...')
+sweep: $(READY)  ## train and test what is missing, then report (GRID=demo, DATA=dir, ARGS='...')
 	@$(SUITE) sweep $(GRID) $(ARGS)
 
-plan: $(READY)   ## the runs of a grid and what they cost; runs nothing
+plan: $(READY)   ## show the runs of a grid and their cost, without training
 	@$(SUITE) plan $(GRID) $(ARGS)
 
-status: $(READY) ## how far a grid is
+status: $(READY) ## show the progress of a sweep
 	@$(SUITE) status $(GRID) $(ARGS)
 
-report: $(READY) ## tables, figures and page from what is there
+report: $(READY) ## write tables, figures and the page from the finished runs
 	@$(SUITE) report $(GRID) $(ARGS)
 
-reproduce: $(READY) ## tables and figures of deep_analysis from its published numbers
+reproduce: $(READY) ## rebuild tables and figures of five papers from published numbers
 	@$(SUITE) reproduce $(ARGS)
 
 # The tests of one file stay in one process; tests/conftest.py says how many processes `auto` is.
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-test: $(READY)   ## all tests, in parallel processes (ARGS='-k name')
+test: $(READY)   ## run all tests, in parallel processes (ARGS='-k name')
 	@$(PYTEST) $(ARGS)
 
-check: lint      ## lint and the fast tests, in a minute
+check: lint      ## run lint and the fast tests, in a minute
 	@$(PYTEST) -m "not slow and not more" $(ARGS)
 
-test-more: $(READY) ## the slower tests: a wheel that trains, MLflow's interface, costs of all grids
+test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's interface, costs of all grids
 	@$(VENV)/bin/python -m pytest -m more $(ARGS)
 
-chaos: $(READY)  ## a sweep killed at random moments ends like one that was not
+chaos: $(READY)  ## test that a sweep killed at random moments gives the same results
 	@$(VENV)/bin/python -m pytest tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
 
-lint: $(READY)   ## ruff
+lint: $(READY)   ## run ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
-bench: $(READY)  ## speed, as ratios within one run
+bench: $(READY)  ## measure speed, as ratios within one measurement
 	@$(SUITE) bench $(ARGS)
 
-mlflow: $(READY) ## the MLflow interface on localhost (PORT=5000)
+mlflow: $(READY) ## open the MLflow interface on localhost (PORT=5000)
 	@$(SUITE) mlflow --port $(PORT)
 
-lock: $(READY)   ## resolve pyproject.toml into requirements.lock anew
+lock: $(READY)   ## resolve pyproject.toml into requirements.lock
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
 

@@ -14,8 +14,8 @@ LOCK = (ROOT / "requirements.lock").read_text()
 
 @pytest.fixture(scope="module")
 def tool():
-    """tools/ is no package: its scripts run before anything is installed."""
-    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools" / "lock_for_system_torch.py")
+    """A script that runs before anything is installed, so it is loaded from its file."""
+    spec = importlib.util.spec_from_file_location("tool", ROOT / "suite" / "lock_for_system_torch.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -77,7 +77,8 @@ def project(tmp_path):
     """What `make setup` reads, with a .venv that is ready; gives a function that calls make."""
     for name in ("Makefile", "requirements.lock", "pyproject.toml", "setup.py"):
         shutil.copyfile(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    (tmp_path / "suite").mkdir()
+    shutil.copy(ROOT / "suite" / "lock_for_system_torch.py", tmp_path / "suite")
     (tmp_path / ".venv").mkdir()
     for name in ("pyvenv.cfg", ".ready"):
         (tmp_path / ".venv" / name).touch()

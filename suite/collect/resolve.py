@@ -90,7 +90,7 @@ def resolve_runs(text: str, results: Path) -> list[RunFolder]:
     for one in resolve(text, results):
         run = one if isinstance(one, RunFolder) else one.run()
         if run is None:
-            raise BadInput(f"{text} is a {one.kind} and no run of this suite, so that it has no checkpoint to test.")
+            raise BadInput(f"{text} is a {one.kind}, not a run of this suite; it has no checkpoint to test.")
         found.append(run)
     return found
 
@@ -99,7 +99,7 @@ def resolve_run(text: str, results: Path) -> RunFolder:
     """The only run that `text` names.  Raises BadInput as `resolve_runs`, and where it names several."""
     found = resolve_runs(text, results)
     if len(found) > 1:
-        raise BadInput(f"'{text}' names {len(found)} runs ({listed(run.id for run in found)}); name one of them.")
+        raise BadInput(f"'{text}' matches {len(found)} runs ({listed(run.id for run in found)}); specify one of them.")
     return found[0]
 
 
@@ -118,7 +118,7 @@ def resolve_grid(text: str) -> tuple[str, str]:
         return (Path(text).resolve().name if os.path.isdir(os.path.join(text, "runs")) else text), ""
     if not models or "/f" in models:
         raise BadInput(
-            f"'{text}' is no part of a grid; write GRID, or GRID:MODELS, e.g. demo:tam-resnet18 or 'demo:t*'."
+            f"'{text}' is not part of a grid; write GRID or GRID:MODELS, e.g. demo:tam-resnet18 or 'demo:t*'."
         )
     return grid, models
 
@@ -146,7 +146,7 @@ def read_result(text: str, results: Path) -> Result:
     """The only result that `text` names.  Raises BadInput as `read_results`, and where it names several."""
     found = read_results(text, results)
     if len(found) > 1:
-        raise BadInput(f"'{text}' names {len(found)} results; name one of them.")
+        raise BadInput(f"'{text}' matches {len(found)} results; specify one of them.")
     return found[0]
 
 
@@ -158,7 +158,7 @@ def from_run(folder: Any) -> Result:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
     outcome = read_own(folder.predictions, result.get("class_names"))
     if outcome.labels is None:
-        raise BadInput(f"The predictions of {folder.id} come without labels, so that its accuracy cannot be checked.")
+        raise BadInput(f"The predictions of {folder.id} have no labels, so its accuracy cannot be checked.")
     check_stored(result, outcome, folder.id)
     return Result(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
@@ -205,10 +205,12 @@ def from_file(path: Path) -> Result:
     if not path.is_file():
         raise BadInput(f"There is no file {path}.")
     if not spec.is_file():
-        raise BadInput(f"{path.name} needs {spec.name} beside it, with name, dataset and the factors that are known.")
+        raise BadInput(
+            f"{path.name} needs {spec.name} in the same folder, with the keys name and dataset and any known factors."
+        )
     about = read_yaml(spec, "Factors")
     if not isinstance(about, dict):
-        raise BadInput(f"{spec.name} does not hold keys and values.")
+        raise BadInput(f"{spec.name} does not contain keys and values.")
     for key in about:
         if key not in (*SPEC, *FACTORS):
             raise unknown(f"key in {spec.name}", str(key), [*SPEC, *FACTORS])
@@ -238,11 +240,11 @@ def from_file(path: Path) -> Result:
         )
     top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
     if about.get("source", "") in ("suite", *REFERENCES):
-        raise BadInput(f"In {spec.name}, source {about['source']!r} is a name of the suite's own.")
+        raise BadInput(f"In {spec.name}, source {about['source']!r} is reserved for the suite.")
     factors = dict.fromkeys(FACTORS)
     factors |= {key: meaning(key, value, spec.name) for key, value in about.items() if key in FACTORS}
     if any(value <= 0 for value in (factors["frames"], *map(about.get, COSTS)) if value is not None):
-        raise BadInput(f"In {spec.name}, frames and costs are above 0.")
+        raise BadInput(f"In {spec.name}, frames and costs must be above 0.")
     factors["test_frames"] = factors["test_frames"] or factors["frames"]
     factors["module"] = factors["module"] or about["name"]
     row = {

@@ -23,9 +23,9 @@ def clean(
     """List failed and abandoned runs; remove them with --yes.
 
     Failed: the run stopped with an error; a sweep would train it again from its last checkpoint, and after --yes from
-    the start. Abandoned: the run is not finished, and neither the grid nor what was last planned of it contains it.
-    Kept are finished runs, runs in use by a process, runs that a finished or running run started from, unfinished runs
-    that are still planned, and runs whose spec.yaml is damaged. If the file of the grid no longer exists, only failed
+    the start. Abandoned: the run is not finished, and neither the grid nor its last plan contains it.
+    Kept are finished runs, runs in use by a process, parents of finished or running runs, unfinished runs that are
+    still planned, and runs whose spec.yaml is damaged. If the file of the grid no longer exists, only failed
     runs are listed.
     """
     from suite.collect.resolve import resolve_grid

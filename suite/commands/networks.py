@@ -37,7 +37,7 @@ app.add_typer(probe_app, name="probe", rich_help_panel=MODELS)
 
 @app.command(
     rich_help_panel=MODELS,
-    epilog=examples("suite models", "suite models --no-costs  at once, without counting", "suite models --json"),
+    epilog=examples("suite models", "suite models --no-costs  without multiply-adds, faster", "suite models --json"),
 )
 def models(
     costs: Annotated[bool, typer.Option(help="Count each example at 8, 16 or 32 frames of 224 pixels.")] = True,
@@ -148,7 +148,7 @@ def evaluate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder to write into (default: results/eval; of a run its eval/)."),
+        typer.Option(metavar="DIR", help="Output folder (default: results/eval; for a run, eval/ in its folder)."),
     ] = None,
     results: Results = RESULTS,
     allow_missing: Annotated[

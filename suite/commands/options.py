@@ -179,7 +179,7 @@ def selects_runs(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def selection(
     only: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only models whose name fits GLOB; may be repeated.")
+        list[str] | None, typer.Option(metavar="GLOB", help="Only models whose name matches GLOB; may be repeated.")
     ] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="N,N", help="Only these frame counts of the grid, e.g. 8,16.")
@@ -193,7 +193,10 @@ def selection(
         ),
     ] = None,
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only the I-th of N shares of the chains, for several machines.")
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only the I-th of N parts of the grid, for several machines; chains are not split."
+        ),
     ] = None,
 ) -> Any:
     from suite.sweep.plan import Selection

@@ -71,7 +71,7 @@ def verify(
         str,
         typer.Argument(
             metavar="GRID|RUN",
-            help="A grid, an archive made by suite export --weights, or runs in the forms of suite explain.",
+            help="A grid, an archive made by suite export --weights, or runs as for suite explain.",
         ),
     ],
     sample: Annotated[
@@ -130,7 +130,7 @@ def verify(
 def export(
     grid: GridName,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The archive to write (default: <results>/<grid>.tar.gz).")
+        Path | None, typer.Option(metavar="FILE", help="Output file (default: <results>/<grid>.tar.gz).")
     ] = None,
     results: Results = RESULTS,
     weights: Annotated[bool, typer.Option("--weights", help="Include the checkpoints of finished runs.")] = False,

@@ -15,7 +15,7 @@ from suite.spec import BadInput
     rich_help_panel=COMPARE,
     epilog=examples(
         "suite reproduce  all tables, figures and findings",
-        "suite reproduce costs  printed against counted costs",
+        "suite reproduce costs  reported and counted costs",
         "suite reproduce --finding KEY  one finding with its numbers",
     ),
 )
@@ -24,8 +24,8 @@ def reproduce(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="What to rebuild: all; costs, every printed cost against the counted one; brief, the summary of the "
-            "README.",
+            help="all: tables, figures and findings. costs: compare every reported cost with our count. brief: the "
+            "summary in docs/published-record.md.",
         ),
     ] = "all",
     results: Results = RESULTS,
@@ -36,7 +36,7 @@ def reproduce(
 ) -> None:
     """Rebuild tables and findings from published numbers.
 
-    Uses the numbers quoted from five papers alone, and writes tables and figures to <results>/reproduced.
+    Uses only the published numbers of five papers, and writes tables and figures to <results>/reproduced.
     """
     if what not in ("all", "costs", "brief"):
         raise BadInput(f"suite reproduce expects all, costs or brief, not '{what}'.")

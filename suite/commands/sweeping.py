@@ -35,7 +35,7 @@ from suite.spec import BadInput
     epilog=examples(
         "suite sweep demo  minutes on two CPU cores",
         "suite sweep mini_ssv2 --data /data --only 'tsn-*'",
-        "suite sweep demo --set epochs=1 --frames 8  a quick try, stored apart",
+        "suite sweep demo --set epochs=1 --frames 8  a quick trial, stored separately",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
     ),
 )
@@ -47,18 +47,22 @@ def sweep(
     chosen: Any = None,
     executor: Annotated[str, typer.Option(metavar="local", help="Where runs are placed.")] = "local",
     slots: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Runs at a time (default: one per GPU, else one per core).")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Number of runs at the same time (default: one per GPU, else one per core)."
+        ),
     ] = None,
     device: Device = None,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Processes per run that load data (default: by device).")
+        int | None,
+        typer.Option(metavar="N", min=0, help="Data-loading processes per run (default: depends on the device)."),
     ] = None,
     retries: Annotated[int, typer.Option(metavar="N", min=0, help="Retries of a run after a crash.")] = 1,
     checkpoint_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Time between checkpoints of a run.")
     ] = 60.0,
     checkpoint_steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, in place of the time.")
+        int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     allow_code: AllowCode = False,

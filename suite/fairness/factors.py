@@ -119,11 +119,11 @@ class Verdict:
         if self.grade == "minor_differences":
             parts = [FACTORS[d.field] for d in self.confounds]
             parts += [f"{FACTORS[d.field]} (not reported)" for d in self.unknown]
-            return f"comparable but for: {', '.join(parts)}"
+            return f"comparable except for: {', '.join(parts)}"
         differs = f"differs in {titles(d.field for d in self.confounds)}"
         not_known = f"not known: {titles(d.field for d in self.unknown)}"
         if self.grade == "unknown":
-            return f"comparable only in what is known: the same in {titles(self.same)}; {differs}; {not_known}"
+            return f"comparable only in the known factors: the same in {titles(self.same)}; {differs}; {not_known}"
         if any(d.grade == CONFOUND for d in self.unknown):
             return f"confounded: the same in {titles(self.same)}; {differs}; {not_known}"
         return f"confounded: {differs}" + (f"; {not_known}" if self.unknown else "")

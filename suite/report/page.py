@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
 from suite.collect.results_table import ResultsTable
+from suite.report.names import dataset_title
 from suite.report.tables.accuracy import describe_dataset
 from suite.report.tables.formats import to_html
 from suite.report.tables.make import make_tables, table_inputs
-from suite.report.tables.names import dataset_title
 from suite.report.tables.table import DEFAULT_PRINTING, Column, Part, Printing, Table
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
@@ -200,8 +200,8 @@ def _not_finished(rows: pd.DataFrame, errors: Mapping[str, str]) -> list[str]:
         for run_id, name, state in zip(bad["id"], bad["name"], bad["state"], strict=True)
     ]
     columns = tuple(Column(key, key, text=True) for key in ("run", "state", "error"))
-    note = "A blocked run waits for the failed one it starts from; the same sweep command tries them again."
-    return [to_html(Table("trouble", "Runs that did not finish", note, columns, [Part("", lines)]))]
+    note = "A blocked run starts from a failed run; the same sweep command retries both."
+    return [to_html(Table("trouble", "Unfinished runs", note, columns, [Part("", lines)]))]
 
 
 def _files() -> str:

@@ -18,7 +18,7 @@ POOLING_TITLES = {"none": "", "tp": "TP", "tp=max": "TP (max)"}  # temporal pool
 def display_name(model_name: str) -> str:
     """`tsm-resnet50-tp+rcca@r=2` is "TSM-ResNet-50 + TP + RCCA-3D (r=2)".
 
-    What stands behind the name in parentheses or brackets stays; a text that is no model name is as it was.
+    Text in parentheses or brackets after the name is kept; a text that is not a model name is unchanged.
     """
     name, behind = re.fullmatch(r"(.*?)((?: \(.*\)| \[.*\])?)", model_name, re.DOTALL).groups()
     try:
@@ -29,7 +29,7 @@ def display_name(model_name: str) -> str:
 
 
 def display_names(model_names: Iterable[str]) -> dict[str, str]:
-    """`display_name` of each; of two models that would share one, each has its model name behind it."""
+    """`display_name` of each; if two models would share one, each is followed by its model name in brackets."""
     shown = {name: display_name(name) for name in model_names}
     alike = list(shown.values())
     return {name: text if alike.count(text) == 1 else f"{text} [{name}]" for name, text in shown.items()}
@@ -42,8 +42,9 @@ def display_architecture(architecture: str) -> str:
 
 
 def display_backbone(backbone: str) -> str:
-    """`resnet50` is "ResNet-50"; an unknown name is as it was."""
-    return BACKBONE_TITLES.get(backbone, backbone)
+    """`inception_v1@pool=2` is "Inception-V1 (pool=2)"; an unknown name is unchanged."""
+    part = _part(backbone)
+    return _with_options(BACKBONE_TITLES.get(part.name, part.name), part)
 
 
 def _of_model(model: ModelName) -> str:

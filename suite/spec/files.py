@@ -54,7 +54,7 @@ Name = Annotated[
 def checked(kind: type[BaseModel], data: Any, where: str) -> Any:
     """`data` as a `kind`, or BadInput with the first thing that is wrong in one sentence."""
     if not isinstance(data, dict):
-        raise BadInput(f"{where} does not hold keys and values.")
+        raise BadInput(f"{where} does not contain keys and values.")
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -75,8 +75,8 @@ def _sentence(kind: type[BaseModel], error: Any, where: str) -> BadInput:
     if error["type"] == "missing":
         return BadInput(f"{where} does not specify '{place}'.")
     expected = {
-        "model_type": "it should hold keys and values",
-        "dict_type": "it should hold keys and values",
+        "model_type": "it should contain keys and values",
+        "dict_type": "it should contain keys and values",
         "tuple_type": "it should be a list",
         "string_type": "it should be text",
         "bool_type": "it should be true or false",

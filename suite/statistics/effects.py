@@ -139,7 +139,7 @@ def main_effects(
         of_levels = wide[blocks.columns]
         where["cells"] = blocks.size
         where["dropped"] = int(of_levels.notna().any(axis=1).sum()) - len(blocks)
-        notes = [f"left out for want of common cells: {', '.join(absent)}"] if absent else []
+        notes = [f"left out, no common cells: {', '.join(absent)}"] if absent else []
         ids = group.pivot(index=others, columns=AXES[axis], values="ids").loc[blocks.index]
         of_level = {str(level): [i for of_cell in ids[level] for i in of_cell] for level in blocks.columns}
         effects = _compare(blocks.groupby(level=kept, sort=False).mean(), where, notes)
@@ -167,7 +167,7 @@ def _compare(blocks: pd.DataFrame, where: dict[str, object], notes: list[str]) -
     ranks = blocks.round(DECIMALS).rank(axis=1, ascending=False).mean()
     chi2, friedman_p = _friedman(blocks)
     if len(blocks) < FEWEST_BLOCKS:
-        notes = [*notes, f"no p from fewer than {FEWEST_BLOCKS} blocks"]
+        notes = [*notes, f"no p-value with fewer than {FEWEST_BLOCKS} blocks"]
     effects = [paired_effect(blocks[a], blocks[b]) for a, b in pairs]
     adjusted = holm([effect.wilcoxon_p for effect in effects])
     return [

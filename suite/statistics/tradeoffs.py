@@ -25,13 +25,13 @@ class CostColumn:
     more_is_cheaper: bool = False
 
 
-VIEWS = "times test views (one where not reported)"
+VIEWS = "× test views (1 if not reported)"
 COSTS = {
-    "gmacs_views": CostColumn("GMACs × views", "GMACs", f"multiply-adds per view in 1e9, {VIEWS}"),
+    "gmacs_views": CostColumn("GMACs × views", "GMACs", f"GMACs per view {VIEWS}"),
     "conv_gmacs_views": CostColumn(
         "GMACs × views (convolutions)",
         "GMACs",
-        f"multiply-adds of the convolutions alone per view in 1e9, {VIEWS}",
+        f"GMACs of the convolutions alone per view {VIEWS}",
     ),
     "train_device_hours": CostColumn("training (device-hours)", "h", "measured training time times devices"),
     "clips_per_second": CostColumn("clips/s", "clips/s", "measured throughput of the network", more_is_cheaper=True),

@@ -96,7 +96,7 @@ def remove(grid: Path, planned: set[str] | None) -> list[Leftover]:
 
     Raises BadInput while a sweep is at work on the grid.
     """
-    busy = f"A sweep is at work on {grid}; wait for it or stop it."
+    busy = f"{grid} is in use by a sweep; wait for it or stop it."
     with ExitStack() as held:
         held.enter_context(lock(grid / ".lock", wait=1, busy=busy))
         if any(is_locked(file) for file in grid.glob(".lock-*")):  # shares of it

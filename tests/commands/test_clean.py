@@ -116,7 +116,7 @@ def test_what_a_live_process_works_on_stays(home, clean, held):
         assert holder.stdout.readline() == "held\n"
         code, _, said = clean("--yes")
         assert (code, runs["abandoned"].path.is_dir()) == (0 if held == "run" else 2, True)
-        assert held == "run" or "A sweep is at work" in said
+        assert held == "run" or "is in use by a sweep" in said
         assert runs["failed elsewhere"].path.is_dir() == (held != "run")
     finally:
         holder.communicate()

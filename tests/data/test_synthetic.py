@@ -1,4 +1,4 @@
-"""The calibrated sets obey the laws that their ceilings rest on."""
+"""The calibration data sets have the properties on which their upper bounds rest."""
 
 import json
 import shutil

@@ -76,7 +76,7 @@ def test_a_minor_difference_is_named_and_leaves_two_runs_comparable(field):
     (difference,) = found["confounds"]
     assert (difference["field"], difference["grade"]) == (field, "minor")
     assert difference["known"].endswith(".")
-    assert found["verdict"] == f"comparable but for: {FACTORS[field]}"
+    assert found["verdict"] == f"comparable except for: {FACTORS[field]}"
 
 
 def test_the_batch_per_batch_normalisation_is_no_minor_difference():
@@ -131,7 +131,7 @@ def test_a_truthful_foreign_model_is_comparable_but_for_its_software(theirs):
     assert (found["grade"], found["comparable"]) == ("minor_differences", True)
     assert {d["field"] for d in found["unknown"]} == set(SOFTWARE)
     assert {d["grade"] for d in found["unknown"]} == {"minor"}
-    assert found["verdict"] == f"comparable but for: {', '.join(f'{FACTORS[f]} (not reported)' for f in SOFTWARE)}"
+    assert found["verdict"] == f"comparable except for: {', '.join(f'{FACTORS[f]} (not reported)' for f in SOFTWARE)}"
 
 
 def test_a_foreign_model_that_hides_a_factor_is_unknown_and_one_that_differs_is_confounded(theirs):

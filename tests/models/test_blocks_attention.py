@@ -1,4 +1,4 @@
-"""Attention blocks: printed costs, laws of +nl, +dnl, +sa, +ta, +tape and +gta, names that make no sense."""
+"""Attention blocks: printed costs, properties of +nl, +dnl, +sa, +ta, +tape and +gta, names that make no sense."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_the_counter_sees_the_same_on_the_meta_device_and_on_the_cpu(block):
     assert parts.uncounted == []
 
 
-# --- laws ---------------------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

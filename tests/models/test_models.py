@@ -1,4 +1,4 @@
-"""Networks: published costs, laws of the modules, names."""
+"""Networks: published costs, properties of the modules, names."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whole networks: printed costs, and laws of the CSTransformer."""
+"""Standalone architectures: printed costs, and properties of the CSTransformer."""
 
 import re
 

@@ -1,15 +1,17 @@
 """Names in figures are those of papers."""
 
+import pandas as pd
 import pytest
 
-from suite.report.figures.names import dataset_title, display_name
+from suite.report.names import dataset_title
+from suite.spec import display_backbone, display_name
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
         ("tsn-resnet50", "TSN-ResNet-50"),
-        ("i3d-inception_v1-tp", "I3D-Inception-V1-tp"),
+        ("i3d-inception_v1-tp", "I3D-Inception-V1 + TP"),
         ("tsm-resnet50+rcca@at=conv3_3,r=3", "TSM-ResNet-50 + RCCA-3D (at=conv3_3, r=3)"),
         ("cstransformer-v2", "CSTransformer-V2"),
         ("mine-resnet18", "mine-ResNet-18"),
@@ -19,6 +21,17 @@ from suite.report.figures.names import dataset_title, display_name
 )
 def test_models_are_called_what_papers_call_them_and_unknown_parts_stay(name, shown):
     assert display_name(name) == shown
+
+
+def test_figures_have_the_names_of_tables():
+    """One owner of names: `suite.spec.display_names`."""
+    from suite.report.figures.look import Look
+
+    rows = pd.DataFrame({"architecture": ["tsm+rcca@r=2", "cstransformer-v2"], "body": ["inception_v1@pool=2", ""]})
+    look = Look(rows)
+    assert {patch.get_label() for patch in look.colours()} == {"TSM + RCCA-3D (r=2)", "CSTransformer-V2"}
+    assert {dot.get_label() for dot in look.markers()} == {"Inception-V1 (pool=2)", "standalone architecture"}
+    assert display_backbone("inception_v1@pool=2") == "Inception-V1 (pool=2)"
 
 
 def test_data_sets_have_the_title_of_their_file_and_unknown_ones_their_name():

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from suite.data import dataset_info
+from suite.report.names import dataset_title
 from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.names import dataset_title
 from suite.report.tables.table import DEFAULT_PRINTING, Printing
 from suite.spec import BACKBONES, BadInput, display_architecture, display_name, display_names
 from suite.spec.registrations import registered

@@ -86,7 +86,7 @@ def test_the_users_grids_and_protocols_add_to_the_shipped_ones(own):
     assert set(grid_files()) == before | {"mine", "paper_steps"}
     assert load_grid("mine").data == ("calib_order",)
     assert load_protocol("quick").epochs == load_protocol("smoke").epochs
-    assert load_grid("demo").title == "Who sees the order of frames?"
+    assert load_grid("demo").title == "Which models use the order of frames?"
     with pytest.raises(BadInput, match="ambiguous: arc/steps, paper/steps"):
         load_grid("steps")
 

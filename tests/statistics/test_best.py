@@ -175,7 +175,7 @@ def test_a_rate_of_errors_above_5_percent_does_not_hold():
         assert best_study.Rate("family-wise error", "", 4, (0, 5), tables=100, hits=hits).row()["holds"] == holds
 
 
-# --- laws ------------------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------------------
 
 
 def test_the_most_accurate_model_is_a_member_whatever_the_evidence():

@@ -1,4 +1,4 @@
-"""Main effects: scipy called by hand, and the laws they obey."""
+"""Main effects: scipy called by hand, and their properties."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Intervals and tests of accuracies and of their differences: other libraries as oracles, and laws."""
+"""Intervals and tests of accuracies and of their differences: other libraries as oracles, and general properties."""
 
 import numpy as np
 import pytest
@@ -146,7 +146,7 @@ def test_the_score_of_equivalence_has_the_variance_of_the_likeliest_outcomes_at_
     assert statistics._tango(only_a, only_b, n, delta) == pytest.approx(score, rel=1e-4)
 
 
-# --- laws ------------------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------------------
 
 
 def test_equivalence_is_claimed_wrongly_in_at_most_five_percent_at_the_margin():

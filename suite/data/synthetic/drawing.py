@@ -1,4 +1,4 @@
-"""Draws the videos of the calibrated sets: anti-aliased shapes from signed distances, on a periodic picture.
+"""Draws the videos of the calibration data sets: anti-aliased shapes from signed distances, on a periodic picture.
 
 Lengths are fractions of the picture's side, x to the right and y downwards; time is a fraction of the video.
 Whatever is drawn at random is drawn before the direction of the motion is looked at.

@@ -1,4 +1,4 @@
-"""Writes the calibrated sets in the layout of Something-Something V2, so that one reader serves both.
+"""Writes the calibration data sets in the layout of Something-Something V2, so that one reader serves both.
 
 <root>/calib_order/labels/{labels,train,validation}.json
 <root>/calib_order/20bn-something-something-v2/<id>.webm      VP9, 12 frames per second
@@ -29,7 +29,7 @@ FPS = 12
 def synthesize(
     name: str, root: Path | str, videos: dict[str, int] | None = None, processes: int = 2, seed: int = 0
 ) -> Path:
-    """Makes a calibrated set in `root` and returns its folder; one that is complete is left alone.
+    """Makes a calibration data set in `root` and returns its folder; one that is complete is left alone.
 
     name: e.g. `calib_order` or `calib_order@level=hard`; videos: how many for "train" and "val", None takes the
     level's own numbers, and accepts any number in a set that exists; processes: how many videos at a time.

@@ -12,8 +12,9 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.collect.pairs import Pairs
 from suite.report.figures.look import WIDTH, styled
-from suite.report.figures.names import dataset_title, display_name
 from suite.report.figures.panels import save
+from suite.report.names import dataset_title
+from suite.spec import display_name
 from suite.statistics.rounding import signed
 from suite.statistics.significance import ALPHA
 

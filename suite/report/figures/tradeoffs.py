@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from suite.collect.results_table import ResultsTable
 from suite.report.figures.look import POOLING, Look, dot, legends, ordered, styled
 from suite.report.figures.marks import cross, crossed, with_marks
-from suite.report.figures.names import dataset_title, display_name
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, save
+from suite.report.names import dataset_title
+from suite.spec import display_name
 from suite.statistics.run_table import POOLING_ORDER
 from suite.statistics.tradeoffs import COSTS, fronts
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from suite.published.names import plain_name
 from suite.published.record import PAPERS, record, wide
 from suite.report.figures.look import WIDTH, Look, dot, legends, patch, styled
-from suite.report.figures.names import dataset_title
 from suite.report.figures.panels import round_sizes
+from suite.report.names import dataset_title
 from suite.report.published.layout import NAMES
 
 if TYPE_CHECKING:

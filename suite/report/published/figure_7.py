@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from suite.published.names import plain_name
 from suite.published.record import record, wide
 from suite.report.figures.look import COLOURS, legends, patch, styled
-from suite.report.figures.names import dataset_title
 from suite.report.figures.panels import panels
+from suite.report.names import dataset_title
 
 if TYPE_CHECKING:
     import pandas as pd

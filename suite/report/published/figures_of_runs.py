@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from suite.collect.results_table import ResultsTable
 from suite.published.references import published_rows
 from suite.report.figures.look import WIDTH
-from suite.report.figures.names import dataset_title
 from suite.report.figures.panels import label_axes
 from suite.report.figures.scatter import accuracy_vs_frames, gain_by_temporal_pooling
+from suite.report.names import dataset_title
 
 if TYPE_CHECKING:
     import pandas as pd

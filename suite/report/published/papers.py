@@ -75,7 +75,7 @@ DEEP_ANALYSIS = (
         *_top1("kinetics400", "ssv2", "mit"),
     ),
     _layout(
-        *("deep_analysis", "3", "uniform against dense sampling on Kinetics-400", MODEL, PRETRAINING),
+        *("deep_analysis", "3", "uniform and dense sampling on Kinetics-400", MODEL, PRETRAINING),
         *(Value(s, "top1", {"sampling": s}, "top-1 (%)") for s in ("uniform", "dense")),
     ),
     _layout(
@@ -121,9 +121,9 @@ RCCA3D = (
     _ablation("1", "structures of the RCCA-3D block on UCF101", "structure", "structure "),
     _ablation("2", "place of the block", "place"),
     _ablation("3", "number R of CCA-3D modules in the block on UCF101", "R", "R="),
-    _ablation("4", "channels inside the block as a share of its input's", "share", "C_d="),
+    _ablation("4", "ratio of channels inside the block to input channels", "share", "C_d="),
     Layout(
-        *("rcca3d", "5", "RCCA-3D against non-local blocks in two networks"),
+        *("rcca3d", "5", "RCCA-3D and non-local blocks in two networks"),
         _sections((MODEL, *RELATIVE, *_top1("ucf101", "hmdb51")), TSM=(1, 6), **{"MF-Net": (7, 12)}),
     ),
     _layout(
@@ -156,7 +156,7 @@ GTA = (
         _sections(_ATTENTION, **{"2-D backbone": (1, 8), "3-D backbone": (9, 16)}),
     ),
     _layout(
-        *("gta", "2", "place and number of blocks"),
+        *("gta", "2", "position and number of blocks"),
         *(Label(stage, blocks_at(stage), "blocks at", right=True) for stage in ("res3", "res4", "res5")),
         *(TOP1, TOP5),
     ),
@@ -166,11 +166,11 @@ GTA = (
         *_top1("ssv1", "ssv2"),
     ),
     Layout(
-        *("gta", "5", "against published results on Kinetics-400"),
+        *("gta", "5", "comparison with published results on Kinetics-400"),
         _sections(_ON_KINETICS, **{"2-D networks": (1, 4), "3-D networks": (5, 9), "With NL and GTA": (10, 13)}),
     ),
     _layout(
-        *("gta", "6", "against published results on Something-Something, validation set"),
+        *("gta", "6", "comparison with published results on Something-Something, validation set"),
         *(
             MODEL,
             Label("backbone", host("{}+TSM")),
@@ -185,7 +185,7 @@ GTA = (
         ),
     ),
     _layout(
-        *("gta", "7", "against published results on Something-Something, test set"),
+        *("gta", "7", "comparison with published results on Something-Something, test set"),
         *(MODEL, Label("backbone", host("{}+TSM")), FRAMES, *_top1("ssv1", "ssv2")),
     ),
 )
@@ -206,16 +206,16 @@ ARC = (
         _sections((MODEL, BACKBONE, FLOPS, PARAMS, TOP1, GAIN), SSV1=(1, 4), Diving48_V1=(5, 8)),
     ),
     Layout(
-        *("arc", "3", "against published results on Something-Something V1"),
+        *("arc", "3", "comparison with published results on Something-Something V1"),
         _sections(
             (*_FULL, TOP5),
             **{"Late fusion of a 2-D network": (1, 2), "Temporal modules": (3, 9)},
             **{"Spatio-temporal backbones": (10, 20)},
         ),
     ),
-    _layout("arc", "4", "against published results on Diving48 V1", *_FULL),
+    _layout("arc", "4", "comparison with published results on Diving48 V1", *_FULL),
     _layout(
-        *("arc", "5a", "parts of the recursive unit"),
+        *("arc", "5a", "components of the recursive unit"),
         *(Label(part, has(part)) for part in ("linear embedding", "backward attention", "adaptive fusion")),
         TOP1,
     ),
@@ -231,7 +231,7 @@ ARC = (
     ),
     _layout("arc", "5d", "designs of the backward attention", *_BACKWARD, TOP1),
     _layout(
-        *("arc", "6", "against published results on Kinetics-400", MODEL, _IN_TSM, FRAMES, *TIMES_CLIPS, TOP1),
+        *("arc", "6", "comparison with published results on Kinetics-400", MODEL, _IN_TSM, FRAMES, *TIMES_CLIPS, TOP1),
     ),
     Layout(
         *("arc", "7", "ARC with two temporal modules"),
@@ -244,7 +244,9 @@ ARC = (
             MSN=(5, 8),
         ),
     ),
-    _layout("arc", "8", "against published results on Diving48 V2", MODEL, BACKBONE, *TIMES_CLIPS, FRAMES, TOP1),
+    _layout(
+        "arc", "8", "comparison with published results on Diving48 V2", MODEL, BACKBONE, *TIMES_CLIPS, FRAMES, TOP1
+    ),
 )
 
 _BLOCKS = (
@@ -258,19 +260,19 @@ CSTRANSFORMER = (
         *(Label(part, has(part)) for part in ("spatial", "temporal")),
         TOP1,
     ),
-    _layout("cstransformer", "1c", "length of the clip on Kinetics-400", FRAMES, TOP1),
+    _layout("cstransformer", "1c", "clip length on Kinetics-400", FRAMES, TOP1),
     _layout(
         *("cstransformer", "1d", "width of the temporal blocks' MLP on Kinetics-400"),
         *(MODEL, Label("expansion", setting(), right=True), FLOPS, TOP1),
     ),
     _layout("cstransformer", "2a", "views at test time on Kinetics-400", VIEWS, TOP1),
     _layout(
-        *("cstransformer", "2b", "parts of the cross-stage transformer on Kinetics-400"),
+        *("cstransformer", "2b", "components of the cross-stage transformer on Kinetics-400"),
         *(Label(part, has(part)) for part in ("baseline", "CSSA", "FAM")),
         TOP1,
     ),
-    _layout("cstransformer", "3", "against published results on Kinetics-400", MODEL, TOP1, TOP5, VIEWS, FLOPS),
-    _layout("cstransformer", "4", "against published results on Kinetics-600", MODEL, TOP1, TOP5, VIEWS, FLOPS),
+    _layout("cstransformer", "3", "comparison with published results on Kinetics-400", MODEL, TOP1, TOP5, VIEWS, FLOPS),
+    _layout("cstransformer", "4", "comparison with published results on Kinetics-600", MODEL, TOP1, TOP5, VIEWS, FLOPS),
     _layout(
         *("cstransformer", "5", "sizes of the variants", MODEL),
         *(Value("STBs", "n_stb"), Value("TTBs", "n_ttb"), Value("embedding", "embedding_size")),

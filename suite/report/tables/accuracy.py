@@ -11,7 +11,8 @@ from suite.collect.results_table import ResultsTable
 from suite.published.beside import Beside, beside
 from suite.published.names import canonical
 from suite.published.references import REFERENCES
-from suite.report.tables.names import dataset_title, listed, named_dataset, named_models
+from suite.report.names import dataset_title
+from suite.report.tables.names import listed, named_dataset, named_models
 from suite.report.tables.table import DEFAULT_PRINTING, Cell, Column, Estimate, Part, Printing, Table
 from suite.statistics.calibration import BINS
 from suite.statistics.retraining import coverage_note

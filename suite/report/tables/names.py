@@ -1,11 +1,12 @@
-"""Names of models, data sets and levels in tables: as papers write them in print, as the machine has them in CSV."""
+"""Names of models, data sets and levels in tables: the names of papers in print, the machine names in CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from suite.report.names import dataset_title
 from suite.report.tables.table import Named
-from suite.spec import BadInput, display_architecture, display_backbone, display_names
+from suite.spec import display_architecture, display_backbone, display_names
 
 
 def named_models(names: Iterable[str]) -> dict[str, Named]:
@@ -16,16 +17,6 @@ def named_models(names: Iterable[str]) -> dict[str, Named]:
 def named_architecture(architecture: str) -> Named:
     """A model name without backbone and pooling, such as `tsm+rcca@r=2`."""
     return Named(architecture, display_architecture(architecture))
-
-
-def dataset_title(name: str) -> str:
-    """The title of a data set; an unknown name is as it was."""
-    from suite.data.dataset_info import info
-
-    try:
-        return info(name).title
-    except BadInput:
-        return name
 
 
 def named_dataset(name: str, behind: str = "") -> Named:

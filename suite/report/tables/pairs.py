@@ -10,7 +10,8 @@ from suite.collect.evidence import Evidence
 from suite.collect.pairs import TESTS, Pairs, over_datasets
 from suite.collect.ranks import FEWEST, group_letters, rank_intervals, ranks, stability
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.names import dataset_title, named_dataset, named_models
+from suite.report.names import dataset_title
+from suite.report.tables.names import named_dataset, named_models
 from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Named, Part, Printing, Table
 from suite.statistics.significance import ALPHA
 

@@ -80,8 +80,8 @@ def pareto_table(
             near_it = f"; also listed: runs near it ({kind})" if len(lines) > on_front else ""
             parts.append(Part(named_dataset(dataset), lines, f"{on_front} of {known} runs are on the front{near_it}."))
     note = (
-        "Bold: on the Pareto front (no other run costs at most as much and is at least as accurate, one of the two "
-        "strictly)."
+        "Bold: on the Pareto front (no other run is at least as accurate at the same or lower cost, and better in one "
+        "of the two)."
     )
     at = [column.key for column in columns].index("below_front")
     if any(line[at] is not None for part in parts for line in part.rows):
@@ -152,10 +152,12 @@ def equal_cost_table(
             title = named_dataset(dataset, "" if len(costs) == 1 else f", {COSTS[cost].head}")
             parts.append(Part(title, lines, note))
     note = "Each model at its most accurate frame count within the budget; empty where none is within it. "
-    details = "A model that was run at few frame counts has fewer to choose from."
+    details = "A model with few frame counts has fewer candidates."
     if meaning := bold_note(bold, "the most accurate run within the budget"):
         note += f"{meaning} "
-        details += f" {bold_scope(bold)}".rstrip() + " Each budget is a family of tests, of all runs within it."
+        details += (
+            f" {bold_scope(bold)}".rstrip() + " Each budget is a separate family of tests, over all runs within it."
+        )
     note += " ".join(convention(runs, cost) for cost in costs) if len(runs) else ""
     note += marks_note(evidence, runs)
     order = {dataset: i for i, dataset in enumerate(sorted(set(runs["dataset"])))}

@@ -1,9 +1,10 @@
-"""The lock for a machine that has torch already (clusters): everything but torch and the CUDA packages it brings.
+"""The lock for a machine on which torch is already installed (clusters): without torch and its CUDA packages.
 
-    python tools/lock_for_system_torch.py requirements.lock > filtered.lock      # with the Python that has torch
+    python -P suite/lock_for_system_torch.py requirements.lock > filtered.lock      # with the Python that has torch
 
-Runs before anything is installed, so it uses the standard library alone.  Exit code 2 and one sentence where this
-Python has no torch and torchvision that are recent enough.
+`make setup TORCH=system` runs it before anything is installed, so it uses only the standard library and imports nothing
+of the suite; with -P, the packages of the suite do not hide modules of the same name.  Exit code 2 and one sentence if
+this Python has no torch and torchvision that are recent enough.
 """
 
 from __future__ import annotations
