@@ -47,7 +47,9 @@ def main() -> None:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line have it
             raise
         context = getattr(error, "ctx", None)
-        log(one_line(f"suite: {error.format_message()} See {context.command_path if context else 'suite'} --help."))
+        said = error.format_message()
+        said += "" if said.endswith((".", "?")) else "."
+        log(one_line(f"suite: {said} See {context.command_path if context else 'suite'} --help."))
         sys.exit(2)
 
 

@@ -8,9 +8,10 @@ import re
 
 import pytest
 
+import suite
 from suite.__main__ import app
 from suite.spec import load_grid
-from tests.documentation.pages import PAGES, ROOT, anchors, commands, links, paths, prose
+from tests.documentation.pages import PAGES, ROOT, anchors, commands, joined, links, paths, prose
 from tests.spec.test_spec import ORDER
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -109,6 +110,27 @@ def refused(words: list[str], complete: bool) -> str:
 )
 def test_a_command_that_does_not_exist_would_be_noticed(words, complete, accepted):
     assert (refused(words.split(), complete) == "") is accepted
+
+
+def test_the_page_on_python_describes_every_public_name():
+    described = re.findall(r"^\| `(\w+)[`(]", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE)
+    assert sorted(described) == sorted(suite.__all__)
+
+
+def test_contributing_names_the_commands_of_ci():
+    text = joined("CONTRIBUTING.md")
+    commands_of_ci = re.findall(r"^make ([a-z-]+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert commands_of_ci
+    assert [target for target in commands_of_ci if f"`make {target}`" not in text] == []
+
+
+def test_a_refused_option_is_answered_in_whole_sentences(monkeypatch, capsys):
+    from suite.__main__ import main
+
+    monkeypatch.setattr("sys.argv", ["suite", "status", "demo", "--data", "x"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.strip() == "suite: No such option: --data. See suite status --help."
 
 
 def test_contributing_lists_the_packages_in_the_order_of_their_imports():
