@@ -201,9 +201,9 @@ def from_file(path: Path) -> Result:
     any factor of the ledger, read as what it means (`suite.fairness.factor_values`).  What it does not state is
     unknown.  Class numbers need `classes`, or labels in the file that are checked against ours.
     """
-    spec = path.with_suffix(".yaml")
-    if not path.is_file():
+    if not path.is_file():  # first, since a path without a name has no suffix
         raise BadInput(f"There is no file {path}.")
+    spec = path.with_suffix(".yaml")
     if not spec.is_file():
         raise BadInput(
             f"{path.name} needs {spec.name} in the same folder, with the keys name and dataset and any known factors."

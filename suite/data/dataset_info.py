@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from suite.data.synthetic import sets as calibrated
 from suite.spec import BadInput, Strict, checked, experiment_folders, read_yaml, unknown
+from suite.spec.files import Listed
 
 SPLITS = ("train", "val", "test")
+MAX_CLASSES = 1_000_000
+VideoCount = Annotated[int, Field(ge=0, le=10**12)]
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,16 @@ class DatasetFile(Strict):
     """The YAML file of a data set."""
 
     title: str
-    classes: int = Field(ge=2)
+    classes: int = Field(ge=2, le=MAX_CLASSES)
     class_list: str | None = None  # a text file beside the YAML, one class per line
     format: Literal["something", "calibrated"] | None
     # what a horizontal flip does to the class: "left" and "right" in its name change places, or it keeps its class
     flip: Literal["swap_sides", "keep"] = "swap_sides"
     folder: str | None = None  # under the data root; its name unless given
-    videos: dict[Literal["train", "val", "test"], int] = Field(default_factory=dict)  # of a complete copy
+    videos: dict[Literal["train", "val", "test"], VideoCount] = Field(default_factory=dict)  # of a complete copy
     ceiling_blind: float | None = Field(None, ge=0, le=1)
     ceiling_ordered: float | None = Field(None, ge=0, le=1)
-    pairs: tuple[tuple[str, str], ...] = ()
+    pairs: Annotated[tuple[Annotated[tuple[str, str], Listed], ...], Listed] = ()
     source: str = ""
     licence: str = ""
 
@@ -143,7 +146,10 @@ def _class_list(file: DatasetFile, path: Path) -> tuple[str, ...]:
     listed = path.parent / file.class_list
     if listed.parent.resolve() != path.parent.resolve() or not listed.is_file():
         raise BadInput(f"Data set {path.name}: class_list must name a file in its folder, not '{file.class_list}'.")
-    classes = tuple(listed.read_text(encoding="utf-8").splitlines())
+    try:
+        classes = tuple(listed.read_text(encoding="utf-8").splitlines())
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{listed} is not UTF-8 text: {error}.") from None
     if len(classes) != file.classes or len(set(classes)) != len(classes):
         raise BadInput(f"{listed} does not list {file.classes} different classes, one per line.")
     return classes

@@ -110,6 +110,8 @@ def read_yaml(path: Path, what: str) -> Any:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"{what} {path} is not valid YAML: {error}.") from None
+    except OSError as error:
+        raise BadInput(f"{what} {path} cannot be read: {error.strerror}.") from None
     return parse_yaml(text, f"{what} {path}")
 
 

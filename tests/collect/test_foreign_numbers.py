@@ -1,13 +1,14 @@
 """Predictions of other codebases: class numbers are checked, odd predictors pointed at, values read as meant."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.resolve import read_result
+from suite.collect.resolve import from_file, read_result
 from suite.evaluation.predictions import Outcome
 from suite.evaluation.suspicious import relabelled, suspicions
 from suite.fairness.compare import compare
@@ -36,6 +37,12 @@ def ours(labels):
 def file_of(theirs, predicted, labels=None, **about):
     table = {"id": [f"v{i:04d}" for i in range(len(predicted))], "prediction": predicted}
     return read_result(str(theirs(table | ({} if labels is None else {"label": labels}), **about)), None)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_without_a_name_is_one_sentence(path):
+    with pytest.raises(BadInput, match="There is no file"):
+        from_file(Path(path))
 
 
 # --- class numbers ------------------------------------------------------------------------------------------------

@@ -71,6 +71,9 @@ def test_a_grid_names_a_users_data_set(experiments, tmp_path):
         (MINE + "class_list: ../secret.txt\n", "class_list must name a file in its folder"),
         (MINE + "colour: red\n", "Unknown key in data set gestures.yaml 'colour'"),
         ("- a\n", "does not hold keys and values"),
+        (MINE.replace("classes: 2", "classes: 1" + "0" * 30), "'classes' in data set gestures.yaml"),
+        (MINE.replace("train: 2", "train: -2"), "'videos.train' in data set gestures.yaml"),
+        (MINE + "pairs: [[a]]\n", r"does not specify 'pairs\[0\]\[1\]'"),
     ],
 )
 def test_a_wrong_yaml_is_one_sentence(experiments, text, words):
@@ -78,6 +81,25 @@ def test_a_wrong_yaml_is_one_sentence(experiments, text, words):
     with pytest.raises(BadInput, match=words) as caught:
         info("gestures")
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_list_that_is_no_text_is_one_sentence(experiments):
+    (experiments / "datasets" / "gestures.yaml").write_text(MINE + "class_list: gestures.txt\n")
+    (experiments / "datasets" / "gestures.txt").write_bytes(b"\xff\xfe\nb\n")
+    with pytest.raises(BadInput, match=r"gestures\.txt is not UTF-8 text"):
+        info("gestures")
+
+
+def test_a_folder_in_place_of_the_yaml_is_one_sentence(experiments):
+    (experiments / "datasets" / "gestures.yaml").unlink()
+    (experiments / "datasets" / "gestures.yaml").mkdir()
+    with pytest.raises(BadInput, match=r"gestures\.yaml cannot be read: Is a directory"):
+        info("gestures")
+
+
+def test_a_yaml_may_list_pairs_that_only_order_tells_apart(experiments):
+    (experiments / "datasets" / "gestures.yaml").write_text(MINE + "pairs: [[a, b]]\n")
+    assert info("gestures").pairs == (("a", "b"),)
 
 
 def test_a_users_yaml_cannot_take_the_name_of_a_data_set_of_the_suite(experiments):
