@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from suite.report.figures.names import display_name
+from suite.report.figures.names import body_title
+from suite.spec import display_architecture
 from suite.statistics.run_table import MODULE_ORDER, rank
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ class Look:
         self.marker = _assign(bodies, MARKERS, MORE_MARKERS)
 
     def colours(self) -> list[Artist]:
-        return [patch(colour, display_name(module)) for module, colour in self.colour.items()]
+        return [patch(colour, display_architecture(module)) for module, colour in self.colour.items()]
 
     def markers(self) -> list[Artist]:
         return [
-            dot(22, display_name(body) or "standalone architecture", marker, "#444444")
+            dot(22, body_title(body) or "standalone architecture", marker, "#444444")
             for body, marker in self.marker.items()
         ]
 

@@ -20,7 +20,7 @@ from suite.report.figures.look import (
     styled,
 )
 from suite.report.figures.marks import cross, crossed, with_marks
-from suite.report.figures.names import dataset_title, display_name
+from suite.report.figures.names import body_title, dataset_title
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, round_sizes, save
 from suite.statistics.proportions import wilson
 from suite.statistics.run_table import POOLING_ORDER, rank
@@ -192,7 +192,7 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
             cross(axes, [x], [run["gain"]], [run["mark"]])
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(dataset_title(dataset))
-        axes.set_xticks(range(len(groups)), [display_name(body) for _, body, _ in groups], rotation=35, ha="right")
+        axes.set_xticks(range(len(groups)), [body_title(body) for _, body, _ in groups], rotation=35, ha="right")
         room = max(0.0, (6 - len(groups)) / 2)  # a single bar should not fill the page
         axes.set_xlim(-0.6 - room, len(groups) - 0.4 + room)
         axes.grid(False, axis="x")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from suite.report.figures.names import BACKBONES
+from suite.spec.model_names import BACKBONE_TITLES
 
 Number = dict[str, Any]  # a row of `suite.published.record.record`
 
@@ -16,7 +16,9 @@ NAMES = {
     **{"diving48": "Diving48", "diving48_v1": "Diving48 V1", "diving48_v2": "Diving48 V2"},
     **{"ucf101": "UCF101", "hmdb51": "HMDB51", "imagenet": "ImageNet", "imagenet-21k": "ImageNet-21k"},
     **{"mini-kinetics": "Mini-Kinetics", "none": "none"},
-    **BACKBONES,
+    **BACKBONE_TITLES,
+    **{"inception_v3": "Inception-V3", "bn_inception": "BN-Inception"},
+    **{"vit_base": "ViT-Base", "vit_large": "ViT-Large"},
     **{"bn_inception+resnet18": "BN-Inception + ResNet-18"},
     **{"corrnet50": "CorrNet-50", "corrnet101": "CorrNet-101"},
     **{"phi": "Φ", "psi_ta": "Ψ ta", "psi_ta_tp": "Ψ ta+tp"},
