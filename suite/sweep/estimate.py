@@ -33,7 +33,7 @@ class Speed:
     def device_hours(self, run: PlannedRun) -> float:
         """Of a whole run, finished or not, in hours of one GPU or of the whole CPU."""
         slots_per_device = self.slots if self.device == "cpu" else 1
-        return self.seconds(run.cost_macs) / slots_per_device / 3600
+        return self.seconds(run.whole_macs) / slots_per_device / 3600
 
     def seconds_left(self, plan: Plan) -> float:
         """Until a sweep of the plan ends: all work over all slots, or the longest chain on one slot."""

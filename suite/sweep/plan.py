@@ -60,7 +60,7 @@ class Selection:
 
 @dataclass
 class PlannedRun:
-    """A run and its place in the forest; `cost_macs` is the whole training and testing, in multiply-adds."""
+    """A run and its place in the forest; `cost_macs`, in multiply-adds, leaves out a training that is finished."""
 
     spec: RunSpec
     folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
@@ -71,6 +71,7 @@ class PlannedRun:
     params: int = 0
     gib: float = 0.0  # device memory of one step, a rough upper estimate
     cost_macs: float = 0.0
+    whole_macs: float = 0.0  # of its training and test, finished or not
     children: list[PlannedRun] = field(default_factory=list)
     archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
     _tested: bool = False
@@ -224,9 +225,10 @@ def _add_cost(run: PlannedRun) -> None:
     train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
-    trained = train * (1 - p.dev)
-    trained = 0 if run.folder.result_file.exists() else trained  # what is left is a test
-    run.cost_macs = found.macs * (3 * trained * p.epochs + val * views)  # backward costs twice the forward pass
+    training = found.macs * 3 * train * (1 - p.dev) * p.epochs  # backward costs twice the forward pass
+    testing = found.macs * val * views
+    run.whole_macs = training + testing
+    run.cost_macs = testing if run.folder.result_file.exists() else run.whole_macs
     bytes_each = 2 if p.precision == "bf16" else 4
     run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30
 

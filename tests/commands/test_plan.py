@@ -62,6 +62,15 @@ def test_time_is_estimated_for_this_machine_from_its_own_finished_runs(grid, tmp
     assert speed_here(plan) == assumed, "what another machine took says nothing of this one"
 
 
+def test_device_hours_are_those_of_the_whole_run_finished_or_not(grid, tmp_path):
+    plan = make_plan(str(grid), Selection(), tmp_path)
+    first, speed = plan.runs[0], speed_here(plan)
+    finish(first, seconds=3.0)
+    again = make_plan(str(grid), Selection(), tmp_path).runs[0]
+    assert speed.device_hours(again) == pytest.approx(speed.device_hours(first)) != 0
+    assert again.cost_macs < first.cost_macs, "what is left of it is a test at most"
+
+
 def test_the_time_left_is_that_of_all_slots_but_no_less_than_the_longest_chain(tmp_path):
     chains = "protocol: smoke\ndata: calib_order\nmodels: [tsn-resnet18, tam-resnet18]\nchain: {frames: [8, 16]}\n"
     (tmp_path / "two.yaml").write_text(chains)

@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 
+from suite.report.figures.look import Look
+from suite.report.figures.tradeoffs import _name
 from suite.report.names import dataset_title
-from suite.spec import display_backbone, display_name
+from suite.spec import display_architecture, display_backbone, display_name, display_names
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,25 @@ def test_two_model_names_never_look_the_same():
 
     names = set(published_rows()["name"])
     assert len({display_name(name) for name in names}) == len(names)
+
+
+def test_a_legend_names_modules_as_the_tables_do():
+    modules = ["tsn", "conv", "tsm+rcca@r=2", "cstransformer-v2", "torchvision:r3d_18"]
+    entries = Look(pd.DataFrame({"architecture": modules, "body": ["resnet18"] * 3 + [""] * 2})).colours()
+    assert {entry.get_label() for entry in entries} == set(map(display_architecture, modules))
+
+
+def test_the_pareto_figure_names_models_as_the_tables_do_and_rounds_half_up():
+    runs = pd.DataFrame({"name": ["tsn-resnet18-tp", "tsn-resnet18"], "frames": 8, "source": "suite"})
+    runs = runs.assign(mark="", membership=[0.965, 0.125])
+    assert [_name(run, runs) for run in runs.to_dict("records")] == [
+        "TSN-ResNet-18 + TP (97 %)",
+        "TSN-ResNet-18 (13 %)",
+    ]
+
+
+def test_two_model_names_never_look_the_same():
+    from suite.published.references import published_rows
+
+    names = set(published_rows()["name"])
+    assert len(set(display_names(names).values())) == len(names)

@@ -11,6 +11,7 @@ from suite.published.names import canonical, namesake
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, grid_files, load_grid, load_protocol, protocol_files
 from suite.sweep import plan as planning
+from suite.sweep.estimate import PER_GPU
 from suite.sweep.plan import Selection, make_plan
 
 GRIDS = sorted(grid_files())
@@ -81,7 +82,7 @@ def test_the_comment_of_a_grid_gives_the_range_of_the_published_accuracies(name,
 @pytest.mark.more
 @pytest.mark.parametrize("name", [name for name in GRIDS if "GPU hour" in comment(name)])
 def test_the_comment_of_a_grid_gives_the_hours_that_its_plan_estimates(name, tmp_path):
-    hours = planning.totals(make_plan(name, Selection(), tmp_path))["device_hours"]
+    hours = sum(run.whole_macs for run in make_plan(name, Selection(), tmp_path).runs) / (PER_GPU * 1e12) / 3600
     assert float(re.search(r"about ([\d.]+) GPU hour", comment(name))[1]) == pytest.approx(hours, rel=0.05)
 
 

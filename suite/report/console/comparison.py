@@ -66,7 +66,9 @@ def _print_seeds(console: PlainConsole, found: dict[str, Any]) -> None:
     sides = []
     for side, count in zip("ab", found["seeds"], strict=True):
         spread = found[f"sd_{side}"]
-        sides.append(f"{side.upper()}: {count} seed{'s' * (count > 1)}" + (f", sd {spread:.2f}" if spread else ""))
+        sides.append(
+            f"{side.upper()}: {count} seed{'s' * (count > 1)}" + (f", sd {rounded(spread, 2)}" if spread else "")
+        )
     console.print(f"Means over seeds ({'; '.join(sides)}); t test over seeds and test videos: p = {found['p']:.2g}.")
 
 
@@ -77,7 +79,7 @@ def _print_calibration(console: PlainConsole, found: dict[str, Any]) -> None:
     sides = []
     for side in "ab":
         ece = found["ece"][side]
-        known = f"{ece['equal_width']:.2f} ({ece['equal_mass']:.2f})" if ece else "not known"
+        known = f"{rounded(ece['equal_width'], 2)} ({rounded(ece['equal_mass'], 2)})" if ece else "not known"
         sides.append(f"{side.upper()} {known}")
     console.print(
         f"Expected calibration error in percentage points, {BINS} bins of equal width (of equal mass): "

@@ -97,7 +97,7 @@ def describe_verified(found: dict[str, Any]) -> str:
     heads = ("run", "videos", "predictions", "same class", "largest difference", "")
     rows = [heads]
     for run in found["runs"]:
-        same = "" if run["agreement"] is None else f"{100 * run['agreement']:.2f} %"
+        same = "" if run["agreement"] is None else f"{rounded(100 * run['agreement'], 2)} %"
         apart = "" if run["max_difference"] is None else f"{run['max_difference']:.2g}"
         kind = "identical" if run["identical"] else "not tested" if run["agreement"] is None else "not identical"
         rows.append((run["id"], str(run["n"]), kind, same, apart, "PROBLEM" if run["problems"] else "ok"))
@@ -119,7 +119,7 @@ def describe_verified(found: dict[str, Any]) -> str:
 
 
 def _other_lines(result: dict[str, Any]) -> list[str]:
-    top1 = "top-1 unknown" if result["top1"] is None else f"top-1 {result['top1']:.2f} %"
+    top1 = "top-1 unknown" if result["top1"] is None else f"top-1 {rounded(result['top1'], 2)} %"
     videos = "" if result["n"] is None else f" of {result['n']:.0f} videos"
     known = {FACTORS[key]: text_of(value) for key, value in result["factors"].items() if value is not None}
     missing = [FACTORS[key] for key, value in result["factors"].items() if value is None]

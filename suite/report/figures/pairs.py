@@ -14,7 +14,7 @@ from suite.collect.pairs import Pairs
 from suite.report.figures.look import WIDTH, styled
 from suite.report.figures.panels import save
 from suite.report.names import dataset_title
-from suite.spec import display_name
+from suite.spec import display_names
 from suite.statistics.rounding import signed
 from suite.statistics.significance import ALPHA
 
@@ -66,10 +66,11 @@ def pairwise_plot(found: Pairs, evidence: Evidence | None = None) -> Figure:
         axes.scatter(columns, rows, s=4, color=colour, linewidths=0)
     several = len({cell["source"] for cell in found.cells}) > 1
     labels = []
+    shown_names = display_names({cell["name"] for cell in found.cells})
     for i, cell in enumerate(found.cells):
         letters = evidence.letters(cell["ids"])
         source = f", {cell['source']}" if several else ""
-        labels.append(f"{display_name(cell['name'])}{source}{f' [{letters}]' if letters else ''}  {i + 1}")
+        labels.append(f"{shown_names[cell['name']]}{source}{f' [{letters}]' if letters else ''}  {i + 1}")
     axes.set_yticks(range(k), labels)
     axes.set_xticks(range(k), range(1, k + 1))
     axes.xaxis.tick_top()

@@ -13,7 +13,8 @@ from suite.report.figures.look import POOLING, Look, dot, legends, ordered, styl
 from suite.report.figures.marks import cross, crossed, with_marks
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, save
 from suite.report.names import dataset_title
-from suite.spec import display_name
+from suite.spec import display_names
+from suite.statistics.rounding import rounded
 from suite.statistics.run_table import POOLING_ORDER
 from suite.statistics.tradeoffs import COSTS, fronts
 
@@ -150,10 +151,10 @@ def _list_front(axes: Axes, runs: pd.DataFrame) -> None:
 
 def _name(run: dict[str, Any], runs: pd.DataFrame) -> str:
     """What tells a run from the others of its panel, and how sure its place is."""
-    text = display_name(run["name"]) + (f" [{run['mark']}]" if run["mark"] else "")
+    text = display_names(runs["name"].unique())[run["name"]] + (f" [{run['mark']}]" if run["mark"] else "")
     text += f", {run['frames']} frames" if runs["frames"].nunique() > 1 else ""
     text += f", {run['source']}" if runs["source"].nunique() > 1 else ""
-    return text if math.isnan(run["membership"]) else f"{text} ({100 * run['membership']:.0f} %)"
+    return text if math.isnan(run["membership"]) else f"{text} ({rounded(100 * run['membership'], 0)} %)"
 
 
 def _number_front(figure: Figure, axes: Axes, runs: pd.DataFrame) -> None:

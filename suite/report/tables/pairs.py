@@ -13,6 +13,7 @@ from suite.collect.results_table import ResultsTable
 from suite.report.names import dataset_title
 from suite.report.tables.names import named_dataset, named_models
 from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Named, Part, Printing, Table
+from suite.statistics.rounding import rounded
 from suite.statistics.significance import ALPHA
 
 
@@ -181,7 +182,7 @@ def stability_table(
                 row["decided"],
                 row["pairs"],
             ),
-            f"{100 * row['decided'] / row['pairs']:.0f} %",
+            f"{rounded(100 * row['decided'] / row['pairs'], 0)} %",
         )
         for row in found
     ]
