@@ -6,7 +6,7 @@ import pytest
 from suite.report.figures.look import Look
 from suite.report.figures.tradeoffs import _name
 from suite.report.names import dataset_title
-from suite.spec import display_architecture, display_backbone, display_name, display_names
+from suite.spec import display_architecture, display_backbone, display_name
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,3 @@ def test_the_pareto_figure_names_models_as_the_tables_do_and_rounds_half_up():
         "TSN-ResNet-18 + TP (97 %)",
         "TSN-ResNet-18 (13 %)",
     ]
-
-
-def test_two_model_names_never_look_the_same():
-    from suite.published.references import published_rows
-
-    names = set(published_rows()["name"])
-    assert len(set(display_names(names).values())) == len(names)
