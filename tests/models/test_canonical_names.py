@@ -65,13 +65,14 @@ def test_names_that_no_model_has_are_refused():
 
 
 def test_a_changed_default_gives_another_run_and_leaves_the_old_name_in_full_as_it_was(monkeypatch):
-    before, written = spec(), spec().resolved()
+    name = "tsm-resnet18+rcca"
+    before, written = spec(name), spec(name).resolved()
     block = find_add_on_block("rcca")
     monkeypatch.setitem(ADD_ON_BLOCKS, "rcca", replace(block, options={**block.options, "r": ("2", "1", "3", "4")}))
     for cached in (canonical_name, spelled_out):
         cached.cache_clear()
     try:
-        assert spec().id != before.id
+        assert spec(name).id != before.id
         again = RunSpec.from_resolved(written)  # what was run stays what it was
         assert again.id == before.id
         assert "r=3" in again.network
