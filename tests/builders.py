@@ -10,7 +10,7 @@ import pytest
 
 from suite.__main__ import main
 from suite.fairness.run_factors import of_run
-from suite.report.tables.formats import to_csv
+from suite.report.tables.rendering.formats import to_csv
 from suite.spec import Protocol
 from suite.store.identity import RunSpec
 

@@ -14,7 +14,7 @@ from suite.report.tables import contribution as contribution_tables
 from suite.report.tables import cost as cost_tables
 from suite.report.tables import pairs as pair_tables
 from suite.report.tables import tradeoffs as tradeoff_tables
-from suite.report.tables.table import DEFAULT_PRINTING
+from suite.report.tables.rendering.table import DEFAULT_PRINTING
 from suite.statistics import contribution as contributions
 from suite.statistics import effects, tradeoffs
 from suite.statistics import split_use as split_uses

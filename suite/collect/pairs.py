@@ -13,7 +13,7 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.statistics.intervals import difference_error
 from suite.statistics.proportions import holm, mcnemar, newcombe, paired, wilson
-from suite.statistics.seed_spread import SeedSpread
+from suite.statistics.seeds.spread import SeedSpread
 from suite.statistics.significance import ALPHA, Z95, t_quantile, t_test
 
 if TYPE_CHECKING:

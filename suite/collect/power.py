@@ -17,7 +17,7 @@ import numpy as np
 from suite.collect.evidence import Evidence
 from suite.spec import BadInput
 from suite.statistics.proportions import minimal_detectable_difference
-from suite.statistics.seed_components import seed_variances
+from suite.statistics.seeds.components import seed_variances
 from suite.statistics.significance import ALPHA
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def _all(results: Results, as_json: bool) -> None:
 def _findings(keys: list[str], as_json: bool) -> None:
     from suite.published.findings import findings
     from suite.report.reproduce import as_dict, as_table
-    from suite.report.tables.formats import to_markdown
+    from suite.report.tables.rendering.formats import to_markdown
 
     found = findings(keys)
     if as_json:
@@ -85,8 +85,8 @@ def _brief(as_json: bool) -> None:
 def _costs(results: Results, as_json: bool) -> None:
     from suite.published.cost_audit import audit
     from suite.report.tables.cost_audit import audit_table
-    from suite.report.tables.formats import to_markdown
     from suite.report.tables.make import write_table
+    from suite.report.tables.rendering.formats import to_markdown
 
     found = audit()
     table = audit_table(found)

@@ -210,7 +210,7 @@ def report(
     from suite.app.export import report_archive
     from suite.report.build import ReportOptions, write_grid_report, write_report
     from suite.report.console.listing import notes
-    from suite.report.tables.table import Printing
+    from suite.report.tables.rendering.table import Printing
     from suite.store.archive import is_archive
     from suite.sweep.parts import part_folder, report_parts
     from suite.sweep.plan import add_costs

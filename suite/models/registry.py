@@ -2,6 +2,8 @@
 
 A registration is the one owner of these facts; names, options, tables, costs and the input of a network ask it.  A file
 in `temporal/`, `blocks/` or `networks/` is found by its registration, and nothing else is touched.
+
+One file, somewhat long, since the three kinds of registration share their checks.
 """
 
 from __future__ import annotations

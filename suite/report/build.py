@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.report.tables.table import DEFAULT_PRINTING, Printing, Table
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Table
 from suite.spec.spreadsheets import csv_cell
 from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic

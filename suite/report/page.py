@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from suite.collect.evidence import Evidence
 from suite.collect.results_table import ResultsTable
 from suite.report.names import dataset_title
-from suite.report.tables.accuracy import describe_dataset
-from suite.report.tables.formats import to_html
 from suite.report.tables.make import make_tables, table_inputs
-from suite.report.tables.table import DEFAULT_PRINTING, Column, Part, Printing, Table
+from suite.report.tables.notes import describe_dataset
+from suite.report.tables.rendering.formats import to_html
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Part, Printing, Table
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
 

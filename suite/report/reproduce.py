@@ -17,9 +17,9 @@ from suite.report.figures.tradeoffs import write_pareto
 from suite.report.page import document, picture
 from suite.report.published.figures import caption, write_published_figures
 from suite.report.published.tables import published_tables
-from suite.report.tables.formats import to_html
 from suite.report.tables.make import write_table, write_tables
-from suite.report.tables.table import Column, Part, Table
+from suite.report.tables.rendering.formats import to_html
+from suite.report.tables.rendering.table import Column, Part, Table
 from suite.statistics.contribution import contribution
 
 TITLE = "Published results of five papers, and findings"

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.statistics.proportions import mcnemar_p_values
-from suite.statistics.seed_components import seed_variances
-from suite.statistics.seed_spread import SeedSpread, normal_to_t
+from suite.statistics.seeds.components import seed_variances
+from suite.statistics.seeds.spread import SeedSpread, normal_to_t
 from suite.statistics.significance import ALPHA
 
 DRAWS = 5_000

@@ -14,7 +14,7 @@ import numpy as np
 from suite.spec import BadInput
 from suite.statistics.clusters import class_sums
 from suite.statistics.proportions import paired, wilson
-from suite.statistics.seed_components import half_width, standard_error, two_level
+from suite.statistics.seeds.components import half_width, standard_error, two_level
 from suite.statistics.significance import Z95
 
 DRAWS = 2_000

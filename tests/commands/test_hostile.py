@@ -10,8 +10,8 @@ import pytest
 from suite.commands.options import print_json
 from suite.evaluation.own_predictions import read_own
 from suite.evaluation.predictions import Outcome, aligned, read_predictions
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.table import Column, Estimate, Part, Table
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.table import Column, Estimate, Part, Table
 from suite.spec import BadInput, read_yaml
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan

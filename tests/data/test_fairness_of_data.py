@@ -25,7 +25,7 @@ from suite.fairness.compare import compare
 from suite.fairness.factors import judge
 from suite.report.build import write_report
 from suite.report.console.explain import describe, explain
-from suite.report.tables.accuracy import leakage_notes
+from suite.report.tables.notes import leakage_notes
 from suite.spec import BadInput
 from suite.store.folder import dump_json
 from suite.sweep.plan import Selection, make_plan

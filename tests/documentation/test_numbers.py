@@ -17,7 +17,7 @@ from suite.published.references import published_rows
 from suite.spec import load_grid
 from suite.statistics.intervals import SEEDS_TO_RESAMPLE
 from suite.statistics.proportions import wilson
-from suite.statistics.retraining import SEED_SD, one_seed_coverage
+from suite.statistics.seeds.retraining import SEED_SD, one_seed_coverage
 from suite.sweep.plan import Selection, make_plan
 from tests.documentation.pages import PAGES, ROOT, joined
 

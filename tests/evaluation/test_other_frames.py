@@ -18,8 +18,8 @@ from suite.data.synthetic import synthesize
 from suite.evaluation.retest import evaluate_run
 from suite.models import registry
 from suite.models.cost import cost
-from suite.report.tables.formats import to_csv, to_markdown
 from suite.report.tables.frames import frames_table
+from suite.report.tables.rendering.formats import to_csv, to_markdown
 from suite.spec import BadInput
 from suite.store.evaluations import test_folder as place_of
 from suite.store.folder import RunFolder

@@ -12,7 +12,7 @@ from suite.collect.resolve import read_result
 from suite.fairness.compare import compare
 from suite.fairness.factors import FACTORS, judge
 from suite.fairness.result import Result
-from suite.report.tables.formats import to_markdown
+from suite.report.tables.rendering.formats import to_markdown
 from tests.builders import factors, summary_row
 from tests.from_rows import accuracy_table, gather
 

@@ -4,7 +4,7 @@ import pytest
 
 from suite.published.cost_audit import audit
 from suite.report.tables.cost_audit import audit_table, summary
-from suite.report.tables.formats import to_markdown
+from suite.report.tables.rendering.formats import to_markdown
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 
 from suite.published.record import PUBLISHED
 from suite.report.published.tables import published_tables
-from suite.report.tables.formats import to_csv
+from suite.report.tables.rendering.formats import to_csv
 from suite.spec import BadInput
 
 ROW = (

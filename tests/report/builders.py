@@ -1,6 +1,6 @@
 """Tables that several tests of the report share."""
 
-from suite.report.tables.table import Column, Estimate, Part, Table
+from suite.report.tables.rendering.table import Column, Estimate, Part, Table
 
 
 def lines_of(markdown, start):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.report.build import csv_text
-from suite.report.tables.formats import to_csv, to_markdown
-from suite.report.tables.table import Column, Estimate, Part, Table
+from suite.report.tables.rendering.formats import to_csv, to_markdown
+from suite.report.tables.rendering.table import Column, Estimate, Part, Table
 from suite.spec.spreadsheets import FORMULA, escape_formula, unescape_formula
 from suite.sweep.summary import PERCENT
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from suite.published.references import published_rows
-from suite.report.tables.formats import to_latex
-from suite.report.tables.latex import LATEX_SIGNS
-from suite.report.tables.table import Column, Estimate, Part, Table
+from suite.report.tables.rendering.formats import to_latex
+from suite.report.tables.rendering.latex import LATEX_SIGNS
+from suite.report.tables.rendering.table import Column, Estimate, Part, Table
 from tests.from_rows import write_tables
 from tests.report.builders import NASTY
 from tests.report.latex import SMALLEST, compiled, needs_latex

@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from suite.report.tables.formats import to_markdown
-from suite.report.tables.table import Estimate
+from suite.report.tables.rendering.formats import to_markdown
+from suite.report.tables.rendering.table import Estimate
 from tests.builders import csv_of, factors, summary_row
 from tests.from_rows import accuracy_table, contribution_table, gather, make_tables, mean_over_seeds
 from tests.report.strict import TABLES_WITH_ACCURACIES, frames_tests, grid_rows

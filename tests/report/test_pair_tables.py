@@ -8,8 +8,8 @@ import pytest
 from suite.collect.evidence import Evidence
 from suite.published.references import published_rows
 from suite.report.figures.pairs import pairwise_plot
-from suite.report.tables.formats import to_markdown
-from suite.report.tables.table import Printing
+from suite.report.tables.rendering.formats import to_markdown
+from suite.report.tables.rendering.table import Printing
 from tests.builders import csv_of
 from tests.collect.builders import MODELS, fabricate
 from tests.from_rows import (

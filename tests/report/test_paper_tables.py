@@ -7,8 +7,8 @@ import pytest
 
 from suite.data import dataset_info
 from suite.report.names import dataset_title
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.table import DEFAULT_PRINTING, Printing
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing
 from suite.spec import BACKBONES, BadInput, display_architecture, display_name, display_names
 from suite.spec.registrations import registered
 from tests.builders import csv_of, factors, summary_row

@@ -14,8 +14,8 @@ from suite.published.references import run_table
 from suite.report.published.notes import CONCERNS, QUIET
 from suite.report.published.papers import LAYOUTS
 from suite.report.published.tables import Marked, published_tables
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.table import Printed
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.table import Printed
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.table import Estimate
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.table import Estimate
 from suite.spec import TABLES
 from tests.builders import csv_of, factors, summary_row
 from tests.from_rows import accuracy_table, finished, gather, make_tables, write_page

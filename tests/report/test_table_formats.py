@@ -2,7 +2,7 @@
 
 import re
 
-from suite.report.tables.formats import to_html, to_latex, to_markdown
+from suite.report.tables.rendering.formats import to_html, to_latex, to_markdown
 from tests.report.builders import nasty_table
 
 

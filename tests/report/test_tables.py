@@ -9,8 +9,8 @@ import pytest
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
-from suite.report.tables.table import Estimate
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.table import Estimate
 from suite.statistics.proportions import newcombe, wilson
 from tests.builders import csv_of, summary_row
 from tests.from_rows import accuracy_table, cells, contribution_table, cost_table, gather, make_tables, mean_over_seeds

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from suite.report.names import dataset_title
-from suite.report.tables.formats import to_csv, to_html, to_latex, to_markdown
+from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
 from suite.spec import display_name
 from tests.from_rows import effects_table, equal_cost_table, finished, fronts, pareto_plot, pareto_table
 from tests.statistics.builders import cost_row, table

@@ -11,12 +11,13 @@ from suite.benchmarks import bold as best_study
 from suite.benchmarks import coverage
 from suite.collect.evidence import Evidence, bold_scope
 from suite.collect.outcomes import Outcomes
-from suite.report.tables.formats import to_markdown
-from suite.report.tables.table import Estimate
-from suite.statistics import best, seed_spread
+from suite.report.tables.rendering.formats import to_markdown
+from suite.report.tables.rendering.table import Estimate
+from suite.statistics import best
 from suite.statistics.best import Measured, best_set
 from suite.statistics.intervals import bootstrap_accuracies
 from suite.statistics.proportions import holm, mcnemar, newcombe
+from suite.statistics.seeds import spread as seed_spread
 from tests.builders import summary_row
 from tests.from_rows import accuracy_table, contribution_table, equal_cost_table, mean_over_seeds
 

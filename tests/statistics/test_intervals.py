@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.statistics import intervals, seed_components
+from suite.statistics import intervals
 from suite.statistics.proportions import (
     equivalence,
     paired,
     wilson,
 )
+from suite.statistics.seeds import components as seed_components
 from tests.statistics.builders import runs
 
 

@@ -7,7 +7,7 @@ import pytest
 @pytest.mark.parametrize(("top1", "n", "sd"), [(60.0, 10_000, 1.2), (60.0, 10_000, 0.0), (75.0, 1_000, 1.2)])
 def test_the_coverage_of_one_seed_is_that_of_simulated_seeds(top1, n, sd):
     from suite.statistics.proportions import wilson
-    from suite.statistics.retraining import one_seed_coverage
+    from suite.statistics.seeds.retraining import one_seed_coverage
 
     rng = np.random.default_rng(0)
     expected = top1 + sd * rng.standard_normal(4000)
@@ -17,7 +17,7 @@ def test_the_coverage_of_one_seed_is_that_of_simulated_seeds(top1, n, sd):
 
 
 def test_no_caption_says_95_percent_instead_of_95_percent():
-    from suite.statistics.retraining import coverage_note
+    from suite.statistics.seeds.retraining import coverage_note
 
     assert coverage_note([(60.0, 50)]) == ""
     assert "54 % of cases instead of 95 %" in coverage_note([(60.0, 10_000)])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from suite.report.tables.formats import to_markdown
+from suite.report.tables.rendering.formats import to_markdown
 from suite.spec import BadInput
 from suite.statistics.tradeoffs import (
     at_equal_cost,

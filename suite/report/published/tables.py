@@ -17,7 +17,7 @@ from suite.report.published.notes import (
     evaluated,
 )
 from suite.report.published.papers import LAYOUTS
-from suite.report.tables.table import Cell, Column, Estimate, Part, Printed, Table
+from suite.report.tables.rendering.table import Cell, Column, Estimate, Part, Printed, Table
 from suite.spec import BadInput
 
 WORDS = {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from suite.collect.evidence import Evidence, confounded
 from suite.collect.results_table import ResultsTable
 from suite.published.beside import Pair, known_factors, number
-from suite.report.tables.accuracy import marks_note, published_notes
 from suite.report.tables.names import named_architecture, named_dataset
-from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
+from suite.report.tables.notes import marks_note, published_notes
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
 from suite.statistics.contribution import contribution
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.report.tables.accuracy import CONV_GMACS, COST_NOTE, GMACS, MODEL, models, parameters_are_fixed
 from suite.report.tables.names import named_dataset
-from suite.report.tables.table import Column, Part, Table
+from suite.report.tables.rendering.table import Column, Part, Table
 
 if TYPE_CHECKING:
     import pandas as pd

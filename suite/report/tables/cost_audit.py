@@ -6,7 +6,7 @@ from collections import Counter
 
 from suite.published.cost_audit import Audited
 from suite.published.record import COUNTS
-from suite.report.tables.table import Column, Part, Table
+from suite.report.tables.rendering.table import Column, Part, Table
 
 
 def audit_table(found: list[Audited]) -> Table:

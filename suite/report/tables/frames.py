@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
-from suite.report.tables.accuracy import marks_note
 from suite.report.tables.names import named_dataset, named_models
-from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
+from suite.report.tables.notes import marks_note
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
 from suite.statistics.proportions import wilson
 
 if TYPE_CHECKING:

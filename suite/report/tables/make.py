@@ -14,10 +14,10 @@ from suite.collect.results_table import ResultsTable
 from suite.report.tables.accuracy import accuracy_table
 from suite.report.tables.contribution import contribution_table
 from suite.report.tables.cost import cost_table
-from suite.report.tables.formats import RENDERINGS
 from suite.report.tables.frames import frames_table
 from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
-from suite.report.tables.table import DEFAULT_PRINTING, Printing, Table
+from suite.report.tables.rendering.formats import RENDERINGS
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Table
 from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
 from suite.spec import TABLES, unknown
 

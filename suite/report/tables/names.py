@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from suite.report.names import dataset_title
-from suite.report.tables.table import Named
+from suite.report.tables.rendering.table import Named
 from suite.spec import display_architecture, display_backbone, display_names
 
 

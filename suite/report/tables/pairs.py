@@ -12,7 +12,7 @@ from suite.collect.ranks import FEWEST, group_letters, rank_intervals, ranks, st
 from suite.collect.results_table import ResultsTable
 from suite.report.names import dataset_title
 from suite.report.tables.names import named_dataset, named_models
-from suite.report.tables.table import DEFAULT_PRINTING, Column, Estimate, Named, Part, Printing, Table
+from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Estimate, Named, Part, Printing, Table
 from suite.statistics.rounding import rounded
 from suite.statistics.significance import ALPHA
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from suite.collect.evidence import BoldCells, Evidence, bold_note, bold_scope
 from suite.collect.results_table import ResultsTable
-from suite.report.tables.accuracy import marks_note
 from suite.report.tables.names import listed, named_dataset, named_level, named_models
-from suite.report.tables.table import Cell, Column, Estimate, Named, Part, Table
+from suite.report.tables.notes import marks_note
+from suite.report.tables.rendering.table import Cell, Column, Estimate, Named, Part, Table
 from suite.statistics.effects import AXES, FEWEST_BLOCKS, blocks_needed, main_effects, smallest_holm_p
 from suite.statistics.significance import ALPHA
 from suite.statistics.tradeoffs import (

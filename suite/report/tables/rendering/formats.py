@@ -7,9 +7,9 @@ import html
 import io
 from itertools import groupby
 
-from suite.report.tables.cells import Style, is_empty, name_of, printed_cells, visible
-from suite.report.tables.latex import to_latex
-from suite.report.tables.table import Cell, Column, Estimate, Printed, Table
+from suite.report.tables.rendering.cells import Style, is_empty, name_of, printed_cells, visible
+from suite.report.tables.rendering.latex import to_latex
+from suite.report.tables.rendering.table import Cell, Column, Estimate, Printed, Table
 from suite.spec.spreadsheets import csv_cell
 from suite.statistics.rounding import without_noise
 

@@ -6,8 +6,8 @@ import math
 import unicodedata
 from itertools import groupby, pairwise
 
-from suite.report.tables.cells import PLAIN, Style, name_of, printed_cells, visible
-from suite.report.tables.table import Column, Table
+from suite.report.tables.rendering.cells import PLAIN, Style, name_of, printed_cells, visible
+from suite.report.tables.rendering.table import Column, Table
 
 LATEX_ROWS = 45  # of a page; more go on in a further table
 LATEX_WIDTH = 190  # letters, and two per column; on A4 they are scaled to letters of 5 points

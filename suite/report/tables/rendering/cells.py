@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-from suite.report.tables.table import Cell, Column, Estimate, Named, Part, Printed, Printing, Table
+from suite.report.tables.rendering.table import Cell, Column, Estimate, Named, Part, Printed, Printing, Table
 from suite.statistics.rounding import rounded
 
 

@@ -1,0 +1,97 @@
+"""Notes under tables of accuracies: shared videos, choice of epochs, confounded cells, facts of a data set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from suite.collect.evidence import Evidence
+from suite.published.references import REFERENCES
+from suite.report.names import dataset_title
+from suite.statistics.rounding import rounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def leakage_notes(rows: pd.DataFrame) -> list[str]:
+    """A sentence per data set whose splits share videos; `rows` with the column `factors`."""
+    if "factors" not in rows:
+        return []
+    notes = []
+    for dataset, factors in zip(rows["dataset"], rows["factors"], strict=True):
+        shared = factors.get("leakage") if isinstance(factors, dict) else None
+        if isinstance(shared, Mapping):
+            by_id, by_content = (shared.get(key) or 0 for key in ("by id", "by content"))
+            notes.append(
+                f"{by_id + by_content} validation videos of {dataset_title(dataset)} also occur in the training split "
+                f"(by id: {by_id}, by content: {by_content})."
+            )
+    return list(dict.fromkeys(notes))
+
+
+def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:
+    """Which epoch's weights the accuracies are of, by where they come from."""
+    sources, kinds = set(runs["source"]), []
+    if "suite" in sources:
+        chosen = runs["selected_epoch"].notna() & (runs["source"] == "suite")
+        kinds += ["after the last epoch"] if not chosen[runs["source"] == "suite"].all() else []
+        kinds += ["of the epoch that held-out training videos chose"] if chosen.any() else []
+    if any(source.split()[0] in REFERENCES for source in sources):
+        kinds.append("as published, the epoch as its authors chose it")
+    if any(source != "suite" and source.split()[0] not in REFERENCES for source in sources):
+        kinds.append("of other codebases as their predictions give it")
+    return kinds
+
+
+def confound_notes(evidence: Evidence) -> list[str]:
+    """What the letters of confounded cells mean, and what is true of the whole table."""
+    marks, notes = evidence.marks, []
+    if marks.between:
+        notes.append(f"The columns differ not only in frames but also in: {marks.between}.")
+    if marks.notes:
+        what = "Runs withheld" if evidence.strict else "Letters mark runs"
+        reason = "that differ within their column, or do not report what others do"
+        notes.append(f"{what} {reason}: {'. '.join(marks.notes)}.")
+    if marks.minor:
+        notes.append(f"Minor differences between runs: {marks.minor}.")
+    if marks.unstated:
+        notes.append(f"Not reported for any run: {marks.unstated}.")
+    return notes
+
+
+def marks_note(evidence: Evidence, rows: pd.DataFrame) -> str:
+    """For tables and figures beside the accuracy table: what the letters mean that `rows` carry, led by a space.
+
+    rows: with the column `id` or, of cells, `ids`.
+    """
+    if evidence.strict:
+        return " Strict report: computed without runs that are confounded; the accuracy table names them."
+    ids = rows["id"] if "id" in rows else (i for of_cell in rows["ids"] for i in of_cell)
+    used = {evidence.marks.letters[i] for i in ids if i in evidence.marks.letters}
+    found = [note for note in evidence.marks.notes if note.partition(":")[0] in used]
+    if not found:
+        return ""
+    what = "Letters mark results of runs that differ within their column of the accuracy table"
+    return f" {what}: {'. '.join(found)}."
+
+
+def published_notes(notes: list[str], strict: bool) -> list[str]:
+    """What the numbers of published values mean."""
+    if not notes:
+        return []
+    what = "Published values withheld because they are" if strict else "Published values"
+    return [f"{what} confounded with ours, by known differences: {'. '.join(notes)}."]
+
+
+def describe_dataset(facts: dict[str, float]) -> str:
+    """What a score on the data set is to be held against, in a line; `facts` in percent, n in videos."""
+    parts = [
+        ("{} test videos", facts["n"], 0),
+        ("chance {} %", facts["chance"], 1),
+        ("upper bound without temporal order {} %", facts["ceiling_blind"], 1),
+        ("with temporal order {} %", facts["ceiling_ordered"], 1),
+    ]
+    known = [text.format(rounded(value, digits)) for text, value, digits in parts if not math.isnan(value)]
+    return "; ".join(known).capitalize() + "." if known else ""

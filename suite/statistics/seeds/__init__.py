@@ -1,0 +1,1 @@
+"""How seeds enter: variance components, the spread within a table, what one seed does not cover."""
