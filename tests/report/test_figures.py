@@ -24,8 +24,8 @@ def test_the_288_published_runs_fill_all_figures_without_a_letter_below_8_points
         panels = [axes for axes in figure.axes if axes.get_title()]
         assert {axes.get_title().split(",")[0] for axes in panels} == {
             "Mini-Kinetics",
-            "Mini-Moments in Time",
-            "Mini-Something-Something V2",
+            "Mini-MiT",
+            "Mini-SSV2",
         }
         assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 8
     bars = sum(len(axes.patches) for axes in figure.axes)

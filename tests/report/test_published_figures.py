@@ -39,8 +39,8 @@ def runs():
 
 TITLES = {
     "Mini-Kinetics": "mini_kinetics",
-    "Mini-Moments in Time": "mini_mit",
-    "Mini-Something-Something V2": "mini_ssv2",
+    "Mini-MiT": "mini_mit",
+    "Mini-SSV2": "mini_ssv2",
     "Kinetics-400": "kinetics400",
     "Something-Something V2": "ssv2",
 }
