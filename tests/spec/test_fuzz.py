@@ -229,7 +229,7 @@ PROTOCOL = {
 }
 
 
-@examples(150)
+@examples(100)
 @given(protocol=changed(PROTOCOL), changes=changed(PROTOCOL), chained=st.booleans())
 def test_protocols_and_what_a_grid_sets(home, protocol, changes, chained):
     (home / "experiments" / "protocols" / "own.yaml").write_text(as_text(protocol), encoding="utf-8")
@@ -331,7 +331,7 @@ FACTORS = {
 ROWS = {"id": ["a", "b", "c"], "label": [0, 1, 2], "logits": [[1.0, 0.5, 0.0, 0.0], [0, 1, 0, 0], [0, 1, 0, 0]]}
 
 
-@examples(120)
+@examples(50)
 @given(
     factors=st.one_of(st.just(FACTORS), changed(FACTORS)),
     table=st.one_of(st.just(ROWS), changed(ROWS), changed(ROWS)),
