@@ -94,7 +94,7 @@ PROTOCOL = {
 }
 
 
-@examples(150)
+@examples(100)
 @given(protocol=changed(PROTOCOL), changes=changed(PROTOCOL), chained=st.booleans())
 def test_protocols_and_what_a_grid_sets(home, protocol, changes, chained):
     (home / "experiments" / "protocols" / "own.yaml").write_text(as_text(protocol), encoding="utf-8")
