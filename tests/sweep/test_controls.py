@@ -77,7 +77,7 @@ def test_rows_and_status_tell_controls_apart(tmp_path):
 
 
 def test_a_wrong_control_is_one_sentence(tmp_path):
-    with pytest.raises(BadInput, match=r"controls\.0.*epoch_matched") as caught:
+    with pytest.raises(BadInput, match=r"controls.0.. in grid.*epoch_matched") as caught:
         planned(tmp_path, GRID.replace("[epoch_matched]", "[epochs]"))
     assert "\n" not in str(caught.value)
 
