@@ -77,7 +77,7 @@ check: lint      ## run lint and the fast tests, in a minute
 	@$(PYTEST) -m "not slow and not more" $(ARGS)
 
 test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's interface, costs of all grids
-	@$(VENV)/bin/python -m pytest -m more $(ARGS)
+	@$(PYTEST) -m more $(ARGS)
 
 chaos: $(READY)  ## test that a sweep killed at random moments gives the same results
 	@$(VENV)/bin/python -m pytest tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
