@@ -70,7 +70,7 @@ def test_a_grid_names_a_users_data_set(experiments, tmp_path):
         (MINE.replace("format: something", "format: kinetcs"), "Invalid value 'kinetcs' of 'format'"),
         (MINE + "class_list: ../secret.txt\n", "class_list must name a file in its folder"),
         (MINE + "colour: red\n", "Unknown key in data set gestures.yaml 'colour'"),
-        ("- a\n", "does not hold keys and values"),
+        ("- a\n", "does not contain keys and values"),
         (MINE.replace("classes: 2", "classes: 1" + "0" * 30), "'classes' in data set gestures.yaml"),
         (MINE.replace("train: 2", "train: -2"), "'videos.train' in data set gestures.yaml"),
         (MINE + "pairs: [[a]]\n", r"does not specify 'pairs\[0\]\[1\]'"),

@@ -248,8 +248,9 @@ def test_an_interface_that_cannot_start_is_one_sentence(opened, tmp_path, monkey
 
 def test_make_mlflow_asks_the_suite_and_takes_a_port():
     done = subprocess.run(
-        ["make", "-n", "-o", ".venv/.ready", "mlflow", "PORT=5077"],
+        ["make", "--no-print-directory", "-n", "-o", ".venv/.ready", "mlflow", "PORT=5077"],
         cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "MAKEFLAGS"},
         capture_output=True,
         text=True,
         check=True,

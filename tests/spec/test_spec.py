@@ -106,7 +106,7 @@ def test_shards_share_the_chains_out(tmp_path):
         (GOOD.replace("[8, 16]", "[0]"), "chain.frames"),
         ("protocol: smoke\ndata: calib_order\nchain: {frames: [8]}\n", "specifies no model"),
         ("[", "not valid YAML"),
-        ("- a\n", "does not hold keys and values"),
+        ("- a\n", "does not contain keys and values"),
         (GOOD + "set: {epoch: 3}\n", "did you mean 'epochs'"),
     ],
 )
