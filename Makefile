@@ -73,7 +73,7 @@ PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile --no-
 test: $(READY)   ## run all tests, in parallel processes (ARGS='-k name')
 	@$(PYTEST) $(ARGS)
 
-check: lint      ## run lint and the fast tests, in a minute
+check: lint      ## run lint and the fast tests
 	@$(PYTEST) -m "not slow and not more" $(ARGS)
 
 test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's interface, costs of all grids
