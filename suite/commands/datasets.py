@@ -23,7 +23,7 @@ app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)
     "synthesize",
     epilog=examples(
         "suite data synthesize  all three, level easy, into ./data",
-        "suite data synthesize calib_order@level=hard --root /data",
+        "suite data synthesize calib_order@level=hard --data /data",
     ),
 )
 def synthesize_command(
@@ -32,7 +32,10 @@ def synthesize_command(
         typer.Argument(metavar="NAME", help="Calibration data sets (default: all three, level easy)."),
     ] = None,
     root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder to write into (default: $SUITE_DATA, else ./data).")
+        Path | None,
+        typer.Option(
+            "--data", "--root", metavar="DIR", help="Folder to write into (default: $SUITE_DATA, else ./data)."
+        ),
     ] = None,
 ) -> None:
     """Generate the synthetic calibration data sets.

@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from suite.spec import BadInput, one_line, parse_yaml, printable
+from suite.spec import BadInput, one_line, parse_yaml, printable, shown
 
 RUN, LOOK, COMPARE, MODELS, DATA_SETS = PANELS = (
     "Run experiments",
@@ -103,7 +104,7 @@ Workers = Annotated[
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A finished run: its id, a unique beginning of it, its folder, or ARCHIVE.tar.gz#ID."
+        metavar="RUN", help="A finished run: its id or first parts of it, its folder, or ARCHIVE.tar.gz#ID."
     ),
 ]
 
@@ -201,7 +202,7 @@ def selection(
 ) -> Any:
     from suite.sweep.plan import Selection
 
-    if not (only or frames or changes or shard):
+    if only is None and frames is None and changes is None and shard is None:
         return None
     overrides = {}
     for item in changes or []:
@@ -215,18 +216,24 @@ def selection(
 
 
 def numbers(text: str | None, option: str, separator: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(separator)) if text else ()
-    except ValueError:
-        raise BadInput(f"{option} expects whole numbers separated by '{separator}', not '{text}'.") from None
+    """The whole numbers of an option; without it none.  Raises BadInput for anything else, and for one given twice."""
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(separator)]
+    if not all(re.fullmatch("[0-9]{1,9}", part) for part in parts):
+        raise BadInput(f"{option} expects whole numbers separated by '{separator}', not {shown(text)}.")
+    found = tuple(map(int, parts))
+    if separator == "," and len(set(found)) < len(found):
+        raise BadInput(f"{option} {text} gives a number twice; give it once.")
+    return found
 
 
 def share(text: str | None) -> tuple[int, int] | None:
-    if not text:
+    if text is None:
         return None
     parts = numbers(text, "--shard", "/")
     if len(parts) != 2 or not 1 <= parts[0] <= parts[1]:
-        raise BadInput(f"--shard expects i/n with 1 <= i <= n, not '{text}'.")
+        raise BadInput(f"--shard expects i/n with 1 <= i <= n, not {shown(text)}.")
     return parts
 
 

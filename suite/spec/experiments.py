@@ -78,6 +78,10 @@ def find_grid(name: str) -> Path:
         raise unknown("grid", name, grid_files())
     files = grid_files()
     names = {_name_below_experiments(file): grid_name(file) for file in reversed(_all_grids())}
+    if name in files and names.get(name, name) != name:
+        raise BadInput(
+            f"Grid '{name}' is ambiguous: {files[name]} has that name, and a {name}.yaml has name: {names[name]}."
+        )
     if name in files:
         return files[name]
     if name in names:

@@ -111,6 +111,23 @@ def test_plan_says_which_data_are_missing_and_which_have_no_reader(suite, grid, 
     assert set(found["totals"]) == {"runs", "chains", "device_hours", "gib_max"}
 
 
+def test_plan_says_which_sizes_of_data_sets_it_assumes(suite, grid):
+    assert "assumes 100,000 training videos in mini_ssv2, whose number is not known." in suite("plan", grid)[1]
+    grid.write_text(GRID.replace("mini_ssv2", "ssv2"))
+    assert "assumes" not in suite("plan", grid)[1]  # the sizes of these three are published
+
+
+ODD = [("--shard", "٣/٤"), ("--shard", ""), ("--shard", "0/2"), ("--shard", "2/1"), ("--shard", "1"), ("--frames", "")]
+
+
+@pytest.mark.parametrize(("option", "text"), [*ODD, ("--frames", "8,8"), ("--frames", "8,x" + "y" * 999)])
+def test_a_share_or_frames_that_mean_nothing_are_refused(suite, option, text):
+    code, _, error = suite("plan", "demo", option, text)
+    assert code == 2
+    assert error.startswith(f"suite: {option}")
+    assert len(error) < 250
+
+
 def test_annotations_without_their_videos_are_missing_data_too(grid, suite, tmp_path):
     root = synthesize("calib_order", tmp_path, videos={"train": 8, "val": 8})
     labels = next(tmp_path.rglob("*labels*.json"))

@@ -72,6 +72,13 @@ def test_what_is_no_grid_is_not_found(name):
         load_grid(name)
 
 
+def test_a_name_that_is_one_grids_name_and_anothers_file_is_ambiguous(own):
+    own("demo.yaml", "name: other\n" + (SHIPPED / "demo.yaml").read_text().replace("name: demo", ""))
+    with pytest.raises(BadInput, match=r"demo\.yaml has name: other"):
+        load_grid("demo")
+    assert load_grid("other").name == "other"
+
+
 def test_files_of_protocols_and_data_sets_are_no_grids(own):
     for folder in NOT_GRIDS:
         own(f"{folder}/mine.yaml")

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.availability import why_unavailable
+from suite.data.dataset_info import info
 from suite.report.console.listing import notes
 from suite.report.console.plain import duration, memory, show, table
 from suite.report.console.power import describe_power, plan_power
 from suite.sweep.estimate import PER_GPU, left, speed_here
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import NOMINAL_VIDEOS, Plan, PlannedRun
 
 DAY = 86400.0
+WORDS = {"train": "training", "val": "test"}
 
 
 def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: float | None) -> dict[str, Any]:
@@ -118,6 +120,13 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
             gpu = duration(sum(map(left, plan.runs)) / (PER_GPU * 1e12))
             lines.append(f"On one GPU at {PER_GPU:g} T multiply-adds per second: {gpu}.")
         lines.append(f"Estimated memory per training step: up to {memory(totals['gib_max'])}.")
+    for split, videos in NOMINAL_VIDEOS.items() if todo else ():
+        unknown = [entry["dataset"] for entry in found["data"] if not info(entry["dataset"]).expected.get(split)]
+        if unknown:
+            names = ", ".join(unknown)
+            lines.append(
+                f"The estimate assumes {videos:,} {WORDS[split]} videos in {names}, whose number is not known."
+            )
     lines += [
         f"{entry['dataset']} cannot be run here: {entry['problem']}."
         for entry in found["data"]
