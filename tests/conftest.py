@@ -34,9 +34,12 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that no process is left with a long one at the end."""
+    """Files with slow tests come first, so that no process is left with a long one at the end.
+
+    The first makes the sweep that others read: no process then waits for it.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != "test_sweep.py", item.path not in slow))
 
 
 def pytest_collection_finish():

@@ -118,12 +118,21 @@ def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
     return Cost(params, conv, sum(by_operator.values()), counter.activations, by_operator, sorted(counter.unknown))
 
 
+def _on_meta(name: str, frames: int, size: int, num_classes: int) -> torch.nn.Module:
+    with torch.device("meta"), NoDraws():
+        return build(name, num_classes, frames, size).eval()
+
+
+def parameters(name: str, frames: int = 8, size: int = 224, num_classes: int = 87) -> int:
+    """Number of parameters, where the multiply-adds are not asked for.  Raises BadInput for an unknown name."""
+    return sum(p.numel() for p in _on_meta(name, frames, size, num_classes).parameters())
+
+
 @lru_cache(maxsize=1024)
 def cost(name: str, frames: int = 8, size: int = 224, num_classes: int = 87) -> Cost:
     """Cost of one clip (1, 3, frames, size, size).  Raises BadInput for an unknown name."""
+    model = _on_meta(name, frames, size, num_classes)
     with torch.device("meta"):
-        with NoDraws():
-            model = build(name, num_classes, frames, size).eval()
         try:
             return count(model, torch.empty(1, 3, frames, size, size))
         except RuntimeError as error:  # a map that has become smaller than the next layer's kernel

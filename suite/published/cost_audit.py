@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from suite.data.dataset_info import info
-from suite.models.cost import Cost, cost
+from suite.models.cost import Cost, cost, parameters
 from suite.published.names import DATASETS, frames_of, suite_name
 from suite.published.record import COUNTS, PAPERS, wide
 from suite.spec import BadInput, parse_model
@@ -126,6 +126,9 @@ def _cost(name: str, frames: int, size: int, classes: int) -> Cost:
     return cost(name, frames, size, classes)
 
 
+_parameters = cache(parameters)
+
+
 def _plain(name: str) -> str:
     """The network without its add-on blocks."""
     return name.split("+")[0] if parse_model(name).blocks else name
@@ -161,7 +164,7 @@ def _explain_params(
     if _near(printed, counted, PARAMS):
         return "agrees"
     for other in CLASSES:
-        value = _cost(name, frames, size, other).params / 1e6
+        value = _parameters(name, frames, size, other) / 1e6
         if _near(printed, value, PARAMS / 4):
             return f"parameters equal those with {other} classes: {value:.2f} M"
     added = counted - _cost(_plain(name), frames, size, classes).params / 1e6

@@ -182,6 +182,11 @@ def wide(paper: str, table: str | None = None, folder: Path = PUBLISHED) -> pd.D
     """
     if paper not in PAPERS:
         raise unknown("paper", paper, PAPERS)
+    return _wide(paper, table, Path(folder)).copy()
+
+
+@lru_cache
+def _wide(paper: str, table: str | None, folder: Path) -> pd.DataFrame:
     rows = record(folder)
     rows = rows[(rows["paper"] == paper) & (rows["table"].eq(table) if table else True)]
     key = ["paper", "table", "row", "model", "dataset"]

@@ -41,7 +41,7 @@ def published_rows(source: str = "deep_analysis", folder: Path = PUBLISHED) -> p
     paper = source.removesuffix("_tables")
     if source not in REFERENCES:
         raise unknown("reference", source, REFERENCES)
-    return _printed(paper, Path(folder))
+    return _printed(paper, Path(folder)).copy()
 
 
 def run_table(folder: Path = PUBLISHED) -> pd.DataFrame:
@@ -167,6 +167,7 @@ def _run_factors(table: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     return [dict.fromkeys(FACTORS) | shared | own[key] for key in keys]
 
 
+@lru_cache
 def _printed(paper: str, folder: Path) -> pd.DataFrame:
     """The rows of a paper's tables that print a top-1."""
     import pandas as pd

@@ -7,6 +7,7 @@ The user's files are in `experiments/` of the working directory; of two files wi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from suite.spec.errors import BadInput, unknown
@@ -31,15 +32,16 @@ def experiment_folders() -> list[Path]:
 
 def grid_files() -> dict[str, Path]:
     """Name of a grid -> its file."""
-    return {grid_name(file): file for file in reversed(_all_grids())}
+    return {_named(place, file): file for place, file in reversed(_all_grids())}
 
 
-def _all_grids() -> list[Path]:
-    """The files of all grids, the user's first."""
+def _all_grids() -> list[tuple[str, Path]]:
+    """Place below experiments/ (`arc/steps`) and file of all grids, the user's first."""
     found = []
     for folder in experiment_folders():
-        files = sorted([*folder.glob("*.yaml"), *folder.glob("*/*.yaml")])
-        found += [file for file in files if file.parent.name not in NOT_GRIDS]
+        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*/*.yaml")]):
+            if file.parent.name not in NOT_GRIDS:
+                found.append((file.relative_to(folder).with_suffix("").as_posix(), file))
     return found
 
 
@@ -49,17 +51,32 @@ def grid_name(file: Path) -> str:
     It is the key `name` in the file; without one, `arc_steps` for experiments/arc/steps.yaml (two papers have other
     prefixes), and the stem of any other file.
     """
+    return _named(_place(file), file)
+
+
+def _named(place: str, file: Path) -> str:
     try:
-        data = read_yaml(file, "Grid") if re.search(r"\bname\b", file.read_text()) else None
-    except (OSError, ValueError):
-        data = None  # whoever asks for this grid is told what is wrong with it
-    if isinstance(data, dict) and isinstance(data.get("name"), str):
-        return data["name"]
-    folder, slash, stem = _name_below_experiments(file).rpartition("/")
+        about = file.stat()
+        own = _own_name(file, about.st_mtime_ns, about.st_size)
+    except OSError:
+        own = None
+    if own is not None:
+        return own
+    folder, slash, stem = place.rpartition("/")
     return PREFIXES.get(folder, f"{folder}_" if slash else "") + stem
 
 
-def _name_below_experiments(file: Path) -> str:
+@lru_cache(maxsize=1024)
+def _own_name(file: Path, changed: int, size: int) -> str | None:
+    """The key `name` of a grid file."""
+    try:
+        data = read_yaml(file, "Grid") if re.search(r"\bname\b", file.read_text()) else None
+    except (OSError, ValueError):
+        return None  # whoever asks for this grid is told what is wrong with it
+    return data["name"] if isinstance(data, dict) and isinstance(data.get("name"), str) else None
+
+
+def _place(file: Path) -> str:
     """`arc/steps` for a file experiments/arc/steps.yaml; the stem alone for a file elsewhere."""
     for folder in experiment_folders():
         if file.resolve().is_relative_to(folder.resolve()):
@@ -77,7 +94,7 @@ def find_grid(name: str) -> Path:
             return Path(name)
         raise unknown("grid", name, grid_files())
     files = grid_files()
-    names = {_name_below_experiments(file): grid_name(file) for file in reversed(_all_grids())}
+    names = {place: _named(place, file) for place, file in reversed(_all_grids())}
     if name in files and names.get(name, name) != name:
         raise BadInput(
             f"Grid '{name}' is ambiguous: {files[name]} has that name, and a {name}.yaml has name: {names[name]}."

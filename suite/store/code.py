@@ -20,6 +20,7 @@ from suite.store.reached_code import (
     ROOTS,
     Sources,
     is_text,
+    nodes_of,
     parsed_module,
     part_of,
     reached_definitions,
@@ -57,8 +58,8 @@ def _digests_of_parts(modules: Sources, kind: str) -> dict[str, str]:
     for module, name in reached_definitions(modules, kind, roots_of_all_models(modules)):
         here = parsed_module(modules, module)
         statements = here.definitions[name] if name else here.loose
-        text = "\n".join(canonical(statement) for statement in statements)
-        used = {node.id for s in statements for node in ast.walk(s) if isinstance(node, ast.Name)}
+        text = "\n".join(_canonical_statement(statement) for statement in statements)
+        used = {node.id for s in statements for node in nodes_of(s) if isinstance(node, ast.Name)}
         foreign = {n: target for n, target in here.imports.items() if n in used and target[0] not in modules}
         outside = [f"{n} is {target} {inner}" for n, (target, inner) in sorted(foreign.items())]
         texts.setdefault(part_of(module), []).append("\n".join([name, *outside, text]))
@@ -94,6 +95,11 @@ def _user_part(model: str) -> dict[str, Any] | None:
 
 def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:10]
+
+
+@lru_cache(maxsize=2**14)
+def _canonical_statement(statement: ast.stmt) -> str:
+    return canonical(statement)
 
 
 def canonical(node: Any) -> str:

@@ -54,6 +54,8 @@ NOT_FOLLOWED = {
 NETWORKS = "suite.models.network:VideoNetwork"  # names every backbone; a model has one, added by the model's name
 PARTS = ("backbones", *FOLDERS.values())  # folders of suite.models: a part of the digest for each file
 
+_NAMING = (ast.Name, ast.Attribute, ast.Import, ast.ImportFrom)
+
 Sources = Mapping[str, bytes]  # module name -> source
 Definition = tuple[str, str]  # (module, name in it); the name is "*" for all of the module, "" for loose statements
 
@@ -100,17 +102,24 @@ def part_of(module: str) -> str:
 class ParsedModule:
     """The definitions of a module by name, its imports, and the statements that only run (`loose`)."""
 
+    package: str
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (module, name in it or "")
     loose: list[ast.stmt] = field(default_factory=list)
+
+
+@lru_cache(maxsize=1024)
+def _tree(source: bytes) -> ast.Module:
+    """One tree for one text: what is derived from a statement is kept by the statement."""
+    return ast.parse(source)
 
 
 @lru_cache(maxsize=4096)
 def parsed_module(modules: Sources, name: str) -> ParsedModule:
     """The module `name` taken apart; its docstring and other free-standing texts are left out."""
     package = name if any(other.startswith(f"{name}.") for other in modules) else name.rpartition(".")[0]
-    out = ParsedModule()
-    for statement in _statements(ast.parse(modules[name]).body):
+    out = ParsedModule(package)
+    for statement in _statements(_tree(modules[name]).body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             out.imports |= _bound(modules, statement, package)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -185,19 +194,20 @@ def _is_excluded(kind: str, module: str, name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=2**16)
 def _edges(modules: Sources, module: str, statement: ast.stmt) -> list[Definition]:
     """What a statement names of its own module and of others; annotations too, for they say whose methods are called.
 
     A local variable of the same name is taken for the definition: that can only make more code count.
     """
     here = parsed_module(modules, module)
-    package = module if any(other.startswith(f"{module}.") for other in modules) else module.rpartition(".")[0]
-    imports = dict(here.imports)
-    for node in ast.walk(statement):
+    nodes = nodes_of(statement)
+    imports = here.imports
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            imports |= _bound(modules, node, package)
+            imports = imports | _bound(modules, node, here.package)
     found, handled = [], set()
-    for node in ast.walk(statement):  # a parent comes before its children
+    for node in nodes:  # a parent comes before its children
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             target = imports.get(node.value.id, ("", ""))
             if target[0] in modules and not target[1]:
@@ -210,6 +220,12 @@ def _edges(modules: Sources, module: str, statement: ast.stmt) -> list[Definitio
             elif node.id in here.definitions:
                 found.append((module, node.id))
     return found
+
+
+@lru_cache(maxsize=2**14)
+def nodes_of(statement: ast.stmt) -> list[ast.AST]:
+    """The names, attributes and imports in a statement, a parent before its children."""
+    return [node for node in ast.walk(statement) if isinstance(node, _NAMING)]
 
 
 def is_text(node: Any) -> bool:

@@ -72,6 +72,7 @@ def test_bench_gives_ratios_of_one_run(call):
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_reproduce_gives_the_contributions_of_the_published_runs(call, tmp_path):
     found, _ = call("reproduce", "--results", tmp_path)
     cells = {(c["dataset"], c["module"]): c for c in found["contributions"]}

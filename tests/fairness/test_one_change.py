@@ -182,6 +182,7 @@ def sweep_with(code, data, results, file, old, new):
     return RunFolder(next((results / "one" / "runs").iterdir()))
 
 
+@pytest.mark.more
 def test_code_that_draws_is_no_factor_and_code_that_trains_is(data, tmp_path):
     changes = {
         "as_it_is": ("report/figures/scatter.py", "import", "import"),

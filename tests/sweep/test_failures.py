@@ -6,11 +6,13 @@ import sys
 import pytest
 
 from suite.__main__ import main
-from tests.sweep.builders import ROOT, suite_process, sweep_args
+from tests.sweep.builders import GRID, ROOT, suite_process, sweep_args
 from tests.videos import write_ssv2
 
 
-def test_a_run_that_fails_blocks_only_what_hangs_on_it(grid, calibrated, tmp_path):
+def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path):
+    grid = tmp_path / "small.yaml"
+    grid.write_text(GRID.replace("epochs: 2", "epochs: 1"))
     plan = json.loads(suite_process("plan", grid, "--results", tmp_path, "--json", check=0).stdout)
     ids = {(run["name"], run["frames"]): run["id"] for run in plan["runs"]}
     damaged = tmp_path / "small" / "runs" / ids["tsn-resnet18", 4]
