@@ -6,7 +6,7 @@ from suite.published.cost_audit import audit
 from suite.report.tables.cost_audit import audit_table, summary
 from suite.report.tables.rendering.formats import to_markdown
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.more]
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,16 @@
 """A small sweep, and the suite in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
+import pytest
+
+from suite.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +35,15 @@ def suite_process(*args, check=None, **env):
 
 
 def sweep_args(grid, data, results):
-    return ["sweep", grid, "--data", data, "--results", results, "--checkpoint-steps", 2, "--slots", 2]
+    return ["sweep", grid, "--data", data, "--results", results, "--slots", 2]
+
+
+def called(capsys, *words):
+    """What a command gives as JSON, run in this process."""
+    with mock.patch.object(sys, "argv", ["suite", *map(str, words), "--json"]), pytest.raises(SystemExit) as stop:
+        main()
+    assert words[0] == "compare" or stop.value.code == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def comparable(folder):

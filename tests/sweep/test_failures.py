@@ -1,19 +1,18 @@
 """What fails blocks only what depends on it; bad input is one line."""
 
-import json
 import sys
 
 import pytest
 
 from suite.__main__ import main
-from tests.sweep.builders import GRID, ROOT, suite_process, sweep_args
+from tests.sweep.builders import GRID, ROOT, called, suite_process, sweep_args
 from tests.videos import write_ssv2
 
 
-def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path):
+def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path, capsys):
     grid = tmp_path / "small.yaml"
     grid.write_text(GRID.replace("epochs: 2", "epochs: 1"))
-    plan = json.loads(suite_process("plan", grid, "--results", tmp_path, "--json", check=0).stdout)
+    plan = called(capsys, "plan", grid, "--results", tmp_path)
     ids = {(run["name"], run["frames"]): run["id"] for run in plan["runs"]}
     damaged = tmp_path / "small" / "runs" / ids["tsn-resnet18", 4]
     damaged.mkdir(parents=True)
@@ -21,7 +20,7 @@ def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path):
     done = suite_process(*sweep_args(grid, calibrated, tmp_path), "--no-tracking")
     assert done.returncode == 1
     assert "failed" in done.stdout
-    status = json.loads(suite_process("status", grid, "--results", tmp_path, "--json", check=0).stdout)
+    status = called(capsys, "status", grid, "--results", tmp_path)
     assert {(run["name"], run["frames"]): run["state"] for run in status["runs"]} == {
         ("tsn-resnet18", 4): "failed",
         ("tsn-resnet18", 8): "blocked",

@@ -22,10 +22,10 @@ def kill_now_and_then(grid, calibrated, results):
 
     Three times at least, and until the last kill left a run in mid-epoch.
     """
-    chance = random.Random(0)
+    args, chance = sweep_args(grid, calibrated, results), random.Random(0)
     for number in range(10):
         driver = subprocess.Popen(
-            [sys.executable, "-m", "suite", *map(str, sweep_args(grid, calibrated, results)), "--no-tracking"],
+            [sys.executable, "-m", "suite", *map(str, args), "--no-tracking", "--checkpoint-steps", "2"],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -103,7 +103,7 @@ def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_n
 
 
 def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibrated, tmp_path):
-    one_chain = [*sweep_args(grid, calibrated, tmp_path), "--only", "tam-resnet18", "--checkpoint-steps", "1000"]
+    one_chain = [*sweep_args(grid, calibrated, tmp_path), "--only", "tsn-resnet18", "--no-tracking"]
     command = [sys.executable, "-m", "suite", *map(str, one_chain)]
     driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
@@ -121,9 +121,9 @@ def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibr
         if "stopped at step" in line
     ]
     assert steps
-    suite_process(*one_chain, "--no-tracking", check=0)
+    suite_process(*one_chain, check=0)
     ours, theirs = (
-        {name: content for name, content in comparable(results / "small").items() if "runs/calib_order.tam" in name}
+        {name: content for name, content in comparable(results / "small").items() if "runs/calib_order.tsn" in name}
         for results in (tmp_path, whole[0])
     )
     assert len(ours) == 2 * 3

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from suite.__main__ import main
-from tests.sweep.builders import ROOT, comparable, ids, suite_process, sweep_args
+from tests.sweep.builders import ROOT, called, comparable, ids, suite_process, sweep_args
 from tests.videos import write_ssv2
 
 pytestmark = pytest.mark.slow
@@ -37,14 +37,6 @@ def test_a_sweep_trains_its_chains_and_ends_with_the_table(whole):
     last = printed.strip().splitlines()[-3:]
     assert "report.html" in last[0]
     assert "summary.csv" in last[2]
-
-
-def called(capsys, *words):
-    """What the command gives as JSON, run in this process."""
-    with mock.patch.object(sys, "argv", ["suite", *map(str, words), "--json"]), pytest.raises(SystemExit) as stop:
-        main()
-    assert words[0] == "compare" or stop.value.code == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_modules_of_a_sweep_are_comparable_and_frame_counts_are_confounded_by_epochs(whole, capsys):
