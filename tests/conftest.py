@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import sys
+from collections import Counter
 
 # One thread, and no spinning: other processes of the machine then cost a test their share and no more.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start many short processes
@@ -34,12 +35,12 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that no process is left with a long one at the end.
+    """Files with most slow tests come first, so that no process is left with a long one at the end.
 
     The first makes the sweep that others read: no process then waits for it.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.name != "test_sweep.py", item.path not in slow))
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (item.path.name != "test_sweep.py", -slow[item.path]))
 
 
 def pytest_collection_finish():

@@ -46,6 +46,7 @@ def test_every_public_name_is_documented_with_its_errors():
         suite.buidl  # noqa: B018
 
 
+@pytest.mark.slow
 def test_build_and_cost_agree_on_the_parameters():
     network = suite.build("tsm-resnet18", num_classes=5, frames=4, size=32)
     assert network.eval()(torch.zeros(2, 3, 4, 32, 32)).shape == (2, 5)
@@ -53,6 +54,7 @@ def test_build_and_cost_agree_on_the_parameters():
     assert counted.params == sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_weights_come_back_as_they_were_saved(tmp_path):
     first, second = (suite.build("tsn-resnet18", 3, 4, 32, seed=seed).eval() for seed in (1, 2))
     clip = torch.rand(1, 3, 4, 32, 32)
@@ -99,6 +101,7 @@ def test_compare_is_antisymmetric(results):
     assert there["ci95"] == pytest.approx([-back["ci95"][1], -back["ci95"][0]])
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_on_a_finished_sweep_and_uses_the_public_names(results, monkeypatch):
     cells = [c for c in json.loads(NOTEBOOK.read_text())["cells"] if c["cell_type"] == "code"]
     monkeypatch.chdir(results.parent)

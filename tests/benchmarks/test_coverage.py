@@ -32,6 +32,7 @@ def test_a_mean_of_capped_contributions_is_covered_where_every_model_equals_tsn(
     assert np.mean(np.array(plain) == 1) < 0.5  # why the quantiles of the draws will not do
 
 
+@pytest.mark.slow
 def test_simulated_runs_have_the_accuracy_that_is_called_the_truth():
     for sd in (0.0, 3.0):
         of_runs = [

@@ -82,6 +82,7 @@ def test_the_interval_of_tau_holds_every_order_that_the_tests_leave_open():
     assert tau_interval(a, a, sure, sure) == {"decided": 10, "pairs": 10, "tau": 1.0, "low": 1.0, "high": 1.0}
 
 
+@pytest.mark.slow
 def test_the_interval_of_tau_covers_the_true_one_where_resampled_videos_do_not():
     rng, k, n, covered, resampled = np.random.default_rng(6), 8, 600, 0, 0
     for _ in range(60):

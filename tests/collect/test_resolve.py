@@ -196,6 +196,7 @@ def test_a_published_row_and_predictions_of_others_are_explained_by_their_factor
     assert row["top1"] == pytest.approx(read_results(ids["tsn"], results)[0].top1)
 
 
+@pytest.mark.slow
 def test_a_run_is_explained_without_torch(made):
     texts = ("calib_order.tsn-resnet18.f8", "mine:calib_order/tsn-resnet18/f8", "mine:*/tam-*/f8")
     code = (

@@ -34,6 +34,7 @@ def test_only_the_results_table_and_the_record_make_frames_of_runs():
     assert found == {"collect/results_table.py", "published/references.py"}
 
 
+@pytest.mark.slow
 def test_a_report_tidies_its_rows_once_and_compares_each_pair_once(published, monkeypatch):
     counts = {"tidy": 0, "finished": 0, "mean_over_seeds": 0, "all_pairs": 0}
 
@@ -56,6 +57,7 @@ def test_a_report_tidies_its_rows_once_and_compares_each_pair_once(published, mo
     assert counts == {"tidy": 1, "finished": 1, "mean_over_seeds": 1, "all_pairs": 1}
 
 
+@pytest.mark.slow
 def test_no_table_changes_the_frames_that_the_others_read(published):
     table = ResultsTable.of(published)
     before = {name: getattr(table, name).copy() for name in ("runs", "finished", "cells", "contribution_cells")}

@@ -104,6 +104,7 @@ def test_what_was_last_planned_of_a_grid_is_kept(home, clean):
     assert not runs["planned, failed"].path.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["run", "sweep", "share of a sweep"])
 def test_what_a_live_process_works_on_stays(home, clean, held):
     folder, runs = home

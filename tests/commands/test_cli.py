@@ -65,6 +65,7 @@ def test_data_check_counts_what_is_missing(call, tmp_path):
     assert found["manifest_sha256"] != first
 
 
+@pytest.mark.slow
 def test_bench_gives_ratios_of_one_run(call):
     found, _ = call("bench", "--rounds", "1", "--batch", "1", "--size", "32", "--name", "tam-resnet18")
     row = found["rows"][0]

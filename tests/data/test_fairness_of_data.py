@@ -116,6 +116,7 @@ def test_runs_that_differ_in_their_decoder_alone_are_not_silently_comparable(usu
     assert f"train by {theirs['training']}; val by {theirs['test']} (libavcodec" in text
 
 
+@pytest.mark.slow
 def test_a_test_by_another_decoder_than_the_runs_own_is_told_apart(usual, home, copied, tmp_path, monkeypatch):
     monkeypatch.setenv("SUITE_DECODER", "pyav")
     test = evaluate_run(copied.runs[0].folder, root=home / "data")[0]
@@ -176,6 +177,7 @@ def alike(data):
     raise AssertionError("no two videos of one length")
 
 
+@pytest.mark.slow
 def test_a_run_on_exchanged_videos_is_stale_and_confounded(usual, home, data, tmp_path):
     exchange(data, *alike(data))
     with pytest.raises(BadInput, match=r"1 finished runs .* used other videos of calib_order"):

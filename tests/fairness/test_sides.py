@@ -155,6 +155,7 @@ def test_an_interval_over_classes_is_wider_where_whole_classes_are_won_or_lost()
         compare_sides(*pair_of(a, b, LABELS % 5), cluster="class")
 
 
+@pytest.mark.slow
 def test_an_interval_over_ten_classes_covers_other_classes():
     """A percentile bootstrap of 10 classes covers 89 %."""
     rng, classes, covered = np.random.default_rng(8), np.arange(N) % 10, 0

@@ -125,6 +125,7 @@ def test_arc_has_the_parameters_of_its_three_matrices_and_none_with_one_part():
     assert torch.equal(AdaptiveRecursiveCircle(base, SITE, n="1")(positive_clip()), base(positive_clip()))
 
 
+@pytest.mark.slow
 def test_every_parameter_of_an_arc_network_learns():
     model = build("tsm-resnet18+arc@stages=res5", 5, 4, 64)
     redraw(model, scale=0.05)
@@ -229,6 +230,7 @@ def test_arc_costs_what_the_paper_prints(name, params, macs):
     assert found.macs == pytest.approx(macs * 1e9, rel=0.02)
 
 
+@pytest.mark.slow
 def test_motion_squeeze_costs_what_table_7_prints_in_the_form_that_explains_each_number():
     """Parameters: the baselines and ARC's printed rows plus the dense form, which ResNet50 had; costs: the paper's."""
     for name, macs in {"tsm-resnet18+msm": 15, "tsm-resnet50+msm": 34, "tsm-resnet50+msm+arc": 38}.items():

@@ -260,6 +260,7 @@ def test_a_place_or_option_that_makes_no_sense_is_refused_in_one_sentence(name, 
         build(name, 5)
 
 
+@pytest.mark.slow
 def test_clips_and_channels_that_a_block_cannot_take_are_refused_in_one_sentence():
     for block in ("gta", "tape"):
         with pytest.raises(BadInput, match=f"\\+{block} was built for 8 frames at its place and met 4"):

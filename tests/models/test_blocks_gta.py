@@ -39,6 +39,7 @@ def test_gta_equals_equations_5_to_8_in_loops(groups):
     assert torch.allclose(block(x)[0].permute(1, 2, 3, 0).flatten(1, 2), expected)
 
 
+@pytest.mark.slow
 def test_gta_takes_the_frames_that_are_left_behind_temporal_pooling():
     model = build("tsn-resnet18-tp+gta", 5, 8, 48)
     model(torch.randn(2, 3, 8, 48, 48)).sum().backward()

@@ -221,6 +221,7 @@ def test_impossible_uses_are_refused_in_one_sentence(name, hint):
     assert len(re.findall(r"[.?](\s|$)", str(caught.value))) == 1
 
 
+@pytest.mark.slow
 def test_a_training_step_reaches_every_parameter_of_the_block():
     network = build("tsm-resnet18+rcca", 5, 4, 32)
     network(torch.randn(2, 3, 4, 32, 32)).square().sum().backward()

@@ -111,6 +111,7 @@ def test_order_blind_models_give_the_reversed_clip_the_same_logits_and_the_other
     assert not order(f"tsn-{backbone}-tp", 4, 32, 5)["order_blind"]
 
 
+@pytest.mark.slow
 def test_tam_started_as_a_shift_is_tsm():
     """Behind a ReLU the aggregation's own ReLU changes nothing."""
     shift, tam = build("tsm-resnet18", 5).eval(), build("tam-resnet18@init=shift", 5).eval()
@@ -118,6 +119,7 @@ def test_tam_started_as_a_shift_is_tsm():
     assert torch.allclose(shift(clip()), tam(clip()), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_any_memory_layout_of_the_input_gives_the_same_logits():
     model, x = build("tam-resnet18", 5).eval(), clip(batch=2)
     assert torch.equal(model(x), model(x.contiguous(memory_format=torch.channels_last_3d)))
@@ -176,6 +178,7 @@ def test_sites_choose_the_blocks_that_get_the_module():
     assert halves[0] > halves[1]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
     torch.manual_seed(7)
     before = torch.get_rng_state()

@@ -49,6 +49,7 @@ def test_mfnet_has_the_printed_costs_where_blocks_are_counted_twice(blocks, para
     assert (2 * found.macs - plain.macs) / 1e9 == pytest.approx(gmacs, rel=0.006)
 
 
+@pytest.mark.slow
 def test_mfnet_runs_forwards_and_backwards_on_any_clip():
     for frames, size in ((1, 32), (5, 40)):
         net = build("mfnet", 7, frames, size)

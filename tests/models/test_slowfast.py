@@ -50,6 +50,7 @@ def test_forward_and_backward(name):
     assert normalisation(name) == "slowfast"
 
 
+@pytest.mark.slow
 def test_without_lateral_connections_the_slow_pathway_does_not_see_the_other_frames():
     model = fresh()
     nn.init.zeros_(model.net.head.fc.weight[:, 2048:])  # the fast half of the head
@@ -72,6 +73,7 @@ def test_the_fast_pathway_does_not_see_the_slow_one():
         assert torch.equal(model(clip()), before)
 
 
+@pytest.mark.slow
 def test_a_lateral_connection_brings_every_alphaths_moment():
     model = built("slowfast-resnet50@clip=4x16")
     moment = torch.zeros(1, 8, 32, 1, 1)
@@ -130,6 +132,7 @@ class Recorded(nn.Module):
 RECORDED = registry.AddOnBlock(name="recorded", cls=Recorded, site="block_exit", positions="res3:2/conv4_1")
 
 
+@pytest.mark.slow
 def test_add_on_blocks_stand_in_the_slow_pathway(monkeypatch):
     monkeypatch.setitem(registry.ADD_ON_BLOCKS, "recorded", RECORDED)
     Recorded.built.clear()

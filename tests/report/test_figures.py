@@ -1,5 +1,7 @@
 """Figures of accuracy against cost and frames."""
 
+import pytest
+
 from tests.from_rows import write_figures
 
 
@@ -12,6 +14,7 @@ def test_a_figure_with_nothing_to_show_is_not_written_and_an_old_one_goes(tmp_pa
     assert write_figures(rows.assign(state="todo"), tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_288_published_runs_fill_all_figures_without_a_letter_below_8_points(tmp_path, published):
     from matplotlib.text import Text
 
@@ -32,6 +35,7 @@ def test_the_288_published_runs_fill_all_figures_without_a_letter_below_8_points
     assert bars == 144
 
 
+@pytest.mark.slow
 def test_legends_and_panels_do_not_overlap(published, rows):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -63,6 +63,7 @@ def crosses(figure):
     return sum(len(line.get_xdata()) for line in lines)
 
 
+@pytest.mark.slow
 def test_every_figure_crosses_confounded_runs_and_says_what_a_cross_is(rows, odd):
     from suite.report.figures import scatter as plots
     from suite.report.figures.marks import with_marks

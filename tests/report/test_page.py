@@ -48,6 +48,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_without_scripts_or_network(tmp_path, rows):
     rows.loc[3, "state"] = "failed"
     write_figures(rows, tmp_path)

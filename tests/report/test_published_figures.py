@@ -244,6 +244,7 @@ def test_two_runs_give_the_same_bytes(tmp_path, figures, monkeypatch):
         assert path.read_bytes() == (second / path.name).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_no_letter_is_smaller_than_eight_points_and_none_leaves_the_page(figures):
     for figure in figures.values():
         figure.draw_without_rendering()

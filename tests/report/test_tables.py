@@ -140,6 +140,7 @@ def test_published_rows_beside_ours_leave_our_contributions_as_they_are(rows, pu
     assert {r["source"] for r in both} == {"suite", "deep_analysis"}
 
 
+@pytest.mark.slow
 def test_a_strict_report_shows_confounded_cells_nowhere(published):
     evidence = gather(published, strict=True)
     marked = set(evidence.marks.letters)

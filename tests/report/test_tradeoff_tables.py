@@ -59,6 +59,7 @@ def test_the_table_of_effects_has_the_numbers_of_the_test(published):
     assert "< 0.0001" in line.replace("&lt;", "<")
 
 
+@pytest.mark.slow
 def test_numbers_on_the_front_hide_neither_each_other_nor_a_run_of_it(published):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text

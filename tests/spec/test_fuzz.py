@@ -30,6 +30,7 @@ def home(tmp_path_factory):
         yield folder
 
 
+@pytest.mark.slow
 @examples(100)
 @given(grid=changed(GRID))
 def test_grids(home, grid):
@@ -94,6 +95,7 @@ PROTOCOL = {
 }
 
 
+@pytest.mark.slow
 @examples(100)
 @given(protocol=changed(PROTOCOL), changes=changed(PROTOCOL), chained=st.booleans())
 def test_protocols_and_what_a_grid_sets(home, protocol, changes, chained):

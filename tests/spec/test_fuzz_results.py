@@ -71,6 +71,7 @@ FACTORS = {
 ROWS = {"id": ["a", "b", "c"], "label": [0, 1, 2], "logits": [[1.0, 0.5, 0.0, 0.0], [0, 1, 0, 0], [0, 1, 0, 0]]}
 
 
+@pytest.mark.slow
 @examples(120)
 @given(
     factors=st.one_of(st.just(FACTORS), changed(FACTORS)),
@@ -114,6 +115,7 @@ def archived(home):
         }
 
 
+@pytest.mark.slow
 @examples(12)
 @given(data=st.data())
 def test_archives(home, archived, data):

@@ -166,6 +166,7 @@ def test_the_quick_study_of_bold_holds_and_has_a_row_per_kind_of_evidence(monkey
     assert over["1 seed, 60 %, over 60 classes"] > over["1 seed, 60 %, 60 classes drawn, interval over videos"]
 
 
+@pytest.mark.slow
 def test_the_study_is_the_same_in_any_number_of_processes():
     one, two = (coverage.study(20, parts=["few discordant", "own videos"], processes=n) for n in (1, 2))
     assert one["rows"] == two["rows"]

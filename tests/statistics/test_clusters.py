@@ -60,6 +60,7 @@ def test_intervals_over_classes_are_wider_where_classes_differ_and_say_what_they
     assert accuracy_interval(np.repeat(seeds, 4, axis=0), clusters=of_video)[2] == "classes and seeds (bootstrap)"
 
 
+@pytest.mark.slow
 def test_a_class_per_video_is_no_clustering(made):
     correct, _ = made
     each = np.arange(VIDEOS)

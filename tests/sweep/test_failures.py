@@ -9,6 +9,7 @@ from tests.sweep.builders import GRID, ROOT, called, suite_process, sweep_args
 from tests.videos import write_ssv2
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path, capsys):
     grid = tmp_path / "small.yaml"
     grid.write_text(GRID.replace("epochs: 2", "epochs: 1"))
@@ -30,6 +31,7 @@ def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path, cap
     assert "not a readable checkpoint" in next(run["error"] for run in status["runs"] if run["state"] == "failed")
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, capsys, monkeypatch):
 
     monkeypatch.chdir(ROOT)
@@ -64,12 +66,14 @@ def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, ca
     assert not list(tmp_path.glob("out/*/runs"))
 
 
+@pytest.mark.slow
 def test_the_command_line_ends_with_2_and_without_a_traceback():
     done = suite_process("cost", "tam-resnet18@sites=tophalf")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "suite: Unknown value of option 'sites' of tam-resnet18 'tophalf'; did you mean 'top-half'?\n"
 
 
+@pytest.mark.slow
 def test_a_missing_video_stops_a_sweep_before_it_starts(tmp_path):
     write_ssv2(tmp_path / "data", train=8, val=8, classes=4)
     lost = sorted((tmp_path / "data").rglob("*.webm"))[0]

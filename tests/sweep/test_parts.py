@@ -97,6 +97,7 @@ def rows_of(folder):
     return pd.read_csv(folder / "summary.csv")
 
 
+@pytest.mark.slow
 def test_a_narrower_selection_hides_no_finished_run(grid, results, capsys):
     before = tables_of(results / "mine")
     assert len(before) > 9
@@ -149,6 +150,7 @@ def test_a_run_at_work_or_failed_of_another_selection_is_in_the_report(grid, res
     assert "CUDA out of memory" in (results / "mine" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_report_with_a_selection_is_of_that_selection_alone(grid, results):
     before = tables_of(results / "mine")
     suite("report", grid, results, "--set", "epochs=8")
@@ -172,6 +174,7 @@ def test_where_there_are_runs_with_set_alone_the_report_is_theirs(grid, tmp_path
     assert not list((results / "mine").glob("with-*"))
 
 
+@pytest.mark.slow
 def test_plan_without_a_selection_shows_the_last_one(grid, results, capsys):
     suite("plan", grid, results, "--only", "tsn-*", "--json")
     capsys.readouterr()

@@ -89,6 +89,7 @@ def test_no_held_out_video_is_trained_on_and_the_curve_is_on_them_alone(data, tm
     assert result["manifests"] == {"train": whole.sha256, "val": val.sha256}
 
 
+@pytest.mark.slow
 def test_without_a_curve_the_last_weights_are_scored_on_dev_once(data, tmp_path, seen):
     folder = train(tmp_path, data, run_spec(dev=0.25, epochs=0))
     assert len(seen["test"]) == 16 + 8
