@@ -162,6 +162,7 @@ def test_two_trained_models_that_differ_by_what_is_detectable_are_told_apart_in_
     assert hits / 500 == pytest.approx(0.8, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_it_can_show(tmp_path, capsys):
     words = ("plan", "mini_ssv2", "--results", tmp_path, "--only", "*-resnet18", "--frames", "8")
     found = json.loads(said_by(capsys, *words, "--json"))

@@ -100,6 +100,7 @@ def test_the_interval_of_tau_covers_the_true_one_where_resampled_videos_do_not()
     assert resampled <= 30, "why a bootstrap interval will not do"
 
 
+@pytest.mark.slow
 def test_stability_is_between_data_sets_frames_and_seeds(rows, evidence):
     found = stability(rows, evidence)
     assert [row["between"] for row in found] == ["data sets", "data sets", "frames", "frames"]

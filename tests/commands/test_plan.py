@@ -128,6 +128,7 @@ def test_a_share_or_frames_that_mean_nothing_are_refused(suite, option, text):
     assert len(error) < 250
 
 
+@pytest.mark.slow
 def test_annotations_without_their_videos_are_missing_data_too(grid, suite, tmp_path):
     root = synthesize("calib_order", tmp_path, videos={"train": 8, "val": 8})
     labels = next(tmp_path.rglob("*labels*.json"))

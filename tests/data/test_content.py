@@ -139,6 +139,7 @@ def test_a_fingerprint_sees_the_size_and_both_ends_of_a_file(tmp_path, size):
     assert whole != before[1]
 
 
+@pytest.mark.slow
 def test_a_calibrated_set_made_twice_has_one_hash_and_shares_no_video(tmp_path):
     made = []
     for place in ("a", "b"):

@@ -91,6 +91,7 @@ def test_order_blind_features_do_not_beat_one_half_within_a_pair(pair):
         assert low <= ridge_accuracy(features, labels) <= high, name
 
 
+@pytest.mark.slow
 def test_the_order_of_frames_tells_a_pair_apart():
     clips, labels = videos(200, PAIRS[0])
     # the first Fourier component along x turns one way or the other
@@ -101,6 +102,7 @@ def test_the_order_of_frames_tells_a_pair_apart():
     assert accuracy > 0.95
 
 
+@pytest.mark.slow
 def test_noise_and_brightness_do_not_change_along_a_hard_video():
     moments = np.stack(
         [
@@ -163,6 +165,7 @@ def test_a_set_is_read_by_the_reader_of_something_something(root):
         dataset.split("test")
 
 
+@pytest.mark.slow
 def test_synthesis_is_deterministic_whatever_the_number_of_threads(root, tmp_path):
     synthesize("calib_order", tmp_path, {"train": 16, "val": 8}, processes=1)
     for path in sorted((root / "calib_order").rglob("*.[jw]*")):
@@ -172,6 +175,7 @@ def test_synthesis_is_deterministic_whatever_the_number_of_threads(root, tmp_pat
             assert np.array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_a_complete_set_is_left_alone_and_other_settings_replace_it(tmp_path, monkeypatch):
     folder = synthesize("calib_order", tmp_path, {"train": 8, "val": 0})
     made = (folder / "calibration.json").stat().st_mtime_ns

@@ -38,6 +38,7 @@ def test_every_page_of_docs_is_linked_from_the_readme():
     assert set((ROOT / "docs").glob("*.md")) <= linked
 
 
+@pytest.mark.slow
 @pages
 def test_every_command_of_a_page_is_one_that_the_command_line_accepts(page):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

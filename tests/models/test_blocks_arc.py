@@ -241,6 +241,7 @@ def test_motion_squeeze_costs_what_table_7_prints_in_the_form_that_explains_each
     assert cost("tsm-resnet18+msm@transform=dense+arc", 8, 224, 174).macs == pytest.approx(18e9, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["cell=gru", "interaction=multiplicative,pool=st"])
 def test_nothing_of_an_arc_design_escapes_the_counter(design):
     assert not cost(f"tsm-resnet18+se+arc@{design}", 4, 64, 5).uncounted
@@ -285,6 +286,7 @@ def test_arc_refuses_groups_and_channels_that_it_cannot_cut():
         AdaptiveRecursiveCircle(grouped, SITE)
 
 
+@pytest.mark.slow
 def test_motion_squeeze_refuses_a_single_frame():
     with pytest.raises(BadInput, match="at least 2"):
         build("tsm-resnet18+msm", 5, 1, 64)

@@ -129,6 +129,7 @@ def test_the_fused_kernel_gives_what_the_explicit_map_gives(block):
     assert not any(getattr(module, "keep_maps", False) for module in layer.modules())
 
 
+@pytest.mark.slow
 def test_maps_of_a_network_come_under_the_names_of_its_modules():
     model = build("tsn-resnet18+nl", 5, 4, 64)
     with torch.no_grad(), attention_maps(model) as maps:

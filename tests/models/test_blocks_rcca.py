@@ -86,6 +86,7 @@ def test_structures_agree_for_one_pass_and_differ_for_three():
     assert all((thrice[i] - thrice[j]).abs().max() > 1e-3 for i in range(4) for j in range(i))
 
 
+@pytest.mark.slow
 def test_its_own_backward_pass_is_the_derivative():
     qkv = random_map((2, 2, 3, 4, 8)).requires_grad_()
     gamma = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)

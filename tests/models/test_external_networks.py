@@ -41,6 +41,7 @@ def test_torchvisions_networks_learn_with_dropout_drawn_by_the_step(name):
     assert any(".fc." in key for key in net.state_dict())  # by which classes of a checkpoint are matched
 
 
+@pytest.mark.slow
 def test_an_mvit_of_16_frames_at_224_is_torchvisions_own():
     from torchvision.models.video import mvit_v2_s
 

@@ -46,6 +46,7 @@ def test_all_288_published_rows_have_our_parameters_and_multiply_adds_to_the_uni
     print(f"288 rows in {time.monotonic() - began:.1f} s")
 
 
+@pytest.mark.slow
 def test_printed_costs_of_table_10_and_table_2():
     for name, gmacs, params in (("conv-resnet50", 107.0, 71.5), ("conv-inception_v1", 32.2, 17.2)):
         found = cost(name)

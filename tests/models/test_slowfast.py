@@ -64,6 +64,7 @@ def test_without_lateral_connections_the_slow_pathway_does_not_see_the_other_fra
         assert torch.equal(model(x), model(other))
 
 
+@pytest.mark.slow
 def test_the_fast_pathway_does_not_see_the_slow_one():
     model = fresh()
     with torch.no_grad():

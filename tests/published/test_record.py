@@ -88,6 +88,7 @@ def test_a_number_without_a_cell_of_its_own_is_told_and_not_dropped(copy, old, n
         published_tables(copy)
 
 
+@pytest.mark.slow
 def test_a_changed_number_changes_its_cell_alone(copy):
     tables = {table.name: table for table in published_tables()}
     edit(copy, ",41.8,1,", ",41.75,2,")

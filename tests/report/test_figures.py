@@ -5,6 +5,7 @@ import pytest
 from tests.from_rows import write_figures
 
 
+@pytest.mark.slow
 def test_a_figure_with_nothing_to_show_is_not_written_and_an_old_one_goes(tmp_path, rows):
     stale = tmp_path / "figures" / "gain_by_temporal_pooling.png"
     stale.parent.mkdir()

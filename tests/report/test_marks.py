@@ -39,6 +39,7 @@ def test_every_table_with_accuracies_marks_what_rests_on_a_confounded_run(rows, 
     assert rests_on_all or not all(cell.mark for cell in cells), "runs that are as their column have no letter"
 
 
+@pytest.mark.slow
 def test_without_a_ledger_no_table_has_a_mark(rows):
     evidence = gather(rows.assign(factors=None, predictions=""), tests=frames_tests(rows))
     made = make_tables(rows, TABLES_WITH_ACCURACIES, evidence=evidence)
@@ -93,6 +94,7 @@ def test_minor_differences_mark_no_cell_and_are_named_once():
     assert table.note.count("Minor differences between runs: device.") == 1
 
 
+@pytest.mark.slow
 def test_captions_say_that_one_seed_does_not_cover_training_again(rows):
     one = {t.name: t.note for t in make_tables(rows, ["accuracy", "contribution", "pareto"], evidence=gather(rows))}
     for name in ("accuracy", "contribution", "pareto"):

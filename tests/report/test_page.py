@@ -79,6 +79,7 @@ def test_an_unknown_table_is_a_sentence_and_a_grid_without_results_has_a_page(tm
     assert "4 todo" in write_page("Demo", todo, tmp_path).read_text()
 
 
+@pytest.mark.slow
 def test_importing_the_report_loads_neither_pandas_nor_matplotlib_nor_mlflow():
     code = "import sys, suite.report.page, suite.report.tracking, suite.published.references; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

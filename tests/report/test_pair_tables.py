@@ -65,6 +65,7 @@ def test_ranks_need_three_models_and_show_the_mean_over_data_sets(rows, evidence
     assert "Kendall" in stability_table(rows, evidence).note
 
 
+@pytest.mark.slow
 def test_the_notes_name_the_tests_that_are_used(rows, evidence):
     assert "z test for models with one seed, with half a video added" in ranks_table(rows, evidence).details
     assert "; t test" not in ranks_table(rows, evidence).details
@@ -86,6 +87,7 @@ def test_published_accuracies_alone_have_pairs_and_ranks():
     assert {row["ranks_f8"] for row in csv_of(unknown)} == {"1–24"}, "nothing is known without a number of videos"
 
 
+@pytest.mark.slow
 def test_confounded_models_carry_their_letters_and_a_strict_report_leaves_them_out(rows, evidence):
     odd = "one.tam-resnet18.f8.s0"
     marked = Evidence(evidence.outcomes)

@@ -118,6 +118,7 @@ def test_with_plus_minus_the_standard_deviation_over_seeds_is_named(rows):
     assert "SD: standard deviation over seeds" in table.note
 
 
+@pytest.mark.slow
 def test_digits_are_those_of_percentages_alone_and_ties_go_up(rows):
     rows.loc[3, "top1"] = 96.25
     assert cell_of(rows, interval="none")[0] == "**96.3**"

@@ -188,6 +188,7 @@ def test_figure_7_hollow_bars_are_sums_of_recorded_numbers(figures, numbers):
             assert {str(abs(term)) for term in others} <= changes
 
 
+@pytest.mark.slow
 def test_figure_7_draws_nothing_where_the_record_has_nothing(figures):
     kinetics, ssv2 = figures[7].axes
     assert set(bars(kinetics)) == set(MODELS)
@@ -216,6 +217,7 @@ def test_the_arithmetic_of_figure_7_that_does_not_close_is_named():
     assert f"73.1 + 4.0 + 1.1 = 78.2, {gap:.1f} points above the 76.61" in caption("deep_analysis_figure_7")
 
 
+@pytest.mark.slow
 def test_captions_say_what_is_left_out():
     assert all(caption(name) for name in FIGURES)
     first = caption("deep_analysis_figure_1")

@@ -31,6 +31,7 @@ def test_bold_is_every_value_that_is_not_significantly_different_from_the_best(r
     assert newcombe(80.0, 240, 71.0, 240)[0] > 0
 
 
+@pytest.mark.slow
 def test_nothing_is_bold_where_the_number_of_videos_is_unknown(published):
     unknown = published.assign(n=float("nan"))
     assert "**" not in to_markdown(accuracy_table(unknown))

@@ -89,6 +89,7 @@ def test_a_single_run_makes_no_figure():
     assert pareto_plot(pd.DataFrame()) is None
 
 
+@pytest.mark.slow
 def test_importing_tradeoffs_loads_neither_pandas_nor_scipy_nor_matplotlib():
     code = "import sys, suite.report.figures.tradeoffs, suite.report.tables.tradeoffs; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -78,6 +78,7 @@ def test_code_of_an_own_grid_is_imported_with_a_line_that_names_its_file(module,
     assert imported(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["elsewhere", "linked"])
 def test_code_of_a_grid_outside_the_working_directory_needs_allow_code(module, answer, tmp_path, place):
     (tmp_path / "theirs.yaml").write_text(GRID.format(module))

@@ -46,6 +46,7 @@ def test_every_way_to_ask_for_a_grid_leads_to_one_results_folder(name, tmp_path)
     assert make_plan(name, Selection(), tmp_path, costs=False).folder == tmp_path / "arc_steps"
 
 
+@pytest.mark.slow
 def test_every_grid_is_found_by_its_name_and_by_its_place_and_is_the_same():
     for name, file in grid_files().items():
         place = file.relative_to(SHIPPED).with_suffix("").as_posix()

@@ -38,6 +38,7 @@ def test_grids(home, grid):
     works(load_grid, "mine")
 
 
+@pytest.mark.slow
 @examples(10)
 @given(grid=changed(GRID, changes=1))
 def test_grids_on_the_command_line(home, grid):
@@ -144,6 +145,7 @@ def test_every_key_takes_or_refuses_every_odd_value(home, key):
     assert not all(taken)
 
 
+@pytest.mark.slow
 @examples(100)
 @given(key=st.sampled_from(KEYS), value=ODD_VALUES.map(str))
 def test_set(home, key, value):

@@ -34,6 +34,7 @@ LABELS = {"Moving something up": "0", "Moving something down": "1"}
 ITEMS = [{"id": str(i), "template": f"Moving [something] {'up' if i % 2 else 'down'}"} for i in range(4)]
 
 
+@pytest.mark.slow
 @examples(100)
 @given(
     labels=st.one_of(st.just(LABELS), changed(LABELS)),

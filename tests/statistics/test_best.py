@@ -72,6 +72,7 @@ def test_the_variance_of_a_pair_over_seeds_is_welchs_and_pooled_it_is_students()
         assert degrees[0, 1] == pytest.approx(max(theirs.df / g, 3))
 
 
+@pytest.mark.slow
 def test_the_critical_value_of_models_on_the_same_videos_is_that_of_the_paired_bootstrap():
     (table,) = tables(np.random.default_rng(0), [70.0, 60, 60, 55, 50, 40, 60, 62], 1)
     drawn = bootstrap_accuracies(table[:, 0], 20_000)
@@ -130,6 +131,7 @@ def test_equally_good_models_all_stay_bold_in_95_percent_of_tables():
     assert np.mean(by_holm) > 0.1, "why tests against the observed best with Holm's correction will not do"
 
 
+@pytest.mark.slow
 def test_the_best_stays_bold_and_a_model_5_points_below_does_not():
     rng, lost, shown = np.random.default_rng(2), [], []
     for table in tables(rng, [55.0, *[60.0] * 15], 100, effects=best_study.ALIKE):

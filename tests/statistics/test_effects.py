@@ -95,6 +95,7 @@ def test_p_of_signed_ranks_on_numbers_done_by_hand():
         paired_effect([1.0, math.nan], [1.0, 2.0])
 
 
+@pytest.mark.slow
 def test_holm_is_that_of_statsmodels(published):
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     for _, of_set in main_effects(published, "module", collapse=None).groupby("dataset"):
@@ -102,6 +103,7 @@ def test_holm_is_that_of_statsmodels(published):
         assert of_set["holm_p"].to_numpy() == pytest.approx(theirs)
 
 
+@pytest.mark.slow
 def test_the_smallest_holm_p_is_that_of_blocks_that_all_agree():
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     for blocks, pairs in ((6, 6), (8, 6), (7, 1), (9, 15)):
@@ -159,6 +161,7 @@ def test_sources_are_not_paired_with_each_other(published):
     assert found[found["source"] == "deep_analysis"].reset_index(drop=True).equals(alone)
 
 
+@pytest.mark.slow
 def test_an_axis_of_one_level_and_no_rows_have_no_effects():
     for rows in (pd.DataFrame(), table(cost_row("tsn-resnet18", 50.0))):
         assert all(main_effects(rows, axis).empty for axis in AXES)

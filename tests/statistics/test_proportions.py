@@ -71,6 +71,7 @@ def test_the_bootstrap_of_a_difference_is_that_of_scipy():
     assert (score.low, score.high) == pytest.approx(theirs.confidence_interval, abs=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("only_a", "only_b", "n"), [(30, 12, 100), (9, 0, 50), (7, 40, 400)])
 def test_tangos_interval_is_the_brute_force_inversion_of_the_score_test(only_a, only_b, n):
     differences = np.linspace(-0.399, 0.599, 999)
@@ -92,6 +93,7 @@ def test_tangos_interval_is_the_brute_force_inversion_of_the_score_test(only_a, 
     assert (low, high) == pytest.approx((100 * kept[0], 100 * kept[-1]), abs=0.11)  # the step of the search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [12, 40, 250, 1_000])
 def test_the_interval_of_a_difference_holds_0_exactly_where_mcnemars_p_is_at_least_5_percent(n):
     for only_a in range(min(n, 40) + 1):
@@ -120,6 +122,7 @@ def test_no_discordant_video_is_no_certainty_that_there_is_none():
     assert least_detectable_difference(5) is None
 
 
+@pytest.mark.slow
 def test_resampled_accuracies_vary_as_the_videos_do():
     correct = runs(np.random.default_rng(2), [60, 55, 90], videos=2_000)
     drawn = intervals.bootstrap_accuracies(correct, draws=20_000)

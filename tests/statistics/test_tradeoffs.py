@@ -121,6 +121,7 @@ def test_views_multiply_the_cost_and_a_row_that_does_not_say_has_one():
         with_costs(rows.assign(views=0))
 
 
+@pytest.mark.slow
 def test_a_mixed_set_is_counted_by_convolutions_and_says_so(published):
     whole = table(cost_row("tsn-resnet18", 50.0, 2.0), cost_row("tam-resnet18", 60.0, 2.0))
     assert computed_cost(with_costs(whole)) == "gmacs_views"
@@ -149,6 +150,7 @@ def test_draws_of_several_seeds_are_averaged_within_their_model():
         fronts(rows, {"d": draws[:, :2]})
 
 
+@pytest.mark.slow
 def test_throughput_counts_the_other_way_round():
     speeds = {"tsn": (50.0, 100.0), "tam": (60.0, 40.0), "i3d": (55.0, 20.0)}
     rows = table(*(cost_row(f"{m}-resnet18", top1, clips_per_second=speed) for m, (top1, speed) in speeds.items()))
@@ -164,6 +166,7 @@ def test_throughput_counts_the_other_way_round():
 # --- equal cost ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_larger_budget_never_buys_less(published):
     runs = with_costs(published)
     budgets = np.geomspace(5, 600, 25)
@@ -181,6 +184,7 @@ def test_of_equal_accuracies_the_cheaper_frame_count_is_taken():
     assert at_equal_cost(with_costs(rows), "gmacs_views", [10, 100])["frames"].tolist() == [8, 8]
 
 
+@pytest.mark.slow
 def test_round_budgets_are_six_at_most_and_every_choice_fits_the_last(published):
     for rows in (published, published[published["backbone"] == "resnet18"], published.head(3)):
         runs = with_costs(rows)

@@ -188,6 +188,7 @@ def test_a_tree_is_written_the_same_whatever_its_layout_and_differently_for_anot
     assert len({text(source) for source in different}) == len(different)
 
 
+@pytest.mark.slow
 def test_digests_are_the_same_in_another_process_and_bring_no_torch():
     code = "import sys, json; from suite.store.code import code_digests as c; d = c('tsn-resnet18')\n"
     code += "print(json.dumps([d, 'torch' in sys.modules]))"

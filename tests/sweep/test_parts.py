@@ -118,6 +118,7 @@ def test_a_narrower_selection_hides_no_finished_run(grid, results, capsys):
     assert tables_of(results / "mine") == before
 
 
+@pytest.mark.slow
 def test_runs_with_set_are_found_from_their_folders_and_kept_apart(grid, results):
     before = tables_of(results / "mine")
     for run in make_plan(grid, Selection(("tam-resnet18",), set={"epochs": 8, "lr": 0.5}), results, costs=False).runs:
@@ -137,6 +138,7 @@ def test_runs_with_set_are_found_from_their_folders_and_kept_apart(grid, results
     assert page.count("<h2>Accuracy</h2>") == 2
 
 
+@pytest.mark.slow
 def test_a_run_at_work_or_failed_of_another_selection_is_in_the_report(grid, results):
     plan = make_plan(grid, Selection(), results, costs=False)
     lost = next(run for run in plan.runs if run.spec.model == "i3d-resnet18" and run.spec.frames == 8)
@@ -162,6 +164,7 @@ def test_a_report_with_a_selection_is_of_that_selection_alone(grid, results):
     assert tables_of(results / "mine") == before
 
 
+@pytest.mark.slow
 def test_where_there_are_runs_with_set_alone_the_report_is_theirs(grid, tmp_path, monkeypatch):
     without_figures(monkeypatch)
     results = tmp_path / "results"
@@ -186,6 +189,7 @@ def test_plan_without_a_selection_shows_the_last_one(grid, results, capsys):
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 6
 
 
+@pytest.mark.slow
 def test_runs_of_a_grid_that_has_changed_are_named_and_in_no_table(grid, results, capsys):
     spec = make_plan(grid, Selection(), results, costs=False).runs[0].spec
     other = RunSpec("tsm-resnet18", spec.dataset, 4, 0, spec.protocol)
