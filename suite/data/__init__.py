@@ -10,8 +10,10 @@
     manifest     the videos of a split with frame counts and fingerprints; its hash
     index        what is known of each file, stored between runs; fingerprints
     leakage      videos that the training and the validation split share
-    decoding     frames of a file, by decord or PyAV
+    decoding     frames of a video: by decord or PyAV, by torchvision where they are pictures
+    frame_folders  videos as folders of pictures
     sampling     which frames make a clip
+    probing      what a video file or folder of pictures is, without decoding it
     transforms   crops and flips of uint8 clips
     clips        torch data sets of training clips and test views
     synthetic    the synthetic calibration sets: what they contain, how their videos are drawn and encoded

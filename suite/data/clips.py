@@ -88,8 +88,10 @@ class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
 
 
 def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarray) -> np.ndarray:
+    whole = video.frames if video.first is None else 0
+    indices = indices + (video.first or 0)
     try:
-        return decoder.read(manifest.root / video.path, indices, video.frames, split=manifest.split, video=video.id)
+        return decoder.read(manifest.root / video.path, indices, whole, split=manifest.split, video=video.id)
     except Undecodable as error:
         mark_undecodable(manifest, video)  # the next start counts it, so that allow_missing can speak of it
         raise BadInput(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from suite.data.dataset_info import SPLITS, DatasetInfo, info
 from suite.data.flips import mirrored
-from suite.data.formats import something
+from suite.data.formats import FORMATS, something
+from suite.data.formats.annotations import Annotations, NotFound
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Manifest, build_manifest
 from suite.data.synthetic import sets as calibrated
@@ -74,31 +75,49 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         raise BadInput(f"{about.title} cannot be opened: this version has no reader for its annotation format.")
     if about.reader == "calibrated":
         return _open_calibrated(about, root)
-    if not root.is_dir():
+    found = find_annotations(about, root)
+    classes = about.class_list or found.classes
+    if not about.class_list and len(classes) > about.num_classes:
         raise BadInput(
-            f"{about.title} was not found, since the folder '{root}' does not exist; get its official files from their "
-            f"publisher and give their folder with DATA= or SUITE_DATA."
+            f"The annotations of {about.title} in {found.root} have {len(classes)} classes instead of "
+            f"{about.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
         )
-    files = something.find(root, about.title, about.folder)
-    everything = something.read_classes(files)
-    classes = about.class_list or everything
-    if len(classes) > about.num_classes:
-        raise BadInput(
-            f"{files.annotation('labels')} has {len(classes)} classes and {about.title} has {about.num_classes}; "
-            f"it is not the official file."
-        )
+    numbers = {name: number for number, name in enumerate(classes)}
 
     def read(split: str) -> Manifest:
         if split == "test" and about.class_list:
             raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
-        items = something.read_items(files, split, everything, classes)
-        return build_manifest(split, classes, items, files.root, something.VIDEOS)
+        items = found.read(split)
+        if about.class_list:  # of a larger data set: its classes alone, numbered in their order
+            of_classes = [item for item in items if item.class_name in numbers]
+            items = [replace(item, label=numbers[str(item.class_name)]) for item in of_classes]
+        return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
-    dataset = Dataset(about, files.root, classes, flips, read)
-    if lacking := about.num_classes - len(set(classes) & set(everything)):
-        dataset.remarks.append(f"The labels file lacks {lacking} of the {about.num_classes} classes of {about.title}.")
+    dataset = Dataset(about, found.root, classes, flips, read, list(found.remarks))
+    if lacking := about.num_classes - len(set(classes) & set(found.classes)):
+        dataset.remarks.append(f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}.")
     return dataset
+
+
+def find_annotations(about: DatasetInfo, root: Path) -> Annotations:
+    """The annotations of a data set in the data folder `root`, or in the folder of the data set in it.
+
+    Raises BadInput that says what is missing.
+    """
+    if not root.is_dir() and not Path(about.folder).is_absolute():
+        raise BadInput(
+            f"{about.title} was not found, since the folder '{root}' does not exist; get its official files from their "
+            f"publisher and give their folder with DATA= or SUITE_DATA."
+        )
+    reader = FORMATS[str(about.reader)]
+    inner = root / about.folder
+    if not inner.is_dir():
+        return reader(root, about.spec)
+    try:
+        return reader(inner, about.spec)
+    except NotFound:
+        return reader(root, about.spec)
 
 
 def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:

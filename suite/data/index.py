@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from suite.data import frame_folders
 from suite.spec import BadInput, file_sha256
 
 INDEX_VERSION = 2
@@ -120,17 +121,20 @@ class Index:
 
     def _hash(self, path: str) -> tuple[str, str]:
         try:
-            return path, file_sha256(self.base / path)
+            whole = self.base / path
+            return path, frame_folders.whole_sha256(whole) if whole.is_dir() else file_sha256(whole)
         except OSError as error:
             raise BadInput(f"Video {self.base / path} cannot be read: {error.strerror}.") from None
 
     def _probe(self, states: dict[str, FileState], threads: int) -> Iterator[tuple[str, int, float, str]]:
         """(path, frames, fps, fingerprint) of each, in any order."""
-        from suite.data.decoding import Undecodable, probe
+        from suite.data.frame_folders import Undecodable
+        from suite.data.probing import probe
 
         def one(path: str) -> tuple[str, int, float, str]:
+            pictures = (self.base / path).is_dir()
             try:
-                content = fingerprint(self.base / path)
+                content = (frame_folders.fingerprint if pictures else fingerprint)(self.base / path)
             except OSError:
                 return path, 0, 0.0, ""
             old = self.entries.get(path)

@@ -19,19 +19,27 @@ SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list o
 
 @dataclass(frozen=True)
 class Item:
-    """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled."""
+    """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
+
+    The video may be a part of what lies there: `frames` frames from frame `first`, or from second `start` to `end`.
+    """
 
     id: str
     path: str
     class_name: str | None
     label: int | None
+    first: int | None = None
+    frames: int | None = None
+    start: float | None = None
+    end: float | None = None
 
 
 @dataclass(frozen=True)
 class Video:
     """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
 
-    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken.
+    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken; first: the frame of
+    its file with which it begins, None where it is the whole file.
     """
 
     id: str
@@ -41,6 +49,7 @@ class Video:
     frames: int
     fps: float
     fingerprint: str = ""
+    first: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,10 @@ class Manifest:
         content = {
             "split": self.split,
             "classes": self.classes,
-            "videos": [{key: getattr(video, key) for key in keys} for video in self.videos],
+            "videos": [
+                {key: getattr(video, key) for key in keys} | ({} if video.first is None else {"first": video.first})
+                for video in self.videos
+            ],
             "missing": self.missing,
             "undecodable": self.undecodable,
         }
@@ -138,13 +150,28 @@ def build_manifest(
             missing.append(item.id)
             continue
         known = index.get(item.path, state)
-        if known.frames == 0:
+        first, frames = _part(item, known.frames, known.fps)
+        if frames < 1:
             undecodable.append(item.id)
             continue
         path = item.path if folder == "." else f"{folder}/{item.path}"
-        video = Video(item.id, path, item.class_name, item.label, known.frames, known.fps, known.fingerprint)
-        videos.append(video)
+        content = known.fingerprint if first is None else f"{known.fingerprint}#{first}+{frames}"
+        videos.append(Video(item.id, path, item.class_name, item.label, frames, known.fps, content, first))
     return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+
+
+def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
+    """First frame (None: all of the file) and number of frames of an item; 0 where the file is shorter than it says."""
+    first, last = item.first or 0, frames
+    if item.frames is not None:
+        last = first + item.frames
+    if item.start is not None:
+        first = int(item.start * fps + 0.5)
+    if item.end is not None:
+        last = min(frames, int(item.end * fps + 0.5))
+    if frames == 0 or last > frames or last <= first:
+        return None, 0
+    return (None if (first, last) == (0, frames) else first), last - first
 
 
 def hold_out(manifest: Manifest, share: float) -> tuple[Manifest, Manifest]:
