@@ -49,6 +49,44 @@ def synthesize_command(
 
 
 @data_app.command(
+    "add",
+    epilog=examples(
+        "suite data add gestures --root /data/gestures  a folder per class, or annotations of a known format",
+        "suite data add ours --root /data/ours --format mmaction2",
+    ),
+)
+def add_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new data set: small letters, digits, _.")],
+    root: Annotated[Path, typer.Option(metavar="DIR", help="Folder with its videos and annotations.")],
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="Format of the annotations (default: guessed; see docs/data.md)."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a folder of videos a data set.
+
+    Looks at the folder, guesses how its videos are annotated, and writes experiments/datasets/NAME.yaml, which you may
+    edit. Videos are not copied.
+    """
+    from suite.data.adding import TITLES, add_dataset
+
+    found = add_dataset(name, root, format, data_root(data))
+    if as_json:
+        facts = {"dataset": found.dataset, "format": found.format, "classes": len(found.classes)}
+        print_json(facts | {"train": found.train, "val": found.val, "file": str(found.file)})
+        return
+    some = ", ".join(found.classes[:LISTED]) + (", ..." if len(found.classes) > LISTED else "")
+    show(f"Recognised {TITLES[found.format]}: {len(found.classes)} classes ({some}).")
+    show(f"{found.train} training and {found.val} validation videos. Wrote {found.file}.")
+    for remark in found.remarks:
+        show(f"Note: {remark}")
+    show(f"Check its videos: suite data check {name}")
+    show(f'Train on it: make sweep GRID=demo ARGS="--data-set {name}"')
+
+
+@data_app.command(
     "check",
     epilog=examples(
         "suite data check calib_order",

@@ -62,12 +62,12 @@ def write_report(
     part = write_part(plan, plan.folder, options, log)
     files, sections = part.files, []
     for variant in variants:
-        folder = plan.folder / part_name(variant.selection.set)
+        folder = plan.folder / part_name(variant.changes)
         made = write_part(variant, folder, replace(options, published=(), predictions=()), log)
         files = [*files, *made.files]
-        sections += variant_section(settings_text(variant.selection.set), made.table, made.tables, folder.name)
+        sections += variant_section(settings_text(variant.changes), made.table, made.tables, folder.name)
     title = plan.grid.title or plan.grid.name
-    title += f" ({settings_text(plan.selection.set)})" if plan.selection.set else ""
+    title += f" ({settings_text(plan.changes)})" if plan.changes else ""
     page = write_page(
         title,
         part.table,

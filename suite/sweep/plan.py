@@ -25,26 +25,33 @@ from suite.store.run_names import canonical
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
+DATA_SET = "data-set"  # stands beside protocol keys in what a selection changes
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains."""
+    """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains.
+
+    data: data sets to use instead of those of the grid.
+    """
 
     only: tuple[str, ...] = ()
     frames: tuple[int, ...] = ()
     set: dict[str, Any] = field(default_factory=dict)
     shard: tuple[int, int] | None = None
+    data: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+        plain = {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+        return plain | ({"data": self.data} if self.data else {})
 
     def options(self) -> str:
         """As it is typed on the command line."""
         options = [f"--only {shlex.quote(glob)}" for glob in self.only]
         options += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
         options += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
+        options += [f"--data-set {shlex.quote(name)}" for name in self.data]
         options += ["--shard {}/{}".format(*self.shard)] if self.shard else []
         return " ".join(options)
 
@@ -55,6 +62,7 @@ class Selection:
             tuple(data["frames"]),
             dict(data["set"]),
             tuple(data["shard"]) if data["shard"] else None,
+            tuple(data.get("data", ())),
         )
 
 
@@ -113,6 +121,17 @@ class Plan:
     folder: Path  # results/<grid>
     runs: list[PlannedRun]
 
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What its runs have and the grid has not: protocol keys, and `data-set` where the grid does not list it."""
+        return changes_of(self.selection, self.grid)
+
+
+def changes_of(selection: Selection, grid: Grid) -> dict[str, Any]:
+    """What a selection changes of a grid, beside choosing among its runs."""
+    foreign = [name for name in selection.data if name not in {info(own).name for own in grid.data}]
+    return ({DATA_SET: ",".join(foreign)} if foreign else {}) | selection.set
+
 
 def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
     """All runs of grid `name` that the selection asks for, parents before children.
@@ -126,6 +145,10 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     grid.refuse_duplicates("data set", [(name, info(name).name) for name in grid.data])
     if grid.reference not in (None, *REFERENCES):
         raise unknown("reference", grid.reference, REFERENCES)
+    if "," in str(changes_of(selection, grid).get(DATA_SET, "")):
+        raise BadInput(
+            f"--data-set takes one data set that grid {grid.name} does not list; start the sweep once for each."
+        )
     names = _chosen(grid.model_names(), selection.only)
     odd = sorted(set(selection.frames) - set(grid.chain.frames))
     if odd:
@@ -137,7 +160,7 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     frames = list(grid.chain.frames[: last + 1])
     chains = [
         _chain(model, data, seed, frames, protocol, selection.set, grid, results / grid.name)
-        for data in grid.data
+        for data in dict.fromkeys(info(name).name for name in selection.data or grid.data)
         for model in names
         for seed in grid.axes.seed
     ]

@@ -107,7 +107,7 @@ def opener(dialect: str) -> Callable[[Path, FormatSpec], Annotations]:
     """`open_annotations` of one of the DIALECTS, or of pyslowfast_frames."""
 
     def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
-        files = {split: _file(root, spec, split) for split in PARTS}
+        files = {split: list_file(root, spec, split) for split in PARTS}
         if files["train"] is None and files["val"] is None:
             raise not_found(spec.title, root, [spec.files or "train.txt"])
         labelled = {split: path for split, path in files.items() if path is not None}
@@ -133,7 +133,7 @@ def _id(video: str) -> str:
     return without_suffix(video)
 
 
-def _file(root: Path, spec: FormatSpec, split: str) -> Path | None:
+def list_file(root: Path, spec: FormatSpec, split: str) -> Path | None:
     patterns = (spec.files,) if spec.files else PATTERNS
     return find_file(root, [pattern.replace("{}", part) for pattern in patterns for part in PARTS[split]])
 
