@@ -49,7 +49,9 @@ def sweep(
     slots: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Number of runs at the same time (default: one per GPU, else one per core)."
+            metavar="N",
+            min=1,
+            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8).",
         ),
     ] = None,
     device: Device = None,
