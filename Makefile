@@ -80,7 +80,7 @@ test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's inter
 	@$(PYTEST) -m more $(ARGS)
 
 chaos: $(READY)  ## test that a sweep killed at random moments gives the same results
-	@$(VENV)/bin/python -m pytest tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
+	@$(VENV)/bin/python -m pytest -m more tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)
 
 lint: $(READY)   ## run ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

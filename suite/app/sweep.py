@@ -90,4 +90,4 @@ def print_summary(plan: Plan, folder: Path, files: list[Path], stopped: bool, co
     console.print(f"Page:    {plan.folder / 'report.html'}")
     if made:
         console.print("    ".join(made))
-    console.print(f"Rows:    {folder / 'summary.csv'}    Runs: {plan.folder / 'runs'}    MLflow: make mlflow")
+    console.print(f"Summary: {folder / 'summary.csv'}    Runs: {plan.folder / 'runs'}    MLflow: make mlflow")

@@ -14,7 +14,7 @@ from suite.spec import BadInput
 @app.command(
     rich_help_panel=MODELS,
     epilog=examples(
-        "suite bench  our layers against plain ones",
+        "suite bench  our layers against plain PyTorch layers",
         "suite bench --name tam-resnet18 --batch 8 --rounds 3",
         "suite bench intervals --sweeps 200  coverage of the confidence intervals",
     ),
@@ -24,8 +24,8 @@ def bench(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="layout: speed of our layers relative to plain ones in the default memory layout. "
-            "rcca: RCCA-3D against non-local blocks and gather; exit code 1 if it is not faster. "
+            help="layout: speed of our layers relative to plain PyTorch layers in the default memory layout. "
+            "rcca: RCCA-3D against non-local blocks and a gather-based version; exit code 1 if it is not faster. "
             "arc: peak memory of ARC by number of steps. "
             "report: time and memory of a report over 300 generated runs. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
@@ -34,7 +34,7 @@ def bench(
     ] = "layout",
     names: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="NAME", help="Model to measure; may be repeated (default: four on resnet18)."),
+        typer.Option("--name", metavar="NAME", help="Model to measure; may be repeated (default: four on ResNet-18)."),
     ] = None,
     batch: Annotated[str, typer.Option(metavar="N,N", help="Batch sizes to measure.")] = "2,8",
     frames: Annotated[int, typer.Option(metavar="N", help="Frames per clip.")] = 8,
@@ -50,14 +50,16 @@ def bench(
     videos: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="For intervals: videos per sweep, at least 1,000 (1,000). For report: per run (12,000)."
+            metavar="N",
+            help="For intervals: videos per sweep, at least 1,000 (default: 1,000). For report: predictions per run "
+            "(default: 12,000).",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure speed, memory and coverage of intervals.
 
-    Speeds are ratios within one interleaved measurement, so that other load on the machine affects both sides.
+    Speeds are ratios from interleaved measurements, so that other load on the machine affects both sides alike.
     """
     if what == "intervals":
         _intervals(sweeps, videos or 1_000, as_json)

@@ -40,7 +40,9 @@ app.add_typer(probe_app, name="probe", rich_help_panel=MODELS)
     epilog=examples("suite models", "suite models --no-costs  without multiply-adds, faster", "suite models --json"),
 )
 def models(
-    costs: Annotated[bool, typer.Option(help="Count each example at 8, 16 or 32 frames of 224 pixels.")] = True,
+    costs: Annotated[
+        bool, typer.Option(help="Count the cost of each example, at 8, 16 or 32 frames of 224 pixels.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """List temporal modules, add-on blocks and architectures.
@@ -216,7 +218,8 @@ def order(
 ) -> None:
     """Test whether logits depend on the order of frames.
 
-    Compares a random clip with its reverse and with a shuffled copy, also with all parameters redrawn at random.
+    Compares a random clip with its reverse; then, with all parameters drawn at random, with its reverse and with a
+    shuffled copy.
     """
     from suite.evaluation.order_probe import order as probe
     from suite.report.console.listing import print_order

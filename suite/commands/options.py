@@ -104,7 +104,7 @@ Workers = Annotated[
 RunName = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A finished run: its id or first parts of it, its folder, or ARCHIVE.tar.gz#ID."
+        metavar="RUN", help="A finished run: its id or the beginning of it, its folder, or ARCHIVE.tar.gz#ID."
     ),
 ]
 

@@ -40,7 +40,7 @@ def explain(
         str,
         typer.Argument(
             metavar="RUN|CELL",
-            help="A run (its id or first parts of it, a pattern, its folder, ARCHIVE.tar.gz#ID), or a table cell "
+            help="A run (its id or the beginning of it, a pattern, its folder, ARCHIVE.tar.gz#ID), or a table cell "
             "<grid>:<dataset>/<model>/f<frames> for the runs of all seeds.",
         ),
     ],

@@ -33,7 +33,7 @@ from suite.spec import BadInput
 @app.command(
     rich_help_panel=RUN,
     epilog=examples(
-        "suite sweep demo  minutes on two CPU cores",
+        "suite sweep demo  a few minutes on two CPU cores",
         "suite sweep mini_ssv2 --data /data --only 'tsn-*'",
         "suite sweep demo --set epochs=1 --frames 8  a quick trial, stored separately",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
@@ -45,11 +45,13 @@ def sweep(
     data: Data = None,
     results: Results = RESULTS,
     chosen: Any = None,
-    executor: Annotated[str, typer.Option(metavar="local", help="Where runs are placed.")] = "local",
+    executor: Annotated[str, typer.Option(metavar="local", help="Where to run; local is the only choice.")] = "local",
     slots: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Number of runs at the same time (default: one per GPU, else one per core)."
+            metavar="N",
+            min=1,
+            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8).",
         ),
     ] = None,
     device: Device = None,
@@ -101,19 +103,20 @@ def plan(
     discordance: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE", help="For the power: share (0 to 1) of videos that only one of two models gets right."
+            metavar="SHARE",
+            help="For the power analysis: share (0 to 1) of videos that only one of two models gets right.",
         ),
     ] = None,
     seed_sd: Annotated[
         float | None,
-        typer.Option(metavar="POINTS", help="For the power: standard deviation of the accuracy over seeds."),
+        typer.Option(metavar="POINTS", help="For the power analysis: standard deviation of the accuracy over seeds."),
     ] = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Show the runs of a grid, their cost and their power.
 
-    Runs nothing. Without options that select runs, it shows what was last planned. Lists chains of runs with
+    Runs nothing. Without options that select runs, it shows the last selection. Lists chains of runs with
     multiply-adds, parameters, memory and estimated time on this machine, says which data sets are missing, and which
     differences in accuracy the grid can detect.
     """
@@ -138,7 +141,7 @@ def plan(
 def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_json: Json = False) -> None:
     """Show the progress of a sweep.
 
-    Without options that select runs, shows what was last planned.
+    Without options that select runs, it shows the last selection.
     """
     from suite.report.console.listing import not_shown, notes, print_status
     from suite.sweep.summary import known_issues
@@ -188,7 +191,8 @@ def report(
     spread: Annotated[
         str,
         typer.Option(
-            metavar="ci|sd|both", help="With a mean over seeds: 95 % confidence interval, standard deviation, or both."
+            metavar="ci|sd|both",
+            help="What to print with a mean over seeds: 95 % confidence interval, standard deviation, or both.",
         ),
     ] = "both",
     digits: Annotated[int, typer.Option(metavar="N", help="Decimals of percentages.")] = 1,

@@ -71,8 +71,8 @@ GRADES: dict[str, Grade] = {
         "to batch statistics is the factor batch_norm, which confounds."
     ),
     "decoder": _minor(
-        "On the H.264 and VP9 files of the tests decord and PyAV return the same frames, to 3 of 255 levels per pixel; "
-        "other files were not compared."
+        "On the H.264 and VP9 files of the tests decord and PyAV return the same frames, to within 3 of 255 levels per "
+        "pixel; other files were not compared."
     ),
     "code_train": _minor(
         "The hash changes with any edit of the training code; the effect on accuracy is known only after retraining."
@@ -82,8 +82,8 @@ GRADES: dict[str, Grade] = {
     ),
     "packages": _minor("Other kernels round differently; the size of the effect on accuracy was not measured here."),
     "device": _minor(
-        "One CPU type and thread count give the same bits, another thread count other bits; CUDA agrees to rounding "
-        "only."
+        "On one CPU type and thread count, results are bit-identical; with another thread count, bits differ; on CUDA, "
+        "results agree up to rounding only."
     ),
 }
 

@@ -33,13 +33,13 @@ def in_brief(found: Mapping[str, Finding]) -> str:
     cells, within = len(found["margins"].rows), not_separated(found["margins"].rows)
     low, high = (f"{100 * share:.0f}" for share in DISCORDANT)
     return (
-        f"Of the values of Table 7, {number_of_yes(values, 5)} of {len(values)} agree with the runs, and "
+        f"In Table 7 of deep_analysis, {number_of_yes(values, 5)} of {len(values)} values agree with its runs, and "
         f"{number_of_yes(values)} of {len(values)} after two columns are exchanged. Batch size or synchronised batch "
         f"normalisation differ in {batch} of {doublings} comparisons of frame counts, cumulative epochs in {seen} of "
         f"{doublings}. An unpaired 95 % interval does not separate {within['unpaired']} of {cells} winners from the "
         f"runner-up; a paired interval would not separate {within['paired'][0]} to {within['paired'][1]} of them if "
-        f"{low} to {high} % of the videos were discordant. The numbers of videos behind the accuracies are consistent "
-        "with padded validation sets."
+        f"{low} to {high} % of the videos were discordant. The numbers of test videos that fit the accuracies are "
+        "consistent with padded validation sets."
     )
 
 

@@ -150,7 +150,7 @@ def _csv(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
             raise unknown(f"column in line 1 of {path.name}:", name, columns)
     for number, row in rows:
         if None in row or None in row.values():
-            raise BadInput(f"{path.name} line {number} has not {len(columns)} fields.")
+            raise BadInput(f"{path.name} line {number} does not have {len(columns)} fields.")
     return rows
 
 

@@ -38,7 +38,7 @@ LAST_EPOCH = " and the weights after the last epoch (no epoch is selected on the
 PHI_PSI = (
     "Spatial contribution Φ: share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed "
     "reaches too. Temporal improvement Ψ: share of that TSN's errors that the temporal module corrects (negative if it "
-    "adds errors). CSV files and file names have the names of models that commands take, such as "
+    "adds errors). CSV files and file names use the model names that commands accept, such as "
     "tam-resnet18-tp for TAM-ResNet-18 + TP (temporal pooling)."
 )
 STATES = ("done", "failed", "blocked", "running", "todo")
@@ -208,5 +208,5 @@ def _files() -> str:
     return (
         '<section id="files"><h2>Files</h2><p>In the folder of this page: <code>summary.csv</code> (one row per run), '
         "<code>tables/</code> (Markdown, LaTeX, CSV with all digits), <code>figures/</code> (PNG, PDF) and "
-        "<code>runs/</code> (configuration, log, history and the scores of every video of each run).</p></section>"
+        "<code>runs/</code> (configuration, log, learning curve and logits per video of each run).</p></section>"
     )

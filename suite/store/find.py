@@ -124,7 +124,7 @@ def _the_finished_one(text: str, found: list[RunFolder]) -> RunFolder:
         "one of them" if by_id else "the folder of one",
     )
     apart = differences(map(_settings, found[:READ])) or "their predictions"
-    raise BadInput(f"'{text}' fits {len(found)} runs ({listed(names)}), which differ in {apart}; name {wanted}.")
+    raise BadInput(f"'{text}' matches {len(found)} runs ({listed(names)}), which differ in {apart}; name {wanted}.")
 
 
 def _settings(run: RunFolder) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, An
         return ["the run's provenance is missing or damaged"]
     now = {**test["device"], **test["environment"]}
     if not (before.get("device") == now["device"] == "cpu"):
-        return [f"tested on {before.get('device') or 'an unknown device'} then and on {now['device']} now"]
+        return [f"tested on {before.get('device') or 'an unknown device'} before and on {now['device']} now"]
     found = [] if before.get("name") == now["name"] else ["another CPU"]
     found += [] if before.get("threads") == now["threads"] else ["another number of threads"]
     found += [] if before.get("python") == now["python"] else ["another version of Python"]
@@ -185,7 +185,7 @@ def _why_bits_may_differ(run: PlannedRun, stored: StoredTest, test: dict[str, An
         if changed := _differing_names(code, now["code_test"]):
             found.append(f"the test code has changed since ({', '.join(changed)})")
     elif not before.get("code_sha256") or before["code_sha256"] != now["code_sha256"]:
-        found.append("the run did not record which code tests")
+        found.append("the run did not record its test code")
     return found
 
 
@@ -221,9 +221,9 @@ def _against_data(stored: LoadedPredictions, dataset: Dataset, name: str) -> lis
     ours = dict(zip(stored.ids, stored.labels.tolist(), strict=True))
     if ours.keys() != videos.keys():
         odd = sorted(ours.keys() ^ videos.keys())
-        return [f"{name}: {len(odd)} videos are in it or in the data alone (first '{odd[0]}')."]
+        return [f"{name}: {len(odd)} videos are only in it or only in the data (first '{odd[0]}')."]
     wrong = sorted(video for video in ours if ours[video] != videos[video])
-    return [f"{name}: {len(wrong)} labels are not those of the data (first of video '{wrong[0]}')."] if wrong else []
+    return [f"{name}: {len(wrong)} labels differ from those of the data (first: video '{wrong[0]}')."] if wrong else []
 
 
 def _against_result(stored: LoadedPredictions, result: dict[str, Any], dataset: Dataset, name: str) -> list[str]:

@@ -107,7 +107,9 @@ def test_the_numbers_of_published_runs_are_those_of_the_record_and_the_grids():
 
 
 def test_the_default_clip_of_cost_is_the_one_that_the_page_says():
-    said = re.search(r"default is a clip of (\d+) × (\d+) × \2 pixels with (\d+) classes", joined("docs/models.md"))
+    said = re.search(
+        r"default is a clip of (\d+) frames of (\d+) × \2 pixels, with (\d+) classes", joined("docs/models.md")
+    )
     frames, size, classes = (int(number) for number in said.groups())
     defaults = {option.name: option.default for option in typer.main.get_command(app).commands["cost"].params}
     assert (frames, size, classes) == (defaults["frames"], defaults["size"], defaults["classes"])

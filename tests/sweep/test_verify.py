@@ -86,8 +86,8 @@ def test_a_checkpoint_that_gives_other_predictions_or_cannot_be_tested_is_found(
     [
         (lambda folder: None, ""),
         (lambda folder: rewritten(folder, one_logit_more), "only 93.8% of the videos"),
-        (lambda folder: rewritten(folder, one_label_else), "1 labels are not those of the data"),
-        (lambda folder: rewritten(folder, lambda table: table[1:]), "1 videos are in it or in the data alone"),
+        (lambda folder: rewritten(folder, one_label_else), "1 labels differ from those of the data"),
+        (lambda folder: rewritten(folder, lambda table: table[1:]), "1 videos are only in it or only in the data"),
         (lambda folder: rewritten(folder, lambda table: table.drop(columns="logits")), "cannot be read"),
         (lambda folder: folder.predictions.write_bytes(b"PAR1"), "predictions.parquet cannot be read"),
         (lambda folder: folder.predictions.unlink(), "predictions.parquet is missing"),
@@ -143,11 +143,11 @@ OLD = {"code": "abc", "code_sha256": "1"}
         (NEW, NEW | {"name": "another"}, ["another CPU"]),
         (NEW, NEW | {"threads": 99, "python": "3"}, ["another number of threads", "another version of Python"]),
         (NEW, NEW | {"packages": {"torch": "9"}}, ["another version of torch"]),
-        (NEW, NEW | {"device": "cuda"}, ["tested on cpu then and on cuda now"]),
+        (NEW, NEW | {"device": "cuda"}, ["tested on cpu before and on cuda now"]),
         (OLD, NEW, []),  # a run of before there was a digest of the test code, and nothing has changed since
-        (OLD, NEW | {"code_sha256": "2"}, ["the run did not record which code tests"]),
-        ({"code": "abc"}, NEW, ["the run did not record which code tests"]),
-        ({"code": None}, NEW, ["the run did not record which code tests"]),
+        (OLD, NEW | {"code_sha256": "2"}, ["the run did not record its test code"]),
+        ({"code": "abc"}, NEW, ["the run did not record its test code"]),
+        ({"code": None}, NEW, ["the run did not record its test code"]),
         (NEW | {"packages": [3]}, NEW, ["the run's provenance is missing or damaged"]),
     ],
 )

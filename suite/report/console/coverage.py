@@ -36,10 +36,10 @@ def print_coverage(found: dict[str, Any]) -> None:
             _bold(found["bold"]),
             "\nBold: not significantly different from the best, family-wise alpha = 0.05. Family-wise error: share of "
             f"simulated tables (up to {max(row['tables'] for row in found['bold']):,}) in which any of the best models "
-            'is not bold; power: share in which the worse model is not bold. With one seed "best" is said of these '
-            "weights on other test videos: after training again, other models may be bold. With several seeds it is "
-            "said of the mean over seeds. Rank intervals, error: share in which any true rank is outside its interval. "
-            "A rate holds within three Monte-Carlo standard errors.\n",
+            'is not bold; power: share in which the worse model is not bold. With one seed, "best" refers to '
+            "these weights on other test videos: after training again, other models may be bold. With several seeds, "
+            "it refers to the mean over seeds. Rank intervals, error: share in which any true rank is outside its "
+            "interval. A rate holds if it is within three Monte-Carlo standard errors of the required range.\n",
         ]
     rows = [*found["rows"], *found["bold"]]
     missed = sum(not row["holds"] for row in rows)

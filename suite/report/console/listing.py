@@ -35,7 +35,7 @@ def not_shown(plan: Plan) -> list[str]:
     shown = {run.folder.id for run in plan.runs}
     done = [file for file in (plan.folder / "runs").glob("*/result.json") if file.parent.name not in shown]
     others = f"; {len(done)} other finished runs are in the report" if done else ""
-    return [f"note: shown is the selection {plan.selection.options()}{others}. For all runs: --only '*'."]
+    return [f"note: this shows the selection {plan.selection.options()}{others}. To show all runs: --only '*'."]
 
 
 def print_status(grid: str, found: dict[str, Any]) -> None:

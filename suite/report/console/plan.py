@@ -125,7 +125,7 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
         if unknown:
             names = ", ".join(unknown)
             lines.append(
-                f"The estimate assumes {videos:,} {WORDS[split]} videos in {names}, whose number is not known."
+                f"The estimate assumes {videos:,} {WORDS[split]} videos in {names}; their actual number is not known."
             )
     lines += [
         f"{entry['dataset']} cannot be run here: {entry['problem']}."

@@ -119,7 +119,7 @@ _STATE_OF_THE_ART = (MODEL, *_top1("ucf101", "hmdb51", "kinetics400"))
 _SPLITS = {"split1": "S1", "split2": "S2", "split3": "S3", "avg_splits": "mean"}
 RCCA3D = (
     _ablation("1", "structures of the RCCA-3D block on UCF101", "structure", "structure "),
-    _ablation("2", "place of the block", "place"),
+    _ablation("2", "position of the block", "place"),
     _ablation("3", "number R of CCA-3D modules in the block on UCF101", "R", "R="),
     _ablation("4", "ratio of channels inside the block to input channels", "share", "C_d="),
     Layout(

@@ -155,7 +155,7 @@ def _accuracy_notes(
             spread = "SD: standard deviation" if _is_parenthesised(printing) else "± standard deviation"
             notes.append(f"Several seeds: mean{'' if printing.spread == 'ci' else f', {spread} over seeds'}.")
         elif printing.spread == "sd":
-            notes.append("No model has several seeds, so that there is no standard deviation to print.")
+            notes.append("No model has several seeds, so there is no standard deviation to print.")
         notes.append(bold_note(bold, "the best of the data set"))
     views = sorted({int(count) for count in runs.loc[runs["source"] == "suite", "views"].dropna()})
     if views and views != [1]:
@@ -171,7 +171,7 @@ def _accuracy_notes(
         notes.append(COST_NOTE)
     if "published" in shown and published.rows:
         sources = ", ".join(sorted({row["source"] for row in published.rows.values()}))
-        notes.append(f"Published: {sources}, one run each, as its authors selected it.")
+        notes.append(f"Published: {sources}, one run each, as selected by its authors.")
     of_published = published_notes(published.notes, evidence.strict) if "published" in shown else []
     return [note for note in (*notes, *use, *of_published, *confound_notes(evidence)) if note]
 

@@ -59,9 +59,9 @@ def frames_table(tests: pd.DataFrame, evidence: Evidence | None = None, printing
     if several:
         spread = " (SD: standard deviation)" if printing.interval == "plus-minus" else " ± standard deviation"
         note += f" Several seeds: mean{'' if printing.spread == 'ci' else spread}"
-        note += "; the interval is that of one evaluation at the mean." if printing.shows_intervals else "."
+        note += "; the interval is that of a single run with this mean accuracy." if printing.shows_intervals else "."
     note += marks_note(evidence, tests)
-    title = "Frames in training and in the test"
+    title = "Frames in training and testing"
     return Table("frames", title, note, tuple(columns), parts, printing=printing)
 
 

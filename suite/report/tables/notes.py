@@ -37,11 +37,11 @@ def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:
     if "suite" in sources:
         chosen = runs["selected_epoch"].notna() & (runs["source"] == "suite")
         kinds += ["after the last epoch"] if not chosen[runs["source"] == "suite"].all() else []
-        kinds += ["of the epoch that held-out training videos chose"] if chosen.any() else []
+        kinds += ["of the epoch selected on held-out training videos"] if chosen.any() else []
     if any(source.split()[0] in REFERENCES for source in sources):
-        kinds.append("as published, the epoch as its authors chose it")
+        kinds.append("as published, of the epoch selected by the authors")
     if any(source != "suite" and source.split()[0] not in REFERENCES for source in sources):
-        kinds.append("of other codebases as their predictions give it")
+        kinds.append("of other codebases, from their predictions")
     return kinds
 
 
@@ -52,7 +52,7 @@ def confound_notes(evidence: Evidence) -> list[str]:
         notes.append(f"The columns differ not only in frames but also in: {marks.between}.")
     if marks.notes:
         what = "Runs withheld" if evidence.strict else "Letters mark runs"
-        reason = "that differ within their column, or do not report what others do"
+        reason = "that differ from others in their column, or do not report what others report"
         notes.append(f"{what} {reason}: {'. '.join(marks.notes)}.")
     if marks.minor:
         notes.append(f"Minor differences between runs: {marks.minor}.")
@@ -73,7 +73,7 @@ def marks_note(evidence: Evidence, rows: pd.DataFrame) -> str:
     found = [note for note in evidence.marks.notes if note.partition(":")[0] in used]
     if not found:
         return ""
-    what = "Letters mark results of runs that differ within their column of the accuracy table"
+    what = "Letters mark results of runs that differ from others in their column of the accuracy table"
     return f" {what}: {'. '.join(found)}."
 
 

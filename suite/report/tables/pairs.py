@@ -152,7 +152,7 @@ def ranks_table(groups: Sequence[Pairs], evidence: Evidence | None = None) -> Ta
     )
     if of_all := [found for found in groups if found.dataset == "all data sets"]:
         note += " All data sets: mean accuracy with equal weights, of models with a result on every data set."
-        details += f" All data sets: variances of the data sets added; {_mean_test(of_all)}."
+        details += f" All data sets: variances summed over the data sets; {_mean_test(of_all)}."
     return Table("ranks", "Ranks", note + _marks(groups, evidence), tuple(columns), parts, details)
 
 

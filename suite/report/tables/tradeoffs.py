@@ -85,7 +85,7 @@ def pareto_table(
     )
     at = [column.key for column in columns].index("below_front")
     if any(line[at] is not None for part in parts for line in part.rows):
-        note += " Below the front: distance to the best run of at most the same cost."
+        note += " Below the front: difference to the most accurate run at the same or lower cost."
     if runs["membership"].notna().any():
         note += " Draws: resampled test videos, the same for all runs (not retraining)."
     note += f" {convention(runs, cost)}{marks_note(evidence, runs)}"
@@ -232,10 +232,10 @@ def effects_table(table: ResultsTable, evidence: Evidence | None = None) -> Tabl
         "signed-rank test; Holm correction over the pairs of an axis and data set."
     )
     details = (
-        "A model at more frames may have been trained further from the one at fewer, so that the axis frames can be "
-        "one of cumulative epochs as well. Friedman's p is the chi-squared approximation, rough below ten blocks. The "
-        "tests treat blocks as a sample of models, although all share their test videos and often the weights of a "
-        "backbone."
+        "A model with more frames may have been trained further from the one with fewer frames, so that an effect of "
+        "frames can also be an effect of cumulative epochs. Friedman's p is the chi-squared approximation, which is "
+        "rough below ten blocks. The tests treat blocks as a sample of models, although all share their test videos "
+        "and often the weights of a backbone."
     )
     note += marks_note(evidence, table.cells)
     return Table("effects", "Main effects", note, columns, parts, details)

@@ -35,7 +35,7 @@ def coverage_note(cells: Iterable[tuple[float, float]], seed_sd: float = SEED_SD
     low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
     span = low if low == high else f"{low} to {high}"
     return (
-        "Intervals from one seed are of these weights on other test videos and do not cover training again: if the "
+        "Intervals from one seed are for these weights on other test videos and do not cover training again: if the "
         f"standard deviation over seeds were {seed_sd:g} points, they would cover the expected accuracy in {span} % of "
         "cases instead of 95 %."
     )

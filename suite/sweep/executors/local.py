@@ -187,7 +187,7 @@ class LocalExecutor:
         self.tries[run.id] = self.tries.get(run.id, 0) + 1
         if code not in (worker.DONE, worker.FAILED, worker.BAD_INPUT, worker.STOPPED):
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            run.folder.fail(f"The process of the run was ended from outside ({name}).", "crash")
+            run.folder.fail(f"The process of the run ended unexpectedly ({name}).", "crash")
         if code != worker.BAD_INPUT and self.tries[run.id] <= self.retries:
             waiting.append(run)
             on_event("retry", run)
