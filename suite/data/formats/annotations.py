@@ -162,6 +162,11 @@ def labels_of(classes: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(classes)}
 
 
+def is_text(text: str) -> bool:
+    """Whether a string of a JSON file can be written again; "\\ud800", half a character, cannot."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def without_suffix(path: str) -> str:
     """`a/b.mp4` -> `a/b`; a name whose ending belongs to no video keeps it (`v1.5`)."""
     return path[: -len(PurePosixPath(path).suffix)] if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES else path
@@ -170,7 +175,9 @@ def without_suffix(path: str) -> str:
 def media_path(path: str, spec: FormatSpec, suffix: str = "") -> str:
     """Where a video lies: the file, or the folder of its frames.  suffix: of files that are named without one."""
     plain = without_suffix(path)
-    return plain if spec.frames or plain != path else path + (spec.suffix or suffix)
+    if spec.frames:
+        return plain
+    return path if plain != path else path + (spec.suffix or suffix)
 
 
 def known_class(name: str, labels: Mapping[str, int], path: Path, line: int, where: str) -> int:

@@ -15,6 +15,7 @@ from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
     find_file,
+    is_text,
     media_folder,
     media_path,
     no_split,
@@ -72,7 +73,7 @@ def _classes(path: Path) -> tuple[str, ...]:
     names = []
     for entry in data:
         parts = entry if isinstance(entry, list) else [entry]
-        if not parts or not all(isinstance(part, str) and part for part in parts):
+        if not parts or not all(isinstance(part, str) and part and is_text(part) for part in parts):
             raise BadInput(f"{path} does not name dive {len(names)}.")
         names.append(" ".join(parts))
     if len(set(names)) < len(names):

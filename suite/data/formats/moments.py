@@ -55,6 +55,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             if len(row) < 2:
                 raise BadInput(f"{path} line {line} is not 'path,class,...'.")
             video, name = row[0].strip(), row[1].strip()
+            if not video:
+                raise BadInput(f"{path} line {line} has no path.")
             label = known_class(name, labels, path, line, categories.name)
             items.append(Item(without_suffix(video), folder + media_path(video, spec), name, label))
         return items

@@ -29,7 +29,7 @@ def write_set(root, media="UCF-101", suffix=".avi", end="\n", nested=True):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_names_follow_the_numbers_of_classInd_and_frames_come_in_order(tmp_path, end):
+def test_names_follow_the_numbers_of_the_class_file_and_frames_come_in_order(tmp_path, end):
     dataset = open_dataset("ucf101", write_set(tmp_path, end=end))
     train = dataset.split("train")
     assert dataset.classes == ("YoYo", "Archery")
