@@ -82,7 +82,11 @@ def pyslowfast(path: Path, line: int, text: str) -> Line:
     fields = text.strip().rsplit("," if text.rpartition(",")[2].strip().isdecimal() else None, maxsplit=1)
     if len(fields) < 2:
         raise BadInput(f"{path} line {line} is not 'path label'.")
-    return fields[0].strip().strip('"'), None, None, fields[1]
+    video, last = fields[0].strip(), re.split(r"[\s,]", fields[0].strip())[-1]
+    before = video.removesuffix(last).rstrip(" \t,")
+    if _DIGITS.fullmatch(last) and without_suffix(before) != before:
+        raise BadInput(f"{path} line {line} has several labels; models are compared on one label per video.")
+    return video.strip('"'), None, None, fields[1]
 
 
 def tsm(path: Path, line: int, text: str) -> Line:
