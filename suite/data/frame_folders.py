@@ -1,12 +1,12 @@
 """Videos as folders of pictures, one per frame: `00001.jpg`, `img_00001.jpg`, `frame000000.png`.
 
 Pictures are those whose names differ in a number alone; it counts frames without a gap, from wherever it begins.
+Optical flow beside them (flow_x_00001.jpg) is left out.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import re
 from functools import lru_cache
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SUFFIXES = ("jpg", "jpeg", "png", "webp")
+FLOW = ("flow_x_", "flow_y_")  # optical flow, which some tools write into the folder of the frames
 _NAME = re.compile(rf"(.*?)([0-9]+)\.({'|'.join(SUFFIXES)})", re.IGNORECASE | re.DOTALL)
 
 
@@ -53,24 +54,24 @@ def is_frame_folder(path: Path) -> bool:
 def pattern_of(folder: Path | str) -> Pattern:
     """What is in a folder.  Raises Undecodable where its pictures are no sequence, with the first that is missing."""
     try:
-        names = [match for name in os.listdir(folder) if name[0] != "." and (match := _NAME.fullmatch(name))]
+        matches = [match for name in os.listdir(folder) if name[0] != "." and (match := _NAME.fullmatch(name))]
     except OSError as error:
         raise Undecodable(f"Folder {folder} cannot be read: {error.strerror}.") from None
-    if not names:
+    matches = [match for match in matches if match[1] not in FLOW] or matches
+    if not matches:
         raise Undecodable(f"Folder {folder} holds no numbered pictures.")
-    kinds = {(match[1], match[3]) for match in names}
+    kinds = {(match[1], match[3]) for match in matches}
     if len(kinds) > 1:
         some = " and ".join(f"{before}*.{suffix}" for before, suffix in sorted(kinds)[:2])
         raise Undecodable(f"Folder {folder} holds several sequences ({some}).")
-    numbers = sorted(int(match[2]) for match in names)
-    gap = next((low + 1 for low, high in itertools.pairwise(numbers) if high != low + 1), None)
-    widths = {len(match[2]) for match in names}
-    width = min(widths) if len(widths) == 1 or len(str(numbers[0])) < min(widths) else 0
     before, suffix = next(iter(kinds))
-    found = Pattern(before, width, suffix, numbers[0], len(numbers))
-    if gap is not None or len(set(numbers)) < len(numbers):
-        missing = found.name((gap if gap is not None else numbers[0]) - numbers[0])
-        raise Undecodable(f"Folder {folder} has a gap: {missing} is missing or stands twice.")
+    shortest = min(len(match[2]) for match in matches)
+    first = min(int(match[2]) for match in matches)
+    padded = any(match[2][0] == "0" and len(match[2]) > 1 for match in matches)
+    found = Pattern(before, shortest if padded else 0, suffix, first, len(matches))
+    names = {match[0] for match in matches}
+    if missing := next((name for name in map(found.name, range(found.count)) if name not in names), None):
+        raise Undecodable(f"Folder {folder} has a gap in its {found.count} pictures: {missing} is missing.")
     return found
 
 

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from stat import S_ISLNK
 from typing import Any
 
 from suite.data.index import FileState, Index
-from suite.spec import BadInput
+from suite.spec import BadInput, shown
 
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
@@ -150,6 +151,11 @@ def build_manifest(
             missing.append(item.id)
             continue
         known = index.get(item.path, state)
+        if known.frames and not known.fps and (item.start is not None or item.end is not None):
+            raise BadInput(
+                f"Video {shown(item.id)} of split '{split}' is a folder of pictures, which has no frame rate, so its "
+                f"start and end cannot be given in seconds."
+            )
         first, frames = _part(item, known.frames, known.fps)
         if frames < 1:
             undecodable.append(item.id)
@@ -240,26 +246,28 @@ class _Inside:
     def __init__(self, base: Path) -> None:
         self.base = str(base)
         self.real = os.path.realpath(base)
-        self.parents: dict[str, None] = {}  # folders already found to be inside
+        self.parents: set[str] = set()  # folders already found to be inside
 
     def stat(self, path: str, video: str, split: str) -> FileState | None:
         """What changes when the file does, or None when there is no such file."""
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path or "\\" in path:
+        if path in ("", ".") or path[0] == "/" or "\0" in path or "\\" in path or ".." in path.split("/"):
             raise self._leaves(video, split)
         full = f"{self.base}/{path}"
-        parent = os.path.dirname(full)
-        if parent not in self.parents:
-            self._check(parent, video, split)
-            self.parents[parent] = None
+        parent = full.rpartition("/")[0]
         try:
-            if os.path.islink(full):
+            if parent not in self.parents:
+                self._check(parent, video, split)
+                self.parents.add(parent)
+            found = os.lstat(full)
+            if S_ISLNK(found.st_mode):
                 self._check(full, video, split)
-            found = os.stat(full)
+                found = os.stat(full)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except UnicodeEncodeError:
+            raise BadInput(f"The id {video!a} of split '{split}' holds half a character.") from None
         except OSError as error:
-            raise BadInput(f"Video '{video}' of split '{split}' cannot be read: {error.strerror}.") from None
+            raise BadInput(f"Video {shown(video)} of split '{split}' cannot be read: {error.strerror}.") from None
         return FileState.of(found)
 
     def _check(self, path: str, video: str, split: str) -> None:

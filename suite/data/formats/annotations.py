@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".3gp", ".wmv", ".ts")
-MAX_LINE = 100_000  # characters; a longer "line" is no annotation
+MAX_LINE = 10_000  # characters; a longer "line" is no annotation
+MAX_LABEL = 10**6 - 1  # MAX_CLASSES of suite/data/dataset_info.py, less one
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,18 @@ def find_folder(root: Path, names: Iterable[str]) -> str | None:
     return next((name for name in names if (root / name).is_dir()), None)
 
 
+def media_folder(root: Path, spec: FormatSpec, usual: Iterable[str], paths: Iterable[str] = ()) -> str:
+    """The folder of the videos below `root`: that of `spec`, else the first of the usual ones, else the root itself.
+
+    paths: of videos; a folder that holds one of the first few is preferred, since paths may begin at the root as well.
+    """
+    if spec.media:
+        return spec.media
+    folders, some = [name for name in usual if (root / name).is_dir()], list(islice(paths, 20))
+    held = (folder for folder in folders for path in some if "\0" not in path and os.path.exists(root / folder / path))
+    return next(held, folders[0] if folders else ".")
+
+
 def text_of(path: Path) -> str:
     """A text file, with or without a byte-order mark and whatever its line ends.  Raises BadInput for anything else."""
     try:
@@ -91,7 +106,7 @@ def text_of(path: Path) -> str:
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """(number, line) of the lines that are not blank, without blanks at their end."""
-    for number, line in enumerate(text_of(path).splitlines(), 1):
+    for number, line in enumerate(text_of(path).split("\n"), 1):
         if len(line) > MAX_LINE:
             raise BadInput(f"{path} line {number} has {len(line):,} characters; it is no annotation.")
         if line.strip():
@@ -103,7 +118,7 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            if any(field.strip() for field in row):
+            if "".join(row).strip():
                 yield reader.line_num, row
     except csv.Error as error:
         raise BadInput(f"{path} line {reader.line_num} is not valid CSV: {error}.") from None
@@ -112,13 +127,26 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
 def numbered(path: Path, names: Iterable[tuple[int, int, str]], first: int = 0) -> tuple[str, ...]:
     """Class names in the order of their numbers, from (line, number, name); numbers count from `first` on."""
     found: dict[int, str] = {}
+    seen: set[str] = set()
     for line, number, name in names:
-        if number in found or name in found.values():
-            raise BadInput(f"{path} line {line}: class {number} '{name}' occurs twice.")
+        if number in found or name in seen:
+            raise BadInput(f"{path} line {line}: the class {number} {shown(name)} occurs twice.")
         found[number] = name
-    if not found or sorted(found) != list(range(first, first + len(found))):
+        seen.add(name)
+    if not found:
+        raise BadInput(f"{path} lists no classes.")
+    if sorted(found) != list(range(first, first + len(found))):
         raise BadInput(f"{path} does not number its {len(found)} classes from {first} to {first + len(found) - 1}.")
     return tuple(found[number] for number in sorted(found))
+
+
+def label_number(text: str, path: Path, line: int) -> int:
+    """A label; the message for several labels says that there are several."""
+    if "," in text:
+        raise BadInput(f"{path} line {line} has several labels; models are compared on one label per video.")
+    if (label := whole_number(text, path, line, "label")) > MAX_LABEL:
+        raise BadInput(f"{path} line {line}: the label {label} is larger than {MAX_LABEL:,}.")
+    return label
 
 
 def whole_number(text: str, path: Path, line: int, what: str) -> int:
@@ -134,14 +162,29 @@ def labels_of(classes: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(classes)}
 
 
+def is_text(text: str) -> bool:
+    """Whether a string of a JSON file can be written again; "\\ud800", half a character, cannot."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def without_suffix(path: str) -> str:
     """`a/b.mp4` -> `a/b`; a name whose ending belongs to no video keeps it (`v1.5`)."""
     return path[: -len(PurePosixPath(path).suffix)] if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES else path
 
 
-def media_path(path: str, spec: FormatSpec) -> str:
-    """Where a video lies that the annotations name as a file: the file, or the folder of its frames."""
-    return without_suffix(path) if spec.frames else path
+def media_path(path: str, spec: FormatSpec, suffix: str = "") -> str:
+    """Where a video lies: the file, or the folder of its frames.  suffix: of files that are named without one."""
+    plain = without_suffix(path)
+    if spec.frames:
+        return plain
+    return path if plain != path else path + (spec.suffix or suffix)
+
+
+def known_class(name: str, labels: Mapping[str, int], path: Path, line: int, where: str) -> int:
+    """The label of a class.  Raises BadInput for a class that is not in `where`."""
+    if name not in labels:
+        raise BadInput(f"{path} line {line}: the class {shown(name)} is not among those of {where}.")
+    return labels[name]
 
 
 def no_split(title: str, split: str, why: str) -> BadInput:

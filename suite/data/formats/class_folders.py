@@ -8,6 +8,7 @@ chosen by the videos' paths.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from suite.data.formats.annotations import (
@@ -22,6 +23,7 @@ from suite.data.formats.annotations import (
 from suite.data.formats.table import PARTS, by_paths
 from suite.data.frame_folders import is_frame_folder
 from suite.data.manifest import Item
+from suite.spec import BadInput
 
 
 def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
@@ -52,9 +54,23 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
 def _items(base: Path, prefix: str) -> list[Item]:
     """Every video below a folder of classes, in the order of their names; hidden files are none."""
     items = []
-    for folder in sorted(path for path in (base / prefix).iterdir() if path.is_dir() and path.name[0] != "."):
-        for path in sorted(folder.iterdir()):
-            if path.name[0] != "." and (path.suffix.lower() in VIDEO_SUFFIXES or is_frame_folder(path)):
-                video = f"{prefix}{folder.name}/{path.name}"
-                items.append(Item(without_suffix(video), video, folder.name, None))
+    for folder in _entries(base / prefix):
+        if not folder.is_dir():
+            continue
+        for entry in _entries(Path(folder.path)):
+            is_file = os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES
+            if is_file or (entry.is_dir() and is_frame_folder(Path(entry.path))):
+                video = f"{prefix}{folder.name}/{entry.name}"
+                items.append(Item(without_suffix(video) if is_file else video, video, folder.name, None))
     return items
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, in the order of names, without hidden files.  Raises BadInput when it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadInput(f"Folder {folder} cannot be read: {error.strerror}.") from None

@@ -11,28 +11,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.data.formats.annotations import Annotations, FormatSpec, find_file, find_folder, no_split, not_found
+from suite.data.formats.annotations import (
+    Annotations,
+    FormatSpec,
+    find_file,
+    is_text,
+    media_folder,
+    media_path,
+    no_split,
+    not_found,
+)
 from suite.data.manifest import Item
 from suite.spec import BadInput, read_json, shown
 
-PATTERNS = (
-    "Diving48_V2_{}.json",
-    "Diving48_{}.json",
-    "annotations/Diving48_V2_{}.json",
-    "annotations/Diving48_{}.json",
-)
-VOCABULARY = ("Diving48_vocab.json", "annotations/Diving48_vocab.json")
+PATTERNS = ("Diving48_V2_{}.json", "Diving48_{}.json")
+FOLDERS = ("", "annotations/")
+VOCABULARY = "Diving48_vocab.json"
 MEDIA = ("rgb", "videos", "rawframes", ".")
 PARTS = {"train": "train", "val": "test"}
 
 
 def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     """The classes and splits of the copy in `root`.  Raises BadInput that says what is missing."""
-    patterns = (spec.files,) if spec.files else PATTERNS
+    patterns = [folder + name for folder in FOLDERS for name in ((spec.files,) if spec.files else PATTERNS)]
     pattern = next((p for p in patterns if find_file(root, [p.replace("{}", "train")])), None)
-    vocabulary = find_file(root, VOCABULARY)
+    vocabulary = find_file(root, [folder + VOCABULARY for folder in FOLDERS])
     if pattern is None or vocabulary is None:
-        raise not_found(spec.title, root, [patterns[0].replace("{}", "train"), VOCABULARY[0]])
+        raise not_found(spec.title, root, [patterns[0].replace("{}", "train"), VOCABULARY])
     classes = _classes(vocabulary)
 
     def read(split: str) -> list[Item]:
@@ -55,11 +60,10 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
                     f"{path}: the label {shown(label)} of video '{video}' is not one of the {len(classes)} classes "
                     f"of {vocabulary.name}."
                 )
-            place = video if spec.frames else video + (spec.suffix or ".mp4")
-            items.append(Item(video, place, classes[label], label))
+            items.append(Item(video, media_path(video, spec, ".mp4"), classes[label], label))
         return items
 
-    return Annotations(root, find_folder(root, (spec.media,) if spec.media else MEDIA) or ".", classes, read)
+    return Annotations(root, media_folder(root, spec, MEDIA), classes, read)
 
 
 def _classes(path: Path) -> tuple[str, ...]:
@@ -69,7 +73,7 @@ def _classes(path: Path) -> tuple[str, ...]:
     names = []
     for entry in data:
         parts = entry if isinstance(entry, list) else [entry]
-        if not parts or not all(isinstance(part, str) and part for part in parts):
+        if not parts or not all(isinstance(part, str) and part and is_text(part) for part in parts):
             raise BadInput(f"{path} does not name dive {len(names)}.")
         names.append(" ".join(parts))
     if len(set(names)) < len(names):

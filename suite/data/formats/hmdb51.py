@@ -1,22 +1,21 @@
 """Reader of HMDB51 (Kuehne et al., ICCV 2011): three divisions, one file per class and division.
 
     testTrainMulti_7030_splits/brush_hair_test_split1.txt     or below splits/, annotations/
-    <videos>/<class>/<video>.avi
+    <videos>/<class>/<video>.avi     or     <videos>/<video>.avi
 
 A line is `April_09_brush_hair_u_nm_np1_ba_goo_0.avi 1 `: 1 is training, 2 test, 0 unused.  Classes are sorted by name.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
-    find_folder,
     labels_of,
     lines_of,
+    media_folder,
     media_path,
     no_split,
     not_found,
@@ -38,7 +37,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         raise not_found(spec.title, root, [f"{spec.files or FOLDERS[0]}/<class>{ending}"])
     files = {path.name.removesuffix(ending): path for path in sorted((root / folder).glob(f"*{ending}"))}
     classes = tuple(sorted(files))
-    labels = labels_of(classes)
+    labels, media = labels_of(classes), media_folder(root, spec, MEDIA)
+    nested = any((root / media / name).is_dir() for name in classes)
 
     def read(split: str) -> list[Item]:
         if split not in CODES:
@@ -46,12 +46,12 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         items = []
         for name, path in files.items():
             for line, text in lines_of(path):
-                found = re.fullmatch(r"\s*(\S.*?)\s+([012])", text)
-                if found is None:
-                    raise BadInput(f"{path} line {line} is not 'video 0|1|2'.")
-                if found[2] == CODES[split]:
-                    place = media_path(f"{name}/{found[1]}", spec)
-                    items.append(Item(without_suffix(found[1]), place, name, labels[name]))
+                video, *code = text.strip().rsplit(maxsplit=1)
+                if code not in (["0"], ["1"], ["2"]):
+                    raise BadInput(f"{path} line {line} is not 'video 1', for training, 'video 2' (test) or 'video 0'.")
+                if code[0] == CODES[split]:
+                    place = media_path(f"{name}/{video}" if nested else video, spec)
+                    items.append(Item(without_suffix(video), place, name, labels[name]))
         return items
 
-    return Annotations(root, find_folder(root, (spec.media,) if spec.media else MEDIA) or ".", classes, read)
+    return Annotations(root, media, classes, read)

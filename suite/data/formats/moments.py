@@ -15,6 +15,7 @@ from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
     find_file,
+    known_class,
     labels_of,
     lines_of,
     media_path,
@@ -54,9 +55,10 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             if len(row) < 2:
                 raise BadInput(f"{path} line {line} is not 'path,class,...'.")
             video, name = row[0].strip(), row[1].strip()
-            if name not in labels:
-                raise BadInput(f"{path} line {line}: '{name}' is not among the classes of {categories.name}.")
-            items.append(Item(without_suffix(video), folder + media_path(video, spec), name, labels[name]))
+            if not video:
+                raise BadInput(f"{path} line {line} has no path.")
+            label = known_class(name, labels, path, line, categories.name)
+            items.append(Item(without_suffix(video), folder + media_path(video, spec), name, label))
         return items
 
     return Annotations(root, spec.media or ".", classes, read)
@@ -64,4 +66,6 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
 
 def _category(path: Path, line: int, text: str) -> tuple[int, int, str]:
     name, _, number = text.rpartition(",")
+    if not name.strip():
+        raise BadInput(f"{path} line {line} is not 'class,number'.")
     return line, whole_number(number, path, line, "class number"), name.strip()

@@ -16,8 +16,10 @@ from suite.data.formats.annotations import (
     FormatSpec,
     find_file,
     find_folder,
+    known_class,
     labels_of,
     lines_of,
+    media_path,
     no_split,
     not_found,
     numbered,
@@ -52,10 +54,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             video, found, name = (part.strip() for part in text.partition(";"))
             if not video or (not found and split != "test"):
                 raise BadInput(f"{path} line {line} is not 'id;class'.")
-            if found and name not in labels:
-                raise BadInput(f"{path} line {line}: '{name}' is not among the classes of the labels file.")
-            place = video if spec.frames else video + (spec.suffix or ".webm")
-            items.append(Item(video, place, name if found else None, labels.get(name) if found else None))
+            label = known_class(name, labels, path, line, "the labels file") if found else None
+            items.append(Item(video, media_path(video, spec, ".webm"), name if found else None, label))
         return items
 
     return Annotations(root, media, classes, read)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
     find_file,
-    find_folder,
     labels_of,
     lines_of,
+    media_folder,
+    media_path,
     no_split,
     not_found,
     rows_of,
@@ -52,7 +53,7 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     found: dict[str, list[Item]] = {}
     remarks: list[str] = []
     if one is not None:
-        rows = [(split, item) for split, item in _items(one)]
+        rows = list(_items(one, spec))
         if all(split is None for split, _ in rows):
             found, remark = by_paths([item for _, item in rows], spec.title)
             remarks.append(remark)
@@ -61,18 +62,23 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         for split, item in rows if not found else ():
             found.setdefault(str(split), []).append(item)
     elif files["train"] is not None or files["val"] is not None:
-        found = {split: [item for _, item in _items(path)] for split, path in files.items() if path is not None}
+        found = {
+            split: [item for _, item in _items(path, spec, split)] for split, path in files.items() if path is not None
+        }
     else:
         raise not_found(spec.title, root, [spec.files or "train.csv", "annotations.csv"])
-    classes = tuple(sorted({str(item.class_name) for items in found.values() for item in items}, key=_by_size))
+    names = {item.class_name for items in found.values() for item in items if item.class_name is not None}
+    classes = tuple(sorted(names, key=_by_size))
     labels = labels_of(classes)
 
     def read(split: str) -> list[Item]:
         if split not in found:
             raise no_split(spec.title, split, "its table lists no video of it")
-        return [replace(item, label=labels[str(item.class_name)]) for item in found[split]]
+        return [
+            item if item.class_name is None else replace(item, label=labels[item.class_name]) for item in found[split]
+        ]
 
-    media = find_folder(root, (spec.media,) if spec.media else MEDIA) or "."
+    media = media_folder(root, spec, MEDIA, (item.path for items in found.values() for item in items))
     return Annotations(root, media, classes, read, remarks)
 
 
@@ -105,28 +111,30 @@ def _by_size(name: str) -> tuple[bool, int, str]:
     return (False, int(name), "") if name.isascii() and name.isdecimal() else (True, 0, name)
 
 
-def _items(path: Path) -> Iterable[tuple[str | None, Item]]:
-    """(split or None, item without label) of every row."""
-    for line, row in _json_lines(path) if path.suffix == ".jsonl" else _csv(path):
+def _items(path: Path, spec: FormatSpec, part: str | None = None) -> Iterator[tuple[str | None, Item]]:
+    """(split or None, item without its number) of every row.  part: of whose file it is; test videos need no class."""
+    needed = ("path",) if part == "test" else ("path", "label")
+    for line, row in _json_lines(path) if path.suffix == ".jsonl" else _csv(path, needed):
         where = f"{path} line {line}"
         video, name, split = (row.get(key) for key in ("path", "label", "split"))
-        name = str(name) if type(name) is int and name >= 0 else name
-        for key, value in (("path", video), ("label", name)):
-            if not isinstance(value, str) or not value.strip():
-                raise BadInput(f"{where} has no {key}.")
         if split is not None and str(split).strip().lower() not in SPLITS:
             raise BadInput(f"{where}: the split {shown(split)} is none of train, val and test.")
+        split = SPLITS[str(split).strip().lower()] if split is not None else None
+        name = str(name) if type(name) is int and 0 <= name < 10**9 else name
+        if not isinstance(video, str) or not video.strip():
+            raise BadInput(f"{where} has no path.")
+        if not (isinstance(name, str) and name.strip()) and not (name is None and "test" in (split, part)):
+            raise BadInput(f"{where} has no label.")
         start, end = (_seconds(row.get(key), where, key) for key in ("start", "end"))
         if start is not None and end is not None and end <= start:
             raise BadInput(f"{where} ends at {end:g} s, before its start at {start:g} s.")
-        video = str(video).strip()
-        part = "" if start is None and end is None else f"[{_mark(start)}-{_mark(end)}]"
-        item = Item(without_suffix(video) + part, video, str(name).strip(), None, start=start, end=end)
-        yield (SPLITS[str(split).strip().lower()] if split is not None else None), item
+        video, name = video.strip(), name.strip() if name is not None else None
+        cut = "" if start is None and end is None else f"[{_mark(start)}-{_mark(end)}]"
+        yield split, Item(without_suffix(video) + cut, media_path(video, spec), name, None, start=start, end=end)
 
 
 def _mark(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:g}"
+    return "" if seconds is None else f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def _seconds(value: Any, where: str, key: str) -> float | None:
@@ -134,29 +142,32 @@ def _seconds(value: Any, where: str, key: str) -> float | None:
         return None
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not 0 <= number < 1e7:
         raise BadInput(f"{where}: {key} must be seconds from 0 on, not {shown(value)}.")
     return number
 
 
-def _csv(path: Path) -> Iterable[tuple[int, dict[str, str | None]]]:
+def _csv(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str | None]]]:
     rows = rows_of(path)
     _, head = next(rows, (0, []))
     columns = [name.strip().lower() for name in head]
-    if lacking := [name for name in ("path", "label") if name not in columns]:
+    if lacking := [name for name in needed if name not in columns]:
         raise BadInput(f"{path} has no column '{lacking[0]}' in its first line.")
+    if twice := next((name for name in COLUMNS if columns.count(name) > 1), None):
+        raise BadInput(f"{path} has two columns '{twice}'.")
     for line, row in rows:
         if len(row) != len(columns):
             raise BadInput(f"{path} line {line} has {len(row)} fields; the first line has {len(columns)}.")
         yield line, {name: value.strip() or None for name, value in zip(columns, row, strict=True) if name in COLUMNS}
 
 
-def _json_lines(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, text in lines_of(path):
         try:
             row = json.loads(text)
+            json.dumps(row, ensure_ascii=False).encode()  # refuses half a character, "\\ud800"
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path} line {line} is not valid JSON: {error}.") from None
         if not isinstance(row, dict):

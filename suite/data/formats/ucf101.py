@@ -1,7 +1,7 @@
 """Reader of UCF101 (Soomro et al., 2012): three divisions into training and test.
 
     ucfTrainTestlist/{classInd,trainlist01,testlist01,...}.txt
-    UCF-101/<class>/<video>.avi
+    UCF-101/<class>/<video>.avi     or     UCF-101/<video>.avi
 
 classInd.txt numbers the classes from 1; a line of a training list is `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`,
 test lists have no label.
@@ -15,9 +15,10 @@ from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
     find_file,
-    find_folder,
+    known_class,
     labels_of,
     lines_of,
+    media_folder,
     media_path,
     no_split,
     not_found,
@@ -38,11 +39,12 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     pattern = spec.files or next(
         (f"{folder}/{{}}.txt" for folder in FOLDERS if (root / folder / "classInd.txt").is_file()), None
     )
-    path = find_file(root, [pattern.replace("{}", "classInd")]) if pattern else None
-    if path is None:
+    classes_file = find_file(root, [pattern.replace("{}", "classInd")]) if pattern else None
+    if pattern is None or classes_file is None:
         raise not_found(spec.title, root, ["ucfTrainTestlist/classInd.txt"])
-    classes = numbered(path, (_class(path, line, text) for line, text in lines_of(path)), first=1)
-    labels = labels_of(classes)
+    classes = numbered(classes_file, (_class(classes_file, *line) for line in lines_of(classes_file)), first=1)
+    labels, media = labels_of(classes), media_folder(root, spec, MEDIA)
+    nested = any((root / media / name).is_dir() for name in classes)
 
     def read(split: str) -> list[Item]:
         if split not in LISTS:
@@ -52,20 +54,23 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             raise no_split(spec.title, split, f"{path} does not exist")
         items = []
         for line, text in lines_of(path):
-            video, _, number = text.strip().partition(" ")
+            video, number = text.strip(), ""
+            if without_suffix(video) == video:  # it does not end as a file does, so a label follows
+                video, _, number = video.replace("\t", " ").rpartition(" ")
+            video = video.strip()
             name = PurePosixPath(video).parent.name
-            if name not in labels:
-                raise BadInput(f"{path} line {line}: the folder '{name}' is not among the classes of classInd.txt.")
-            if number.strip() and whole_number(number, path, line, "label") != labels[name] + 1:
-                raise BadInput(f"{path} line {line}: label {number.strip()} is not that of class '{name}'.")
-            items.append(Item(without_suffix(PurePosixPath(video).name), media_path(video, spec), name, labels[name]))
+            label = known_class(name, labels, path, line, classes_file.name)
+            if number and whole_number(number, path, line, "label") != label + 1:
+                raise BadInput(f"{path} line {line}: the label {number} is not that of the class '{name}'.")
+            file = PurePosixPath(video).name
+            items.append(Item(without_suffix(file), media_path(video if nested else file, spec), name, label))
         return items
 
-    return Annotations(root, find_folder(root, (spec.media,) if spec.media else MEDIA) or ".", classes, read)
+    return Annotations(root, media, classes, read)
 
 
 def _class(path: Path, line: int, text: str) -> tuple[int, int, str]:
-    number, _, name = text.strip().partition(" ")
-    if not name.strip():
+    number, *name = text.split(maxsplit=1)
+    if not name:
         raise BadInput(f"{path} line {line} is not 'number class'.")
-    return line, whole_number(number, path, line, "class number"), name.strip()
+    return line, whole_number(number, path, line, "class number"), name[0]
