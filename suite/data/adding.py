@@ -83,10 +83,13 @@ def add_dataset(name: str, folder: Path, wanted: str | None = None, data: Path |
 def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSpec, Annotations]:
     """The first format whose annotations are there and whose videos are found."""
     without_videos: tuple[str, Item] | None = None
+    error: BadInput | None = None
     kinds = tuple(kinds)
     for kind in kinds:
         if kind in LISTS and len(kinds) > 1 and _dialect(folder) != kind:
             continue
+        if kind == "class_folders" and error is not None:
+            break  # there are annotations, and they are wrong
         best: tuple[int, FormatSpec, Annotations] | None = None
         for media in ("", ".", *sorted(path.name for path in folder.iterdir() if path.is_dir())):
             for frames in (False, True):
@@ -96,6 +99,9 @@ def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSp
                     items = found.read("train")[:TRIED]
                 except NotFound:
                     continue
+                except BadInput as reason:  # another format may have a file of this name
+                    error = reason
+                    continue
                 there = sum((folder / found.media / item.path).exists() for item in items)
                 if items and not there:
                     without_videos = without_videos or (kind, items[0])
@@ -103,6 +109,8 @@ def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSp
                     best = there, spec, found
         if best is not None:
             return kind, best[1], best[2]
+    if error is not None:
+        raise error
     if without_videos is not None:
         kind, item = without_videos
         raise BadInput(f"{folder} has the annotations of {TITLES[kind]}, but no video such as '{item.path}'.")

@@ -112,8 +112,11 @@ def test_plan_says_which_data_are_missing_and_which_have_no_reader(suite, grid, 
 
 
 def test_plan_says_which_sizes_of_data_sets_it_assumes(suite, grid):
-    assert "assumes 100,000 training videos in mini_ssv2; their actual number is not known." in suite("plan", grid)[1]
-    grid.write_text(GRID.replace("mini_ssv2", "ssv2"))
+    assert (
+        "assumes 100,000 training videos in mini_mit, mini_ssv2; their actual number is not known."
+        in suite("plan", grid)[1]
+    )
+    grid.write_text(GRID.replace("mini_ssv2", "ssv2").replace("mini_mit", "kinetics400"))
     assert "assumes" not in suite("plan", grid)[1]  # the sizes of these three are published
 
 
