@@ -129,7 +129,8 @@ class Plan:
 
 def changes_of(selection: Selection, grid: Grid) -> dict[str, Any]:
     """What a selection changes of a grid, beside choosing among its runs."""
-    foreign = [name for name in selection.data if name not in {info(own).name for own in grid.data}]
+    usual = {info(name).name for name in grid.data} if selection.data else set()
+    foreign = [name for name in dict.fromkeys(info(name).name for name in selection.data) if name not in usual]
     return ({DATA_SET: ",".join(foreign)} if foreign else {}) | selection.set
 
 
