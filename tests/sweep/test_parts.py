@@ -210,11 +210,11 @@ def test_the_end_of_a_sweep_names_only_files_that_are_there(grid, results):
         plan = make_plan(grid, selection, results, costs=False)
         console = Console(record=True, width=200, file=io.StringIO())
         print_summary(plan, part_folder(plan, report_parts(grid, results)), files, False, console)
-        return re.findall(r"(Tables|Figures|Rows|Page):", console.export_text())
+        return re.findall(r"(Tables|Figures|Summary|Page):", console.export_text())
 
     files = [*(results / "mine").glob("*.*"), *(results / "mine").glob("*/*.*")]
-    assert said(Selection(), files) == ["Page", "Tables", "Figures", "Rows"]
-    assert said(Selection(set={"epochs": 1}), files) == ["Page", "Rows"], "its own part has no table"
+    assert said(Selection(), files) == ["Page", "Tables", "Figures", "Summary"]
+    assert said(Selection(set={"epochs": 1}), files) == ["Page", "Summary"], "its own part has no table"
 
 
 @pytest.mark.parametrize(
