@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,13 +13,14 @@ from pathlib import Path
 from stat import S_ISLNK
 from typing import Any
 
-from suite.data.index import FileState, Index
+from suite.data.index import FileState, Index, collector_paused
 from suite.spec import BadInput, shown
 
+_OUTSIDE = re.compile(r"\A\.?\Z|\A/|[\\\0]|(?:\A|/)\.\.(?:/|\Z)")  # no path below a folder
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
 
@@ -35,7 +37,7 @@ class Item:
     end: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Video:
     """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
 
@@ -135,22 +137,39 @@ def build_manifest(
     items = list(items)
     base = Path(root) / folder
     index = Index(Path(root), base)
+    states = _states(items, base, split)
+    index.update({path: state for path, state in states.items() if state is not None}, threads)
+    videos, missing, undecodable = _videos(items, states, index, split, "" if folder == "." else f"{folder}/")
+    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+
+
+@collector_paused()
+def _states(items: list[Item], base: Path, split: str) -> dict[str, FileState | None]:
+    """Path -> what is there, None where nothing is."""
     states: dict[str, FileState | None] = {}
     seen: set[str] = set()
     inside = _Inside(base)
     for item in items:
         if item.id in seen:
-            raise BadInput(f"Split '{split}' names the video '{item.id}' twice; its annotation file is damaged.")
+            raise BadInput(f"Split '{split}' names the video {shown(item.id)} twice; its annotation file is damaged.")
         seen.add(item.id)
         states[item.path] = inside.stat(item.path, item.id, split)
-    index.update({path: state for path, state in states.items() if state is not None}, threads)
-    videos, missing, undecodable = [], [], []
+    return states
+
+
+@collector_paused()
+def _videos(
+    items: list[Item], states: dict[str, FileState | None], index: Index, split: str, prefix: str
+) -> tuple[list[Video], list[str], list[str]]:
+    """The videos of items, with `prefix` before their paths, and the ids of those missing and those undecodable."""
+    videos: list[Video] = []
+    missing: list[str] = []
+    undecodable: list[str] = []
     for item in items:
-        state = states[item.path]
-        if state is None:
+        if states[item.path] is None:
             missing.append(item.id)
             continue
-        known = index.get(item.path, state)
+        known = index.get(item.path)
         if known.frames and not known.fps and (item.start is not None or item.end is not None):
             raise BadInput(
                 f"Video {shown(item.id)} of split '{split}' is a folder of pictures, which has no frame rate, so its "
@@ -160,10 +179,11 @@ def build_manifest(
         if frames < 1:
             undecodable.append(item.id)
             continue
-        path = item.path if folder == "." else f"{folder}/{item.path}"
         content = known.fingerprint if first is None else f"{known.fingerprint}#{first}+{frames}"
-        videos.append(Video(item.id, path, item.class_name, item.label, frames, known.fps, content, first))
-    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+        videos.append(
+            Video(item.id, prefix + item.path, item.class_name, item.label, frames, known.fps, content, first)
+        )
+    return videos, missing, undecodable
 
 
 def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
@@ -250,13 +270,13 @@ class _Inside:
 
     def stat(self, path: str, video: str, split: str) -> FileState | None:
         """What changes when the file does, or None when there is no such file."""
-        if path in ("", ".") or path[0] == "/" or "\0" in path or "\\" in path or ".." in path.split("/"):
+        if _OUTSIDE.search(path):
             raise self._leaves(video, split)
         full = f"{self.base}/{path}"
-        parent = full.rpartition("/")[0]
+        parent = path.rpartition("/")[0]
         try:
             if parent not in self.parents:
-                self._check(parent, video, split)
+                self._check(f"{self.base}/{parent}", video, split)
                 self.parents.add(parent)
             found = os.lstat(full)
             if S_ISLNK(found.st_mode):
