@@ -92,7 +92,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
             items = found.read(split)
         if about.class_list:  # of a larger data set: its classes alone, numbered in their order
             of_classes = [item for item in items if item.class_name in numbers]
-            items = [replace(item, label=numbers[str(item.class_name)]) for item in of_classes]
+            items = [item._replace(label=numbers[str(item.class_name)]) for item in of_classes]
         return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,7 +167,11 @@ class Index:
             data = json.loads(self.file.read_text())
             if data["version"] != INDEX_VERSION:
                 return {}, {}
-            return {path: Entry._make(entry) for path, entry in data["videos"].items()}, dict(data["full"])
+            videos = data["videos"]
+            if not all(map(len(Entry._fields).__eq__, map(len, videos.values()))):
+                return {}, {}
+            entries = map(partial(tuple.__new__, Entry), videos.values())
+            return dict(zip(videos, entries, strict=True)), dict(data["full"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}, {}  # only a cache: what cannot be read is made again
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISLNK
-from typing import Any
+from typing import Any, NamedTuple
 
 from suite.data.index import FileState, Index, collector_paused
 from suite.spec import BadInput, shown
 
-_OUTSIDE = re.compile(r"\A\.?\Z|\A/|[\\\0]|(?:\A|/)\.\.(?:/|\Z)")  # no path below a folder
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
 
     The video may be a part of what lies there: `frames` frames from frame `first`, or from second `start` to `end`.
@@ -188,6 +185,8 @@ def _videos(
 
 def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
     """First frame (None: all of the file) and number of frames of an item; 0 where the file is shorter than it says."""
+    if item[4:] == (None, None, None, None):
+        return None, frames
     first, last = item.first or 0, frames
     if item.frames is not None:
         last = first + item.frames
@@ -270,7 +269,13 @@ class _Inside:
 
     def stat(self, path: str, video: str, split: str) -> FileState | None:
         """What changes when the file does, or None when there is no such file."""
-        if _OUTSIDE.search(path):
+        if (
+            path[:1] in ("", "/")
+            or path == "."
+            or "\\" in path
+            or "\0" in path
+            or (".." in path and ".." in path.split("/"))
+        ):
             raise self._leaves(video, split)
         full = f"{self.base}/{path}"
         parent = path.rpartition("/")[0]
