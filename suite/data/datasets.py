@@ -13,7 +13,7 @@ from suite.data.dataset_info import SPLITS, DatasetInfo, info
 from suite.data.flips import mirrored
 from suite.data.formats import FORMATS, something
 from suite.data.formats.annotations import Annotations, NotFound
-from suite.data.index import collector_paused
+from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Manifest, build_manifest
 from suite.data.synthetic import sets as calibrated
@@ -37,7 +37,8 @@ class Dataset:
         if name not in SPLITS:
             raise unknown("split", name, SPLITS)
         if name not in self._manifests:
-            self._manifests[name] = self._read(name)
+            with garbage_collection(False):
+                self._manifests[name] = self._read(name)
         return self._manifests[name]
 
     def leakage(self) -> Leakage:
@@ -88,8 +89,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     def read(split: str) -> Manifest:
         if split == "test" and about.class_list:
             raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
-        with collector_paused():
-            items = found.read(split)
+        items = found.read(split)
         if about.class_list:  # of a larger data set: its classes alone, numbered in their order
             of_classes = [item for item in items if item.class_name in numbers]
             items = [item._replace(label=numbers[str(item.class_name)]) for item in of_classes]

@@ -55,15 +55,14 @@ class Entry(NamedTuple):
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
-    """No garbage collection: it would look through a million new objects again and again, a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
+def garbage_collection(wanted: bool) -> Iterator[None]:
+    """Off while lists of videos are read: it would look through a million new objects again and again."""
+    before = gc.isenabled()
+    (gc.enable if wanted else gc.disable)()
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        (gc.enable if before else gc.disable)()
 
 
 def fingerprint(path: Path | str) -> str:
@@ -97,10 +96,6 @@ class Index:
         self.file = _index_file(root, base)
         self.entries, self.full = self._load()
 
-    def get(self, path: str) -> Entry:
-        """The entry of a file that `update` was given."""
-        return self.entries[path]
-
     def update(self, states: dict[str, FileState], threads: int = 0) -> None:
         """Looks into the files that are new or have changed since."""
         known = self.entries
@@ -108,11 +103,12 @@ class Index:
         if not todo:
             return
         saved = time.monotonic()
-        for path, *found in self._probe({path: states[path] for path in todo}, threads):
-            self.entries[path] = Entry(*states[path], *found)
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.save()
-                saved = time.monotonic()
+        with garbage_collection(True):  # this may take hours
+            for path, *found in self._probe({path: states[path] for path in todo}, threads):
+                self.entries[path] = Entry(*states[path], *found)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
         self.save()
 
     def mark_undecodable(self, path: str, state: FileState) -> None:
@@ -161,7 +157,6 @@ class Index:
 
         yield from _in_threads(one, list(states), threads)
 
-    @collector_paused()
     def _load(self) -> tuple[dict[str, Entry], dict[str, str]]:
         try:
             data = json.loads(self.file.read_text())

@@ -12,9 +12,10 @@ from pathlib import Path
 from stat import S_ISLNK
 from typing import Any, NamedTuple
 
-from suite.data.index import FileState, Index, collector_paused
+from suite.data.index import FileState, Index
 from suite.spec import BadInput, shown
 
+WHOLE = (None, None, None, None)  # first, frames, start and end of an item that is all of its file
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
@@ -136,27 +137,25 @@ def build_manifest(
     index = Index(Path(root), base)
     states = _states(items, base, split)
     index.update({path: state for path, state in states.items() if state is not None}, threads)
-    videos, missing, undecodable = _videos(items, states, index, split, "" if folder == "." else f"{folder}/")
+    videos, missing, undecodable = _videos(items, states, index, "" if folder == "." else f"{folder}/")
     return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
 
 
-@collector_paused()
 def _states(items: list[Item], base: Path, split: str) -> dict[str, FileState | None]:
     """Path -> what is there, None where nothing is."""
     states: dict[str, FileState | None] = {}
     seen: set[str] = set()
     inside = _Inside(base)
-    for item in items:
-        if item.id in seen:
-            raise BadInput(f"Split '{split}' names the video {shown(item.id)} twice; its annotation file is damaged.")
-        seen.add(item.id)
-        states[item.path] = inside.stat(item.path, item.id, split)
+    for video, path, *_ in items:
+        if video in seen:
+            raise BadInput(f"Split '{split}' names the video {shown(video)} twice; its annotation file is damaged.")
+        seen.add(video)
+        states[path] = inside.stat(path, video, split)
     return states
 
 
-@collector_paused()
 def _videos(
-    items: list[Item], states: dict[str, FileState | None], index: Index, split: str, prefix: str
+    items: list[Item], states: dict[str, FileState | None], index: Index, prefix: str
 ) -> tuple[list[Video], list[str], list[str]]:
     """The videos of items, with `prefix` before their paths, and the ids of those missing and those undecodable."""
     videos: list[Video] = []
@@ -166,13 +165,8 @@ def _videos(
         if states[item.path] is None:
             missing.append(item.id)
             continue
-        known = index.get(item.path)
-        if known.frames and not known.fps and (item.start is not None or item.end is not None):
-            raise BadInput(
-                f"Video {shown(item.id)} of split '{split}' is a folder of pictures, which has no frame rate, so its "
-                f"start and end cannot be given in seconds."
-            )
-        first, frames = _part(item, known.frames, known.fps)
+        known = index.entries[item.path]
+        first, frames = (None, known.frames) if item[4:] == WHOLE else _part(item, known.frames, known.fps)
         if frames < 1:
             undecodable.append(item.id)
             continue
@@ -185,8 +179,11 @@ def _videos(
 
 def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
     """First frame (None: all of the file) and number of frames of an item; 0 where the file is shorter than it says."""
-    if item[4:] == (None, None, None, None):
-        return None, frames
+    if frames and not fps and (item.start is not None or item.end is not None):
+        raise BadInput(
+            f"Video {shown(item.id)} is a folder of pictures, which has no frame rate, so its start and end cannot be "
+            f"given in seconds."
+        )
     first, last = item.first or 0, frames
     if item.frames is not None:
         last = first + item.frames
@@ -269,13 +266,8 @@ class _Inside:
 
     def stat(self, path: str, video: str, split: str) -> FileState | None:
         """What changes when the file does, or None when there is no such file."""
-        if (
-            path[:1] in ("", "/")
-            or path == "."
-            or "\\" in path
-            or "\0" in path
-            or (".." in path and ".." in path.split("/"))
-        ):
+        climbs = ".." in path and ".." in path.split("/")
+        if climbs or path[:1] in ("", "/") or path == "." or "\\" in path or "\0" in path:
             raise self._leaves(video, split)
         full = f"{self.base}/{path}"
         parent = path.rpartition("/")[0]
