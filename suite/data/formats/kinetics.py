@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from suite.data.formats.annotations import (
@@ -44,14 +45,13 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     labelled = {split: _rows(path, True) for split, path in files.items() if path is not None and split != "test"}
     classes = tuple(sorted({name for rows in labelled.values() for _, _, name in rows}))
     labels = labels_of(classes)
-    placed: dict[str, str] = {}
+    places = cache(lambda: _places(root / spec.media, spec.frames))  # one look for all splits
 
     def read(split: str) -> list[Item]:
         path = files[split]
         if path is None:
             raise no_split(spec.title, split, f"there is no {spec.files or PARTS[split][0] + '.csv'} in {root}")
-        if not placed:
-            placed.update(_places(root / spec.media, spec.frames))
+        placed = places()
         suffix = "" if spec.frames else spec.suffix or ".mp4"
         items = []
         for line, video, name in labelled[split] if split in labelled else _rows(path, False):
