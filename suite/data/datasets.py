@@ -13,6 +13,7 @@ from suite.data.dataset_info import SPLITS, DatasetInfo, info
 from suite.data.flips import mirrored
 from suite.data.formats import FORMATS, something
 from suite.data.formats.annotations import Annotations, NotFound
+from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Manifest, build_manifest
 from suite.data.synthetic import sets as calibrated
@@ -36,7 +37,8 @@ class Dataset:
         if name not in SPLITS:
             raise unknown("split", name, SPLITS)
         if name not in self._manifests:
-            self._manifests[name] = self._read(name)
+            with garbage_collection(False):
+                self._manifests[name] = self._read(name)
         return self._manifests[name]
 
     def leakage(self) -> Leakage:
@@ -90,7 +92,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         items = found.read(split)
         if about.class_list:  # of a larger data set: its classes alone, numbered in their order
             of_classes = [item for item in items if item.class_name in numbers]
-            items = [replace(item, label=numbers[str(item.class_name)]) for item in of_classes]
+            items = [item._replace(label=numbers[str(item.class_name)]) for item in of_classes]
         return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))

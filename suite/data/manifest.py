@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISLNK
-from typing import Any
+from typing import Any, NamedTuple
 
 from suite.data.index import FileState, Index
 from suite.spec import BadInput, shown
 
+WHOLE = (None, None, None, None)  # first, frames, start and end of an item that is all of its file
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
 
     The video may be a part of what lies there: `frames` frames from frame `first`, or from second `start` to `end`.
@@ -35,7 +35,7 @@ class Item:
     end: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Video:
     """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
 
@@ -135,39 +135,55 @@ def build_manifest(
     items = list(items)
     base = Path(root) / folder
     index = Index(Path(root), base)
+    states = _states(items, base, split)
+    index.update({path: state for path, state in states.items() if state is not None}, threads)
+    videos, missing, undecodable = _videos(items, states, index, "" if folder == "." else f"{folder}/")
+    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+
+
+def _states(items: list[Item], base: Path, split: str) -> dict[str, FileState | None]:
+    """Path -> what is there, None where nothing is."""
     states: dict[str, FileState | None] = {}
     seen: set[str] = set()
     inside = _Inside(base)
+    for video, path, *_ in items:
+        if video in seen:
+            raise BadInput(f"Split '{split}' names the video {shown(video)} twice; its annotation file is damaged.")
+        seen.add(video)
+        states[path] = inside.stat(path, video, split)
+    return states
+
+
+def _videos(
+    items: list[Item], states: dict[str, FileState | None], index: Index, prefix: str
+) -> tuple[list[Video], list[str], list[str]]:
+    """The videos of items, with `prefix` before their paths, and the ids of those missing and those undecodable."""
+    videos: list[Video] = []
+    missing: list[str] = []
+    undecodable: list[str] = []
     for item in items:
-        if item.id in seen:
-            raise BadInput(f"Split '{split}' names the video '{item.id}' twice; its annotation file is damaged.")
-        seen.add(item.id)
-        states[item.path] = inside.stat(item.path, item.id, split)
-    index.update({path: state for path, state in states.items() if state is not None}, threads)
-    videos, missing, undecodable = [], [], []
-    for item in items:
-        state = states[item.path]
-        if state is None:
+        if states[item.path] is None:
             missing.append(item.id)
             continue
-        known = index.get(item.path, state)
-        if known.frames and not known.fps and (item.start is not None or item.end is not None):
-            raise BadInput(
-                f"Video {shown(item.id)} of split '{split}' is a folder of pictures, which has no frame rate, so its "
-                f"start and end cannot be given in seconds."
-            )
-        first, frames = _part(item, known.frames, known.fps)
+        known = index.entries[item.path]
+        first, frames = (None, known.frames) if item[4:] == WHOLE else _part(item, known.frames, known.fps)
         if frames < 1:
             undecodable.append(item.id)
             continue
-        path = item.path if folder == "." else f"{folder}/{item.path}"
         content = known.fingerprint if first is None else f"{known.fingerprint}#{first}+{frames}"
-        videos.append(Video(item.id, path, item.class_name, item.label, frames, known.fps, content, first))
-    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+        videos.append(
+            Video(item.id, prefix + item.path, item.class_name, item.label, frames, known.fps, content, first)
+        )
+    return videos, missing, undecodable
 
 
 def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
     """First frame (None: all of the file) and number of frames of an item; 0 where the file is shorter than it says."""
+    if frames and not fps and (item.start is not None or item.end is not None):
+        raise BadInput(
+            f"Video {shown(item.id)} is a folder of pictures, which has no frame rate, so its start and end cannot be "
+            f"given in seconds."
+        )
     first, last = item.first or 0, frames
     if item.frames is not None:
         last = first + item.frames
@@ -250,13 +266,14 @@ class _Inside:
 
     def stat(self, path: str, video: str, split: str) -> FileState | None:
         """What changes when the file does, or None when there is no such file."""
-        if path in ("", ".") or path[0] == "/" or "\0" in path or "\\" in path or ".." in path.split("/"):
+        climbs = ".." in path and ".." in path.split("/")
+        if climbs or path[:1] in ("", "/") or path == "." or "\\" in path or "\0" in path:
             raise self._leaves(video, split)
         full = f"{self.base}/{path}"
-        parent = full.rpartition("/")[0]
+        parent = path.rpartition("/")[0]
         try:
             if parent not in self.parents:
-                self._check(parent, video, split)
+                self._check(f"{self.base}/{parent}", video, split)
                 self.parents.add(parent)
             found = os.lstat(full)
             if S_ISLNK(found.st_mode):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from suite.data.formats.annotations import (
@@ -44,18 +45,19 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     labelled = {split: _rows(path, True) for split, path in files.items() if path is not None and split != "test"}
     classes = tuple(sorted({name for rows in labelled.values() for _, _, name in rows}))
     labels = labels_of(classes)
-    placed: dict[str, str] = {}
+    places = cache(lambda: _places(root / spec.media, spec.frames))  # one look for all splits
 
     def read(split: str) -> list[Item]:
         path = files[split]
         if path is None:
             raise no_split(spec.title, split, f"there is no {spec.files or PARTS[split][0] + '.csv'} in {root}")
-        if not placed:
-            placed.update(_places(root / spec.media, spec.frames))
+        placed = places()
         suffix = "" if spec.frames else spec.suffix or ".mp4"
         items = []
         for line, video, name in labelled[split] if split in labelled else _rows(path, False):
-            label = known_class(name, labels, path, line, "the training file") if name else None
+            label = labels.get(name)
+            if name and label is None:
+                known_class(name, labels, path, line, "the training file")
             items.append(Item(video, placed.get(video) or video + suffix, name or None, label))
         return items
 
@@ -97,13 +99,14 @@ def _rows(path: Path, labelled: bool) -> list[tuple[int, str, str]]:
 def _places(base: Path, frames: bool) -> dict[str, str]:
     """Name without suffix -> path below `base`, of every video (or folder of frames) in it or in its folders."""
     found: dict[str, str] = {}
+    endings = {suffix[1:] for suffix in VIDEO_SUFFIXES}
     for folder, inner, files in os.walk(base):
         below = os.path.relpath(folder, base)
         prefix = "" if below == "." else below.replace(os.sep, "/") + "/"
         clips = [name for name in inner if _CLIP.fullmatch(name)]  # folders of frames: looking into each takes long
         for name in sorted(clips if frames else files):
-            stem, ending = (name, "") if frames else os.path.splitext(name)
-            if frames or ending.lower() in VIDEO_SUFFIXES:
+            stem, _, ending = (name, "", "") if frames else name.rpartition(".")
+            if frames or ending in endings or f".{ending.lower()}" in VIDEO_SUFFIXES:
                 found.setdefault(stem, prefix + name)
         skipped = set(inner) if prefix.count("/") >= 3 else set(clips)
         inner[:] = sorted(name for name in inner if name not in skipped and name[0] != ".")

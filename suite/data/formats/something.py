@@ -8,7 +8,7 @@ Labels map a template without brackets to a number written as a string; an item 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
 
     def read(split: str) -> list[Item]:
         items = read_items(files, split, classes)
-        return [replace(item, path=item.id) for item in items] if spec.frames else items
+        return [item._replace(path=item.id) for item in items] if spec.frames else items
 
     return Annotations(files.root, VIDEOS, classes, read)
 

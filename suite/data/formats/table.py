@@ -13,7 +13,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         if split not in found:
             raise no_split(spec.title, split, "its table lists no video of it")
         return [
-            item if item.class_name is None else replace(item, label=labels[item.class_name]) for item in found[split]
+            item if item.class_name is None else item._replace(label=labels[item.class_name]) for item in found[split]
         ]
 
     media = media_folder(root, spec, MEDIA, (item.path for items in found.values() for item in items))
