@@ -78,7 +78,7 @@ def test_the_repository_holds_no_second_copy_of_what_a_wheel_carries():
 def test_commands_of_a_wheel_find_grids_and_published_numbers_from_an_empty_folder(suite, tmp_path):
     runs = json.loads(suite("plan", "demo", "--json"))["runs"]
     assert len(runs) == 8
-    assert "19 of 27 agree" in suite("reproduce", "brief")
+    assert "19 of 27 values agree" in suite("reproduce", "brief")
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "mine.yaml").write_text("protocol: smoke\n")
     nearest = suite("plan", "demmo", code=2)

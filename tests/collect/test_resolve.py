@@ -150,7 +150,7 @@ def test_several_finished_runs_are_told_apart_by_what_they_differ_in(tmp_path):
         write_run(tmp_path, spec)
     write_run(tmp_path, run_spec(lr=0.4), "failed")
     with pytest.raises(
-        BadInput, match=r"fits 3 runs .* which differ in lr \(0\.\d, 0\.\d, 0\.\d\); name one"
+        BadInput, match=r"matches 3 runs .* which differ in lr \(0\.\d, 0\.\d, 0\.\d\); name one"
     ) as caught:
         resolve_run("calib_order.tsn-resnet18", tmp_path)
     assert all(spec.id in str(caught.value) for spec in specs)

@@ -75,8 +75,8 @@ def test_a_run_that_failed_or_lost_its_parent_is_explained_as_far_as_it_is_known
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("calib_order.tsn-resnet18", "fits 2 runs"),
-        ("*tsn*", "fits 2 runs"),
+        ("calib_order.tsn-resnet18", "matches 2 runs"),
+        ("*tsn*", "matches 2 runs"),
         ("calib_order.tsm-resnet18.f8", "did you mean 'calib_order.ts"),
         ("small:calib_order/tsn-resnet18/f9", "did you mean 'small:calib_order/tsn-resnet18/f"),
         ("smal:calib_order/tsn-resnet18/f8", "did you mean 'small'"),
