@@ -209,7 +209,7 @@ def test_sets_are_known_without_their_data(tmp_path):
     with pytest.raises(BadInput, match="did you mean 'mini_ssv2'"):
         info("mini-ssv2")
     with pytest.raises(BadInput, match="no reader"):
-        open_dataset("mini_kinetics", tmp_path)
+        open_dataset("mini_mit", tmp_path)
 
 
 def test_data_sets_are_named_without_loading_torch_or_a_decoder():
