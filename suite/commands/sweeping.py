@@ -83,7 +83,7 @@ def sweep(
     plan = make_plan(grid, chosen or Selection(), results, costs=False)
     machine = Machine.of(slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options))
+    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=device is not None))
 
 
 @app.command(
