@@ -118,6 +118,46 @@ def check_command(
         raise typer.Exit(1)
 
 
+@data_app.command(
+    "diff",
+    epilog=examples(
+        "suite data diff mini_ssv2 ssv2",
+        "suite data diff hmdb51 hmdb51@split=2 --data /data",
+    ),
+)
+def diff_command(
+    first: Annotated[str, typer.Argument(metavar="A", help="Name of a data set.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Name of another.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what two data sets share.
+
+    Compares class names and videos, by id and by content: data sets of one name may differ, and those of two names may
+    overlap. Exit code 1 if a video has one class in A and another in B.
+    """
+    from suite.data.difference import difference
+
+    found = difference(first, second, data_root(data))
+    if as_json:
+        print_json(found)
+    else:
+        classes = found["classes"]
+        for key, what in (("shared", "Classes of both"), ("only_a", "Classes of A alone"), ("only_b", "Of B alone")):
+            show(f"{what}: {printable(str(_shown(key, classes[key])))}")
+        if classes["shared"] and not classes["same_numbers"]:
+            show("The classes have other numbers in B.")
+        for row in found["splits"]:
+            show(
+                f"{row['a']} of A, {row['b']} of B: {row['same_id']} of {row['videos_a']} videos have the id of one "
+                f"of the {row['videos_b']} videos of B, {row['same_content']} have the content of one."
+            )
+        if found["labels"]:
+            show(f"Another class in B: {printable(str(_shown('labels', found['labels'])))}")
+    if found["labels"]:
+        raise typer.Exit(1)
+
+
 def _shown(key: str, value: Any) -> Any:
     """A value for a person: lists of ids as their number and the first of them."""
     if key == "changed" and value is None:

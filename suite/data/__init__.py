@@ -5,9 +5,12 @@
     datasets     opens a data set: its classes and splits
     formats      readers of annotation formats
     flips        what a horizontal flip does to a label
+    difference   the report of `suite data diff`
+    adding       `suite data add`
     check        the report of `suite data check`
     availability whether a data set can be used on this machine
     manifest     the videos of a split with frame counts and fingerprints; its hash
+    subsets      parts of a data set, chosen by rule
     index        what is known of each file, stored between runs; fingerprints
     leakage      videos that the training and the validation split share
     decoding     frames of a video: by decord or PyAV, by torchvision where they are pictures

@@ -6,7 +6,7 @@ model names do: `calib_order@level=hard`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from suite.data.formats.annotations import FormatSpec
 from suite.data.formats.names import FORMATS, LISTS
+from suite.data.subsets import Subset, parse_subset
 from suite.data.synthetic import sets as calibrated
 from suite.spec import BadInput, Strict, checked, experiment_folders, read_yaml, unknown
 from suite.spec.files import Listed
@@ -49,6 +50,8 @@ class DatasetInfo:
     flip: str = "swap_sides"
     folder: str = ""  # under the data root
     spec: FormatSpec = field(default_factory=lambda: FormatSpec(""))  # for the reader
+    whole: DatasetInfo | None = None  # of which this is a part, chosen by `subset`
+    subset: Subset | None = None
 
 
 class DatasetFile(Strict):
@@ -84,6 +87,36 @@ def names() -> list[str]:
 
 def info(name: str) -> DatasetInfo:
     """What is known of a data set; `calib_order@level=easy` is `calib_order`.  Raises BadInput for an unknown name."""
+    whole, subset = parse_subset(name)
+    about = _whole(whole)
+    return about if subset is None else _part_of(about, subset)
+
+
+def _part_of(about: DatasetInfo, subset: Subset) -> DatasetInfo:
+    """A part of a data set; what is known of the whole alone (sizes, upper bounds, pairs) is left out."""
+    if about.reader in (None, "calibrated"):
+        raise BadInput(f"A part of {about.title} cannot be chosen by 'classes', 'videos' or 'seed'.")
+    count = subset.count(about.num_classes)
+    if not 2 <= count <= about.num_classes:
+        raise BadInput(f"A part of {count} classes was asked for, and {about.title} has {about.num_classes}.")
+    title = f"{about.title} ({subset.describe(about.num_classes)})"
+    return replace(
+        about,
+        name=about.name + subset.name(),
+        title=title,
+        num_classes=count,
+        chance=1 / count,
+        expected=dict.fromkeys(SPLITS) if subset.classes else about.expected | {"train": None},
+        ceiling_blind=None,
+        ceiling_ordered=None,
+        pairs=(),
+        spec=replace(about.spec, title=title),
+        whole=about,
+        subset=subset,
+    )
+
+
+def _whole(name: str) -> DatasetInfo:
     base, plain = name.partition("@")[0], name.removesuffix("@level=easy").removesuffix("@split=1")
     file = _files().get(base)
     variants = {about.name: about for about in _read_dataset_file(base, file)} if file else {}

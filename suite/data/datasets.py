@@ -77,22 +77,27 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         raise BadInput(f"{about.title} cannot be opened: this version has no reader for its annotation format.")
     if about.reader == "calibrated":
         return _open_calibrated(about, root)
-    found = find_annotations(about, root)
-    classes = about.class_list or found.classes
-    if not about.class_list and len(classes) > about.num_classes:
+    found, whole = find_annotations(about, root), about.whole or about
+    classes = whole.class_list or found.classes
+    if not whole.class_list and len(classes) > whole.num_classes:
         raise BadInput(
-            f"The annotations of {about.title} in {found.root} have {len(classes)} classes instead of "
-            f"{about.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
+            f"The annotations of {whole.title} in {found.root} have {len(classes)} classes instead of "
+            f"{whole.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
         )
+    if about.subset is not None:
+        classes = about.subset.choose(classes)
+    some = bool(about.class_list) or about.subset is not None  # of the classes that the annotations have
     numbers = {name: number for number, name in enumerate(classes)}
 
     def read(split: str) -> Manifest:
-        if split == "test" and about.class_list:
+        if split == "test" and some:
             raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
         items = found.read(split)
-        if about.class_list:  # of a larger data set: its classes alone, numbered in their order
+        if some:  # of a larger data set: its classes alone, numbered in their order
             of_classes = [item for item in items if item.class_name in numbers]
             items = [item._replace(label=numbers[str(item.class_name)]) for item in of_classes]
+        if about.subset is not None and split == "train":
+            items = about.subset.thin(items)
         return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
