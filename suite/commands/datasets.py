@@ -1,20 +1,25 @@
-"""data: generate the calibration data sets, check your own."""
+"""data: make a folder of videos a data set, check and compare data sets, generate the calibration data sets."""
 
 from __future__ import annotations
 
+import csv
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, print_json, show
-from suite.spec import printable
+from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, log, print_json, show
+from suite.spec import BadInput, printable
+from suite.spec.spreadsheets import escape_formula
 
 LISTED = 5  # ids that a line names
+PROGRESS_SECONDS = 10.0
 
 data_app = group(
-    "Generate the calibration data sets; check your own.",
-    examples("suite data synthesize calib_order", "suite data check mini_ssv2 --data /data"),
+    "Add your own data sets, check and compare data sets; generate the calibration data sets.",
+    examples("suite data add gestures --root /data/gestures", "suite data check mini_ssv2 --data /data"),
 )
 app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)
 
@@ -90,25 +95,35 @@ def add_command(
     "check",
     epilog=examples(
         "suite data check calib_order",
-        "suite data check mini_ssv2 --data /data --full  also hash every file",
+        "suite data check mini_ssv2 --data /data --full --csv problems.csv  also decode and hash every file",
     ),
 )
 def check_command(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the data set, e.g. mini_ssv2.")],
     data: Data = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Also hash whole files and compare them with the last full check.")
+        bool,
+        typer.Option("--full", help="Also decode every frame, hash whole files and compare with the last full check."),
     ] = False,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Count the videos with fewer frames than a clip of N.")
+    ] = 8,
+    report: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a line per problem: split, id, path, problem.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check that all videos of a data set are usable.
 
     Counts the videos of each split and lists those that are missing, undecodable or in both splits; exit code 1 if
-    there are any. Prints the SHA-256 of the manifest.
+    there are any. Prints the SHA-256 of the manifest. An interrupted full check continues where it stopped.
     """
     from suite.data.check import check
 
-    found = check(dataset, data_root(data), full)
+    found = check(dataset, data_root(data), full, frames, _progress())
+    problems = found.pop("problems")
+    if report is not None:
+        _write_csv(report, problems)
     if as_json:
         print_json(found)
     else:
@@ -156,6 +171,30 @@ def diff_command(
             show(f"Another class in B: {printable(str(_shown('labels', found['labels'])))}")
     if found["labels"]:
         raise typer.Exit(1)
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Says on standard error, now and then, how many videos are decoded."""
+    last = time.monotonic()
+
+    def told(done: int, of: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            log(f"{done:,} of {of:,} videos decoded")
+
+    return told
+
+
+def _write_csv(file: Path, problems: list[dict[str, str]]) -> None:
+    """Values that a spreadsheet would take for formulas begin with an apostrophe, as in all our CSV files."""
+    try:
+        with file.open("w", newline="", encoding="utf-8") as out:
+            writer = csv.writer(out)
+            writer.writerow(("split", "id", "path", "problem"))
+            writer.writerows([escape_formula(value) for value in problem.values()] for problem in problems)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _shown(key: str, value: Any) -> Any:

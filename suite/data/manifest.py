@@ -64,6 +64,8 @@ class Manifest:
     undecodable: tuple[str, ...] = ()
     root: Path = field(default=Path("."), repr=False, compare=False)  # of this machine; not in the hash
     folder: str = field(default=".", repr=False, compare=False)  # where in the root the videos are
+    # path of each video that cannot be used; like `missing` and `undecodable` by id, and not in the hash
+    lost: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def sha256(self) -> str:
@@ -138,7 +140,9 @@ def build_manifest(
     states = _states(items, base, split)
     index.update({path: state for path, state in states.items() if state is not None}, threads)
     videos, missing, undecodable = _videos(items, states, index, "" if folder == "." else f"{folder}/")
-    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
+    useless = {*missing, *undecodable}
+    lost = {item.id: item.path for item in items if item.id in useless}
+    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder, lost)
 
 
 def _states(items: list[Item], base: Path, split: str) -> dict[str, FileState | None]:

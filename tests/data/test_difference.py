@@ -14,7 +14,7 @@ from tests.videos import moving_frames, write_video
 
 @pytest.fixture
 def two(tmp_path, monkeypatch):
-    """`first` with classes run and jump, `second` with jump and sit; one video is `jump` in one and `sit` in the other."""
+    """`first` with classes run and jump, `second` with jump and sit."""
     monkeypatch.chdir(tmp_path)
     for place, (folder, name) in enumerate([("first", "run"), ("first", "jump"), ("second", "sit")]):
         for number in range(4):
