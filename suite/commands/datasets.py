@@ -18,7 +18,7 @@ LISTED = 5  # ids that a line names
 PROGRESS_SECONDS = 10.0
 
 data_app = group(
-    "Add your own data sets, check and compare data sets; generate the calibration data sets.",
+    "Add, check and compare data sets; generate synthetic ones.",
     examples("suite data add gestures --root /data/gestures", "suite data check mini_ssv2 --data /data"),
 )
 app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)

@@ -9,6 +9,7 @@
     adding       `suite data add`
     check        the report of `suite data check`
     availability whether a data set can be used on this machine
+    manifest_building  from the items of annotations to a manifest
     manifest     the videos of a split with frame counts and fingerprints; its hash
     subsets      parts of a data set, chosen by rule
     index        what is known of each file, stored between runs; fingerprints

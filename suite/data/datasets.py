@@ -15,7 +15,8 @@ from suite.data.formats import FORMATS, something
 from suite.data.formats.annotations import Annotations, NotFound
 from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
-from suite.data.manifest import Manifest, build_manifest
+from suite.data.manifest import Manifest
+from suite.data.manifest_building import build_manifest
 from suite.data.synthetic import sets as calibrated
 from suite.spec import BadInput, unknown
 

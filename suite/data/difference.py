@@ -12,8 +12,8 @@ from suite.data.manifest import Video
 def difference(first: str, second: str, root: Path | str) -> dict[str, Any]:
     """What `suite data diff A B` prints: names say nothing, so class lists and videos are compared.
 
-    classes: {"shared", "only_a", "only_b"}, lists of names, and "same_numbers", of the shared ones; splits: per split of
-    A and of B, how many videos of A have the id and how many the content of one of B; labels: ids of videos with the
+    classes: {"shared", "only_a", "only_b"}, lists of names, and "same_numbers", of the shared ones; splits: per split
+    of A and of B, how many videos of A have the id and how many the content of one of B; labels: ids of videos with the
     same content and another class.
     """
     a, b = open_dataset(first, root), open_dataset(second, root)

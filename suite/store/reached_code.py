@@ -26,7 +26,7 @@ _NEVER_FOLLOWED = {
     "suite.models.cost": "counts operations",
     "suite.data.formats": "reads annotations, whose content the manifest's hash has",
     "suite.data.synthetic": "describes generated data, whose content the manifest's hash has",
-    "suite.data.manifest:build_manifest": "indexes videos, whose list the manifest's hash has",
+    "suite.data.manifest_building": "indexes videos, whose list the manifest's hash has",
     "suite.data.index": "remembers what indexing found",
     "suite.data.leakage": "counts shared videos, and changes none",
     "suite.data.manifest:mark_undecodable": "marks a video for the next indexing",

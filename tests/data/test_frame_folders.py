@@ -6,7 +6,8 @@ from suite.data import frame_folders
 from suite.data.clips import EvalClips
 from suite.data.decoding import read_frames
 from suite.data.frame_folders import Undecodable, is_frame_folder, pattern_of, read_pictures
-from suite.data.manifest import Item, build_manifest
+from suite.data.manifest import Item
+from suite.data.manifest_building import build_manifest
 from suite.data.probing import probe
 from suite.spec import BadInput
 from tests.videos import counted_frames, frame_numbers, write_counted, write_pictures

@@ -13,7 +13,8 @@ from suite.data.check import check
 from suite.data.dataset_info import info, names
 from suite.data.datasets import open_dataset
 from suite.data.flips import mirrored, swap_sides
-from suite.data.manifest import Item, build_manifest
+from suite.data.manifest import Item
+from suite.data.manifest_building import build_manifest
 from suite.spec import BadInput
 from tests.videos import TEMPLATES, annotation, moving_frames, official_item, write_json, write_ssv2, write_video
 
