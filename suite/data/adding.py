@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from suite.data.dataset_info import names
+from suite.data.flips import swap_sides
 from suite.data.formats import FORMATS
 from suite.data.formats.annotations import Annotations, FormatSpec, NotFound
 from suite.data.formats.names import LISTS
@@ -35,7 +36,6 @@ TITLES = {
     "table": "a table with path and label",
     "class_folders": "a folder per class",
 }
-SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _yaml(name: str, kind: str, spec: FormatSpec, found: Annotations, videos: tu
     content = {"title": name, "classes": len(found.classes), "format": kind, "folder": place}
     content |= {"media": spec.media} if spec.media else {}
     content |= {"layout": "frames"} if spec.frames else {}
-    sided = [label for label in found.classes if SIDES.search(label)]
+    sided = [label for label in found.classes if swap_sides(label) != label]
     flip = f"in {len(sided)} classes" if sided else "in no class"
     return (
         f"# Written by suite data add, which recognised {TITLES[kind]}.\n"

@@ -230,6 +230,17 @@ def test_left_and_right_change_places_under_a_flip():
     assert swap_sides("Left and RIGHT") == "Right and LEFT"
 
 
+def test_gestures_of_jester_that_a_mirror_exchanges_are_exchanged():
+    pairs = [("Swiping Left", "Swiping Right"), ("Sliding Two Fingers Left", "Sliding Two Fingers Right")]
+    pairs += [("Turning Hand Clockwise", "Turning Hand Counterclockwise")]
+    others = ("Thumb Up", "Rolling Hand Forward", "Zooming In With Full Hand", "No gesture")
+    classes = (*others, *(name for pair in pairs for name in pair))
+    numbers = {name: number for number, name in enumerate(classes)}
+    flips = mirrored(classes)
+    assert all(flips[numbers[a]] == numbers[b] and flips[numbers[b]] == numbers[a] for a, b in pairs)
+    assert all(flips[numbers[name]] == numbers[name] for name in others)
+
+
 def test_one_sided_classes_of_mini_ssv2_are_never_flipped():
     classes = info("mini_ssv2").class_list
     never = {classes[label] for label, mirror in mirrored(classes).items() if mirror is None}
