@@ -39,7 +39,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, int]:
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
             with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
-                synthesize(name, data, processes=cores())
+                synthesize((about.whole or about).name, data, processes=cores())
         dataset = open_dataset(name, data)
         manifests = {split: dataset.split(split) for split in ("train", "val")}
         videos[name] = len(manifests["train"].videos)

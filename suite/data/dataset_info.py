@@ -94,8 +94,6 @@ def info(name: str) -> DatasetInfo:
 
 def _part_of(about: DatasetInfo, subset: Subset) -> DatasetInfo:
     """A part of a data set; what is known of the whole alone (sizes, upper bounds, pairs) is left out."""
-    if about.reader in (None, "calibrated"):
-        raise BadInput(f"A part of {about.title} cannot be chosen by 'classes', 'videos' or 'seed'.")
     count = subset.count(about.num_classes)
     if not 2 <= count <= about.num_classes:
         raise BadInput(f"A part of {count} classes was asked for, and {about.title} has {about.num_classes}.")
@@ -106,7 +104,7 @@ def _part_of(about: DatasetInfo, subset: Subset) -> DatasetInfo:
         title=title,
         num_classes=count,
         chance=1 / count,
-        expected=dict.fromkeys(SPLITS) if subset.classes else about.expected | {"train": None},
+        expected=_known(about, subset),
         ceiling_blind=None,
         ceiling_ordered=None,
         pairs=(),
@@ -114,6 +112,12 @@ def _part_of(about: DatasetInfo, subset: Subset) -> DatasetInfo:
         whole=about,
         subset=subset,
     )
+
+
+def _known(about: DatasetInfo, subset: Subset) -> dict[str, int | None]:
+    """The sizes that a part has too."""
+    kept = {"train": not subset.videos, "val": not subset.test, "test": not subset.test}
+    return {split: about.expected.get(split) if kept[split] and not subset.classes else None for split in SPLITS}
 
 
 def _whole(name: str) -> DatasetInfo:

@@ -15,8 +15,9 @@ from suite.data.formats import FORMATS, something
 from suite.data.formats.annotations import Annotations, NotFound
 from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
-from suite.data.manifest import Manifest
+from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
+from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
 from suite.spec import BadInput, unknown
 
@@ -94,11 +95,8 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         if split == "test" and some:
             raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
         items = found.read(split)
-        if some:  # of a larger data set: its classes alone, numbered in their order
-            of_classes = [item for item in items if item.class_name in numbers]
-            items = [item._replace(label=numbers[str(item.class_name)]) for item in of_classes]
-        if about.subset is not None and split == "train":
-            items = about.subset.thin(items)
+        if some:
+            items = _of_classes(items, numbers, about.subset, split)
         return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
@@ -106,6 +104,12 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     if lacking := about.num_classes - len(set(classes) & set(found.classes)):
         dataset.remarks.append(f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}.")
     return dataset
+
+
+def _of_classes(items: list[Item], numbers: dict[str, int], subset: Subset | None, split: str) -> list[Item]:
+    """The items of a part of a data set: of its classes alone, numbered in their order."""
+    kept = [item._replace(label=numbers[str(item.class_name)]) for item in items if item.class_name in numbers]
+    return subset.thin(kept, split) if subset is not None else kept
 
 
 def find_annotations(about: DatasetInfo, root: Path) -> Annotations:
@@ -133,7 +137,8 @@ def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
     folder = calibrated.locate(base, level, root)
     card = calibrated.read_card(folder, base, level)
     files = something.find(folder, about.title)
-    classes = something.read_classes(files)
+    everything = something.read_classes(files)
+    classes = about.subset.choose(everything) if about.subset is not None else everything
     numbers = {name: number for number, name in enumerate(classes)}
 
     def read(split: str) -> Manifest:
@@ -141,9 +146,12 @@ def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
             raise BadInput(
                 f"{about.title} has no test split; use 'val', whose videos are generated independently of 'train'."
             )
-        items = something.read_items(files, split, classes)
+        items = something.read_items(files, split, everything)
+        if about.subset is not None:
+            items = _of_classes(items, numbers, about.subset, split)
         return build_manifest(split, classes, items, files.root, something.VIDEOS)
 
-    flips = {numbers[name]: numbers[mirror] for name, mirror in card["flip"].items()}
-    about = replace(about, expected={split: card["videos"].get(split) for split in SPLITS})
+    flips = {numbers[name]: numbers.get(mirror) for name, mirror in card["flip"].items() if name in numbers}
+    if about.subset is None:
+        about = replace(about, expected={split: card["videos"].get(split) for split in SPLITS})
     return Dataset(about, files.root, classes, flips, read)

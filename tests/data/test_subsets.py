@@ -58,7 +58,7 @@ def test_a_part_knows_its_classes_and_claims_no_size_of_the_whole():
     "name",
     [
         *("ssv2@classes=1", "ssv2@classes=175", "ssv2@classes=half@classes=2", "ssv2@classes=x", "ssv2@classes="),
-        *("ssv2@videos=0", "ssv2@seed=1", "ssv2@videos=1@seed=-1", "calib_order@classes=2", "mini_mit@classes=half"),
+        *("ssv2@videos=0", "ssv2@seed=1", "ssv2@videos=1@seed=-1", "ssv2@test=0"),
         *("ssv2@class=2", "nothing@classes=2", "ssv2@videos=" + "9" * 99),
     ],
 )
