@@ -141,6 +141,25 @@ def print_evaluations(tests: list[dict[str, Any]]) -> None:
     show(made, f"\n{tests[0]['model']}: {loaded}.")
 
 
+def print_views(run: str, rows: list[dict[str, Any]]) -> None:
+    """Tests of one run with several numbers of views, one line per test."""
+    made = table(">clips x crops", ">GMACs x views", ">top-1 (%)", ">95 % interval", ">videos", "~predictions")
+    for row in rows:
+        low_high = "" if row["ci95"] is None else f"[{rounded(row['ci95'][0], 1)}, {rounded(row['ci95'][1], 1)}]"
+        top1 = "no labels" if row["top1"] is None else rounded(row["top1"], 1)
+        folder = f"{row['folder']}{' (already tested)' if row.get('skipped') else ''}"
+        views = f"{row['clips']} x {row['crops']}"
+        made.add_row(views, f"{row['macs'] / 1e9:.4g}", top1, low_high, row["n"], folder)
+    notes = [f"{run}. GMACs x views: multiply-adds per video. 95 % confidence interval: sampling of test videos."]
+    for row in rows:
+        if fewer := row.get("distinct_views"):
+            counts = ", ".join(f"{videos} videos have {count}" for count, videos in fewer.items())
+            notes.append(
+                f"{row['clips']} x {row['crops']}: some views of a video are equal; different views: {counts}."
+            )
+    show(made, "\n" + "\n".join(notes))
+
+
 def print_rows(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
     """Measurements as they are: a column per key, then what is true of all."""
     made = table(*rows[0])
