@@ -135,6 +135,9 @@ def evaluate(
         str | None,
         typer.Option(metavar="CxK,CxK", help="Several numbers of clips x crops for a run, in one pass: 1x1,5x1,10x3."),
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --views: write the figure to FILE.png and FILE.pdf.")
+    ] = None,
     crop_rule: Annotated[
         str | None,
         typer.Option(
@@ -182,6 +185,7 @@ def evaluate(
     from suite.evaluation.retest import evaluate_run
     from suite.evaluation.views import test_views_of_run
     from suite.report.console.listing import print_evaluations, print_views
+    from suite.report.figures.views import write_views
     from suite.spec.model_names import is_model_name
     from suite.store.find import find_runs
 
@@ -189,6 +193,8 @@ def evaluate(
     how |= {"precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
     counts = numbers(frames, "--frames", ",")
+    if figure is not None and views is None:
+        raise BadInput("--figure draws accuracy by the number of views; it needs --views.")
     if weights is not None and find_runs(name, results):
         raise BadInput(f"{name} is a run, which has its own weights; use --weights with a model name only.")
     if weights is None:
@@ -198,7 +204,8 @@ def evaluate(
         changes = {**how, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
         if views is not None:
             rows = test_views_of_run(run, views, counts, out=out, allow_missing=allow_missing, **machine, **changes)
-            print_json(rows) if as_json else print_views(run.id, rows)
+            files = write_views(run.id, rows, figure) if figure else []
+            print_json(rows) if as_json else print_views(run.id, rows, files)
             return
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
         if as_json:

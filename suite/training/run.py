@@ -233,7 +233,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
     splits = {split: dataset.split(split) for split in ("train", "val")}
-    if dataset.info.flip == "keep" and p.augmentation.flip == "label_aware":  # the data set has no sides to swap
+    if dataset.info.flip == "keep" and p.augmentation.flip in ("label_aware", "skip_sided"):  # it has no sides to swap
         result["flip"] = "blind"
     return result | {
         "id": folder.id,

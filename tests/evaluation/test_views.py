@@ -119,13 +119,17 @@ def test_one_pass_over_all_views_equals_separate_tests_bit_for_bit(data, run, tm
 def test_views_are_tested_once_and_shown_as_a_table(data, run, tmp_path, call):
     mine = copied(run, tmp_path)
     evaluate_run(mine, root=data, clips=2)
-    out, err, code = call("eval", mine.path, "--views", "1x1,2x1,2x3", "--root", data)
+    figure = ("--figure", tmp_path / "curve" / "views.png")
+    out, err, code = call("eval", mine.path, "--views", "1x1,2x1,2x3", "--root", data, *figure)
     assert code == 0, err
     lines = out.splitlines()
     assert [line.split()[:3] for line in lines[1:4]] == [["1", "x", "1"], ["2", "x", "1"], ["2", "x", "3"]]
     assert ["(already tested)" in line for line in lines[1:4]] == [False, True, False]
     assert "GMACs x views" in lines[0]
-    assert "different views" in out  # square pictures have one crop
+    assert "distinct views per video: 2 (16 videos)" in out  # square pictures have one crop
+    for ending in ("png", "pdf"):
+        assert (tmp_path / "curve" / f"views.{ending}").stat().st_size > 1000
+        assert f"views.{ending}" in out
     test = json.loads(next((mine.path / "eval").glob("f2.2x3-*/eval.json")).read_text())
     assert test["distinct_views"] == {"2": 16}
     assert len(pd.read_parquet(next((mine.path / "eval").glob("f2.2x3-*/views.parquet")))) == 16 * 6
@@ -158,6 +162,7 @@ def test_views_that_cannot_be_tested_are_refused_in_one_sentence(data, run, call
         (("--views", "11x"), "such as"),
         (("--views", "1x1", "--clips", "2"), "leave out --clips"),
         (("--views", "1x1", "--frames", "2,4"), "one number of frames"),
+        (("--figure", "x"), "needs --views"),
         (("--crop-rule", "middle"), "crop_rule"),
         (("--crop-rule", "fixed_240x320", "--size", "256"), "no room"),
     ):
