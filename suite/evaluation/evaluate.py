@@ -103,7 +103,7 @@ def evaluate_checkpoint(
     size: int,
     clips: int,
     crops: int,
-    crop_rule: str,
+    crop_rule: str = "short_side",
     sampling: dict[str, Any],
     fusion: str,
     precision: str,
