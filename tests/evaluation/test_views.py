@@ -14,7 +14,7 @@ from suite.__main__ import main
 from suite.collect.resolve import from_run, read_result
 from suite.data.synthetic import synthesize
 from suite.evaluation.inference import Predictions, _same_views
-from suite.evaluation.retest import evaluate_run
+from suite.evaluation.retest import check_fit, evaluate_run
 from suite.evaluation.views import read_views
 from suite.fairness.compare import compare
 from suite.models.cost import cost
@@ -53,6 +53,13 @@ def test_the_number_of_different_views_is_counted_where_it_is_smaller():
     found = Predictions(["a", "b"], None, np.zeros((2, 4, 3), np.float32), same)
     assert found.distinct_views(4) == {"distinct_views": {"3": 1, "4": 1}}
     assert found.of([0, 1, 3]).distinct_views(3) == {}
+
+
+def test_position_embeddings_are_tied_to_the_size_that_they_were_trained_at():
+    spec = run_spec(model="cstransformer-v2", frames=8, size=32)
+    check_fit(spec, 8, 8, 32)
+    with pytest.raises(BadInput, match="trained at 32 pixels it cannot be tested at 64"):
+        check_fit(spec, 8, 8, 64)
 
 
 @pytest.fixture(scope="module")
