@@ -43,6 +43,11 @@ class Dataset:
                 self._manifests[name] = self._read(name)
         return self._manifests[name]
 
+    @property
+    def flips_keep_classes(self) -> bool:
+        """Whether a horizontal flip changes the class of no video, so that test views may be flipped."""
+        return all(label == mirror for label, mirror in self.flip_map.items())
+
     def leakage(self) -> Leakage:
         """Validation videos that are in the training split too."""
         return find_leakage(self.split("train"), self.split("val"))

@@ -15,7 +15,7 @@ from suite.statistics.run_table import architecture
 from suite.store.earlier import run_folder
 from suite.store.evaluations import stored_test
 from suite.store.folder import RunFolder
-from suite.store.identity import EvaluationSpec, RunSpec, digest
+from suite.store.identity import EvaluationSpec, RunSpec, crop_rule_of, digest
 
 PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
@@ -84,7 +84,7 @@ def of_run(
         "tuning": p.tuning,
         "seed": spec.seed,
         "views": views,
-        "test_crop": p.size,
+        "test_crop": _test_crop(p.test_size, p.evaluation.crop_rule),
         "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
         "code_train": code_factor(sessions, "code_train"),
         # a run is tested at the end of its last session, and along the way where tests choose the epoch
@@ -93,6 +93,11 @@ def of_run(
         "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
         "device": _value_of_all_sessions(map(_device, sessions)),
     }
+
+
+def _test_crop(size: int | None, rule: str) -> int | str | None:
+    """Pixels, and the rule by which test pictures are resized and cropped where it is not the usual one."""
+    return size if size is None or rule == "short_side" else f"{size}, {rule}"
 
 
 def _pretraining(init: str) -> str:
@@ -160,7 +165,8 @@ def of_evaluation(facts: Mapping[str, Any], place: Path) -> dict[str, Any]:
 def of_test(facts: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
     """The factors that a test of its own settles, from its eval.json; `trained`: those of the run."""
     known = {key: facts.get(key) for key in ("dataset", "split", "precision")}
-    known |= {"views": read_views(facts["views"]), "test_frames": facts.get("frames"), "test_crop": facts.get("size")}
+    known |= {"views": read_views(facts["views"]), "test_frames": facts.get("frames")}
+    known["test_crop"] = _test_crop(facts.get("size"), crop_rule_of(facts))
     known["fusion"] = facts["fusion"] if facts["views"] != "1x1" else "one view"
     known["test_sampling"] = EvaluationSpec.from_facts(facts).content()["sampling"]
     session = {**(facts.get("environment") or {}), **(facts.get("device") or {})}

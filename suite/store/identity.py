@@ -22,11 +22,17 @@ from suite.spec import BadInput, Protocol, checked, unchanged_file_sha256, weigh
 SCHEME = 2
 TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is told by its manifests
 TEST_SPLIT = "val"
+LATER_SETTINGS = ("size", "crop_rule")  # of suite.spec.Evaluation: left out of spec.yaml at their default
 
 
 def digest(content: Any, length: int = 10) -> str:
     """The first hexadecimal digits of the SHA-256 of plain data."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:length]
+
+
+def crop_rule_of(facts: dict[str, Any]) -> str:
+    """The crop rule of what an eval.json says; older ones know but one."""
+    return facts.get("crop_rule", "short_side")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class EvaluationSpec:
     stride: int
     dense_clip: str
     precision: str
+    variant: str = "segment"
+    crop_rule: str = "short_side"
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> EvaluationSpec:
@@ -51,15 +59,22 @@ class EvaluationSpec:
         clips, crops = (int(number) for number in facts["views"].split("x"))
         same = {key: facts[key] for key in ("dataset", "split", "frames", "size", "fusion", "precision")}
         sampling = {key: facts["sampling"][key] for key in ("rule", "stride", "dense_clip")}
-        return cls(clips=clips, crops=crops, **same, **sampling)
+        later = {"variant": facts["sampling"].get("variant", "segment"), "crop_rule": crop_rule_of(facts)}
+        return cls(clips=clips, crops=crops, **same, **sampling, **later)
 
     def content(self) -> dict[str, Any]:
-        """What the result depends on: a setting without effect (the fusion of one view) is left out."""
+        """What the result depends on.
+
+        A setting without effect (the fusion of one view) is left out, and so is a later one at its default: what was
+        tested before it came keeps its id.
+        """
         sampling: dict[str, Any] = {"rule": self.rule}
         if self.rule == "dense":
             sampling["stride"] = self.stride
             if self.clips == 1:
                 sampling["dense_clip"] = self.dense_clip
+        elif self.clips > 1 and self.variant != "segment":  # it shifts several clips otherwise
+            sampling["variant"] = self.variant
         return {
             "dataset": self.dataset,
             "split": self.split,
@@ -69,6 +84,7 @@ class EvaluationSpec:
             "fusion": self.fusion if self.clips * self.crops > 1 else None,
             "sampling": sampling,
             "precision": self.precision,
+            **({} if self.crop_rule == "short_side" else {"crop_rule": self.crop_rule}),
         }
 
     @property
@@ -150,8 +166,17 @@ class RunSpec:
             "parent": self.parent,
             **({"control": self.control} if self.control else {}),
             "weights_sha256": self.weights_sha256,
-            "protocol": self.protocol.model_dump(mode="json", exclude={"chained", "source"}),
+            "protocol": self._protocol_written(),
         }
+
+    def _protocol_written(self) -> dict[str, Any]:
+        """As plain data; settings that came after the first release stand there where they are not at their default."""
+        written = self.protocol.model_dump(mode="json", exclude={"chained", "source"})
+        how = written["evaluation"]
+        for key in LATER_SETTINGS:
+            if how[key] == type(self.protocol.evaluation).model_fields[key].default:
+                del how[key]
+        return written
 
     def training(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain data; its hash is the run's identity."""
@@ -197,7 +222,7 @@ class RunSpec:
             dataset=self.dataset,
             split=TEST_SPLIT,
             frames=self.frames,
-            size=p.size,
+            size=p.test_size,
             clips=clips,
             crops=crops,
             fusion=p.evaluation.fusion,
@@ -205,6 +230,8 @@ class RunSpec:
             stride=p.sampling.stride,
             dense_clip=p.sampling.dense_clip,
             precision=p.precision,
+            variant=p.sampling.variant,
+            crop_rule=p.evaluation.crop_rule,
         )
 
     @classmethod

@@ -250,7 +250,8 @@ def _add_cost(run: PlannedRun) -> None:
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
     training = found.macs * 3 * train * (1 - p.dev) * p.epochs  # backward costs twice the forward pass
-    testing = found.macs * val * views
+    tested = found if p.test_size == p.size else cost(run.spec.network, run.spec.frames, p.test_size, about.num_classes)
+    testing = tested.macs * val * views
     run.whole_macs = training + testing
     run.cost_macs = testing if run.folder.result_file.exists() else run.whole_macs
     bytes_each = 2 if p.precision == "bf16" else 4

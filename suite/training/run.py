@@ -18,7 +18,7 @@ from suite.data.rng import generator
 from suite.device import set_determinism
 from suite.evaluation.control import Control
 from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, predict
-from suite.evaluation.retest import check_checkpoint, check_normalisation, test_again
+from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
 from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, weights_file
@@ -63,6 +63,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         train, dev = hold_out(train, spec.protocol.dev)
         splits["dev"] = dev
     check_normalisation(spec)
+    check_fit(spec, len(dataset.classes), spec.frames, spec.protocol.test_size)  # now, not after training
     model = build(
         spec.network,
         len(dataset.classes),
@@ -178,10 +179,31 @@ class Tester:
         p = self.spec.protocol
         if not split.videos:
             raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
-        views = EvalClips(split, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
-        found = predict(self.model, views, p.precision, p.evaluation.batch, self.control, self.spec.id)
-        fused = found.fused(p.evaluation.fusion)
-        return Tested(found, accuracies(fused, found.labels, self.dataset.classes, self.dataset.info.pairs))
+        views = EvalClips(
+            split,
+            self.spec.frames,
+            p.test_size,
+            p.sampling,
+            clips,
+            crops,
+            self.decoder,
+            crop_rule=p.evaluation.crop_rule,
+            flips=self.dataset.flips_keep_classes,
+        )
+        found = predict(self._model(), views, p.precision, p.evaluation.batch, self.control, self.spec.id)
+        correct = accuracies(
+            found.fused(p.evaluation.fusion), found.labels, self.dataset.classes, self.dataset.info.pairs
+        )
+        return Tested(found, correct | found.distinct_views(clips * crops))
+
+    def _model(self) -> torch.nn.Module:
+        """The model; with its weights built for the test size, where that is not the training size."""
+        p = self.spec.protocol
+        if p.test_size == p.size:
+            return self.model
+        model = build(self.spec.network, len(self.dataset.classes), self.spec.frames, p.test_size)
+        model.load_state_dict(self.model.state_dict())
+        return model.to(self.control.device)
 
 
 def _on_dev(trainer: Trainer, test: Tester, dev: Manifest) -> dict[str, Any]:
@@ -211,7 +233,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
     splits = {split: dataset.split(split) for split in ("train", "val")}
-    if dataset.info.flip == "keep" and p.augmentation.flip == "label_aware":  # the data set has no sides to swap
+    if dataset.info.flip == "keep" and p.augmentation.flip in ("label_aware", "skip_sided"):  # it has no sides to swap
         result["flip"] = "blind"
     return result | {
         "id": folder.id,

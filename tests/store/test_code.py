@@ -98,7 +98,7 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
         ("training/loop.py", "self.optimizer.step()", "self.optimizer.step(None)", {"training"}, set()),
         ("training/schedule.py", "0.5 * (1 +", "0.4 * (1 +", {"training"}, set()),
         ("data/sampling.py", "def train_indices(", "def train_indices(*_, ", {"data"}, set()),
-        ("data/sampling.py", "def test_indices(", "def test_indices(*_, ", set(), {"data"}),
+        ("data/sampling.py", "def indices_at(", "def indices_at(*_, ", set(), {"data"}),
         ("data/decoding.py", "def _by_pyav(", "def _by_pyav(*_, ", {"data"}, {"data"}),
         ("data/rng.py", "def permutation(", "def permutation(*_, ", {"data"}, set()),
         ("evaluation/inference.py", "self.views.mean(1", "self.views.sum(1", set(), {"evaluation"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from suite.report.console.plain import duration, show, table
@@ -139,6 +140,26 @@ def print_evaluations(tests: list[dict[str, Any]]) -> None:
     weights = tests[0]["weights"]
     loaded = f"{weights['loaded']} of {weights['total']} tensors from {weights['source']}"
     show(made, f"\n{tests[0]['model']}: {loaded}.")
+
+
+def print_views(run: str, rows: list[dict[str, Any]], files: list[Path]) -> None:
+    """Tests of one run with several numbers of views, one line per test; then the files of their figure."""
+    made = table(">clips x crops", ">GMACs x views", ">top-1 (%)", ">95 % interval", ">videos", "~predictions")
+    for row in rows:
+        low_high = "" if row["ci95"] is None else f"[{rounded(row['ci95'][0], 1)}, {rounded(row['ci95'][1], 1)}]"
+        top1 = "no labels" if row["top1"] is None else rounded(row["top1"], 1)
+        folder = f"{row['folder']}{' (already tested)' if row.get('skipped') else ''}"
+        views = f"{row['clips']} x {row['crops']}"
+        made.add_row(views, f"{row['macs'] / 1e9:.4g}", top1, low_high, row["n"], folder)
+    notes = [f"{run}. GMACs x views: multiply-adds per video. 95 % confidence interval: sampling of test videos."]
+    for row in rows:
+        if fewer := row.get("distinct_views"):
+            by_count = sorted((int(count), videos) for count, videos in fewer.items())
+            counts = ", ".join(f"{count} ({videos} video{'s' * (videos > 1)})" for count, videos in by_count)
+            views = f"{row['clips']} x {row['crops']}"
+            notes.append(f"{views}: some views are identical; distinct views per video: {counts}.")
+    notes += [f"Figure: {file}" for file in files]
+    show(made, "\n" + "\n".join(notes))
 
 
 def print_rows(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
