@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#000000", "#0072B2", "#D55E00")  # of the curves for 1, 3 and 10 crops: distinct for colour-blind readers
+LETTERS = 48  # of a line of the title
 LABELS = ((3, 3), (3, -9), (-8, 3))  # points: where the number of a point stands, so that those of curves do not meet
 
 
-def write_views(run: str, rows: list[dict[str, Any]], path: Path) -> list[Path]:
+def write_views(title: str, rows: list[dict[str, Any]], path: Path) -> list[Path]:
     """Writes `path`.png and `path`.pdf (`path` may end so); rows: of `suite.evaluation.views.test_views_of_run`."""
-    return save(views_plot(run, rows), path.with_suffix("") if path.suffix in (".png", ".pdf") else path)
+    return save(views_plot(title, rows), path.with_suffix("") if path.suffix in (".png", ".pdf") else path)
 
 
 @styled
-def views_plot(run: str, rows: list[dict[str, Any]]) -> Figure | None:
+def views_plot(title: str, rows: list[dict[str, Any]]) -> Figure | None:
     """Top-1 (percent) with 95 % intervals against GMACs x views (log), a curve per number of crops.
 
     Each point is labelled with its clips.  None where no test has labels.
@@ -59,8 +61,8 @@ def views_plot(run: str, rows: list[dict[str, Any]]) -> Figure | None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("GMACs x views, per video")
+    axes.set_xlabel("GMACs × views, per video")
     axes.set_ylabel("top-1 (%)")
-    axes.set_title(run, fontsize=8)
+    axes.set_title("\n".join(textwrap.wrap(title, LETTERS)), fontsize=8)
     figure.legend(loc="outside lower center", ncols=len(counts), title="number at a point: clips")
     return figure
