@@ -19,6 +19,7 @@ FACTORS = {
     "data": "data manifest",
     "missing": "missing videos",
     "leakage": "videos shared by training and test",
+    "ensemble": "ensemble",
     "module": "temporal module and blocks",
     "backbone": "backbone",
     "pooling": "temporal pooling",
@@ -59,8 +60,12 @@ FACTORS = {
 AXES = {  # axes that cover more than the factor of their name; every other factor is an axis of its own
     "backbone": ("backbone", "normalisation"),
     "frames": ("frames", "test_frames", "chain_frames"),
+    "ensemble": ("ensemble", "seed"),  # the same model with several seeds against one of them
     "model": ("module", "backbone", "normalisation", "pooling"),
 }
+
+
+ONE_MODEL = "one model"  # of the factor "ensemble"
 
 
 @dataclass(frozen=True)

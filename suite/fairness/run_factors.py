@@ -8,7 +8,7 @@ from typing import Any
 
 from suite.fairness.code_parts import code_factor
 from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
-from suite.fairness.factors import FACTORS, chain_of, read_views, schedule_of, text, views_of
+from suite.fairness.factors import FACTORS, ONE_MODEL, chain_of, read_views, schedule_of, text, views_of
 from suite.models import canonical_name, normalisation
 from suite.spec import parse_model, weights_file
 from suite.statistics.run_table import architecture
@@ -44,6 +44,7 @@ def of_run(
         "data": data_of(result),
         "missing": result.get("missing"),
         "leakage": leakage_of(result),
+        "ensemble": ONE_MODEL,
         "module": architecture(canonical_name(spec.network), name.module)[0],
         "backbone": name.backbone,
         "pooling": name.pooling,
@@ -154,7 +155,8 @@ def of_evaluation(facts: Mapping[str, Any], place: Path) -> dict[str, Any]:
     trained = read_run(run.spec(), run) if facts.get("run") == run.id else {}
     name = parse_model(facts["model"])
     known = {"module": architecture(canonical_name(facts["model"]), name.module)[0], "backbone": name.backbone}
-    return dict.fromkeys(FACTORS) | known | {"pooling": name.pooling} | trained | of_test(facts, trained)
+    known |= {"pooling": name.pooling, "ensemble": ONE_MODEL}
+    return dict.fromkeys(FACTORS) | known | trained | of_test(facts, trained)
 
 
 def of_test(facts: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:

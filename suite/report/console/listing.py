@@ -49,6 +49,17 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
     show(made, f"\n{grid}: {counts}")
 
 
+def print_ensemble(found: dict[str, Any]) -> None:
+    """An ensemble that was made: its models with their weights, its accuracy, its cost and its folder."""
+    made = table("model", ">weight")
+    for member, weight in zip(found["members"], found["weights"], strict=True):
+        made.add_row(member, f"{weight:.3g}")
+    cost = "cost unknown" if found["macs"] is None else f"{rounded(found['macs'] / 1e9, 2)} GMACs per clip"
+    top1 = f"top-1 {rounded(found['top1'], 2)} % of {found['n']} videos, {cost}"
+    averaged = "class probabilities" if found["fusion"] == "softmax" else "logits"
+    show(made, f"\n{found['name']}: {top1}\nMean of {averaged}: {found['id']}\n{found['folder']}")
+
+
 def print_models(found: dict[str, Any]) -> None:
     from suite.models.options import LAST_POOL, SITES
 
