@@ -15,8 +15,9 @@ from suite.report.build import write_grid_report
 from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
-from suite.spec import BadInput, one_line
+from suite.spec import BadInput, one_line, run_named
 from suite.store.folder import lock
+from suite.store.pretraining import finished_source
 from suite.sweep.executors.local import LocalExecutor, Machine
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan, PlannedRun, add_costs, remember
@@ -29,9 +30,11 @@ def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options:
     """Runs what a plan still needs and writes its report; returns the exit code."""
     console = PlainConsole(soft_wrap=True)
     for run in plan.runs:
-        if run.spec.missing_weights:
+        if missing := run.spec.missing_weights:
+            if run_named(missing):
+                finished_source(missing, plan.folder.parent)  # says why it cannot be taken
             raise BadInput(
-                f"{run.spec.model} needs the weights file {run.spec.missing_weights}, which is neither in the working "
+                f"{run.spec.model} needs the weights file {missing}, which is neither in the working "
                 "directory nor in the folder given by SUITE_WEIGHTS."
             )
     for name in datasets_of(plan):

@@ -66,6 +66,7 @@ AXES = {  # axes that cover more than the factor of their name; every other fact
 
 
 ONE_MODEL = "one model"  # of the factor "ensemble"
+THE_SAME = "the same model"  # of the factor "pretraining", part "of": the run's own model was trained before
 
 
 @dataclass(frozen=True)
@@ -167,11 +168,19 @@ def judge(a: Mapping[str, Any], b: Mapping[str, Any], axis: str = "module") -> V
 def agree(a: Any, b: Any) -> bool | None:
     """True or False where it is known whether two values agree, else None; dictionaries go part by part."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
+        if a.get("of") == b.get("of") == THE_SAME:
+            a, b = without_own_model(a), without_own_model(b)
         states = [agree(a.get(key), b.get(key)) for key in {**a, **b}]
         return False if False in states else None if None in states else True
     if a is None or b is None:
         return None
     return a == b
+
+
+def without_own_model(value: Any) -> Any:
+    """A pretraining of a run's own model without that model's name, which differs wherever the models do."""
+    own = isinstance(value, Mapping) and value.get("of") == THE_SAME
+    return {key: part for key, part in value.items() if key != "model"} if own else value
 
 
 def text(value: Any) -> str:

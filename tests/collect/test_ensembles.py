@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from suite.app.export import export, report_archive
 from suite.collect.ensembles import ensemble_rows, read_ensemble
 from suite.collect.fuse import fuse
-from suite.collect.resolve import read_result, resolve, resolve_run
+from suite.collect.resolve import from_run, read_result, resolve, resolve_run
 from suite.evaluation.fusion import fuse_logits, normalised_weights
 from suite.report.build import write_report
 from suite.spec import BadInput
@@ -266,5 +268,29 @@ def test_an_edited_ensemble_is_noticed(own, file):
         table["logits"] = [np.roll(row, 1) for row in table["logits"]]
         table.to_parquet(folder / file)
     (ensemble,) = resolve(found["id"], results)
-    with pytest.raises(BadInput, match="changed after it was written|edited or is damaged"):
+    with pytest.raises(BadInput, match=r"changed after it was written|edited or is damaged"):
         ensemble.read()
+
+
+@pytest.mark.slow
+def test_an_archive_of_a_grid_has_its_ensembles_and_gives_the_same_tables(home, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(home / "results", results)
+    plan = small_plan_in(home, results)
+    _, found = fuse([run.id for run in plan.runs[:2]], results)
+    assert found["name"] == "TSN-ResNet-18, 4 + 8 frames"
+    assert found["macs"] == sum(run.folder.result()["macs"] for run in plan.runs[:2])
+    factors = read_result(found["id"], results).factors
+    assert factors["chain_frames"] == [[], [4]]
+    assert factors["code_test"] == from_run(plan.runs[0].folder).factors["code_test"]
+    write_report(plan)
+    export(plan, tmp_path / "small.tar.gz")
+    again = report_archive(tmp_path / "small.tar.gz", tmp_path / "elsewhere")
+    assert again["differ"] == []
+    (table,) = [file for file in again["files"] if file.endswith("accuracy.csv")]
+    assert Path(table).read_bytes() == (plan.folder / "tables" / "accuracy.csv").read_bytes()
+    assert found["name"] in Path(table).read_text()
+
+
+def small_plan_in(home, results):
+    return make_plan(str(home / "small.yaml"), Selection(), results)

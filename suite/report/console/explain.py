@@ -288,6 +288,10 @@ def _weights(report: dict[str, Any] | None) -> dict[str, Any] | None:
     if "loaded" not in report:
         return {**report, "text": "from scratch"}
     text = f"{report['loaded']} of {report['total']} tensors from {report['source']}"
+    if fresh := report.get("fresh"):
+        text += f", {' and '.join(fresh)} fresh"
+    if before := report.get("pretraining"):
+        text += f" ({before['model']} trained on {before['dataset']}, run {before['run']})"
     if missing := report.get("missing"):
         text += f"; {len(missing)} kept their initial values (first {missing[0]})"
     if unused := report.get("unexpected"):

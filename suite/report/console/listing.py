@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.report.console.plain import duration, show, table
+from suite.spec import run_named
 from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import Plan, Selection
@@ -19,7 +20,8 @@ def notes(plan: Plan) -> list[str]:
             "is missing, they were edited, or only the path of their initial weights is recorded."
         )
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
-        lines.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
+        missing = f"{file} in init is not a finished run" if run_named(file) else f"the weights file {file} is not"
+        lines.append(f"note: {missing} on this machine; the ids of the runs are provisional.")
     if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):
         stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
