@@ -18,6 +18,7 @@ from suite.evaluation.own_predictions import check_stored, read_own
 from suite.fairness.ensemble_factors import read_factors
 from suite.fairness.result import Result
 from suite.spec import BadInput
+from suite.statistics.run_table import ENSEMBLE
 from suite.store.folder import intact
 from suite.store.run_names import ID, listed
 from suite.store.shapes import is_result
@@ -107,7 +108,7 @@ def _row(found: dict[str, Any], predictions: str) -> dict[str, Any]:
         "id": found["id"],
         "name": found["name"],
         "dataset": found["dataset"],
-        "module": "ensemble",
+        "module": ENSEMBLE,
         "backbone": "",
         "pooling": "none",
         "frames": found.get("frames", math.nan),

@@ -49,7 +49,7 @@ class ResultsTable:
     @cached_property
     def contribution_cells(self) -> pd.DataFrame:
         """Phi and Psi of every finished run against its TSN baseline."""
-        return contribution_cells(self.finished)
+        return contribution_cells(self.single_models.finished)
 
     @cached_property
     def datasets(self) -> pd.DataFrame:
@@ -60,6 +60,11 @@ class ResultsTable:
     def stages(self) -> ResultsTable:
         """The table without control runs, which are no cells of a grid."""
         return self.where(self.runs["control"] == "")
+
+    @cached_property
+    def single_models(self) -> ResultsTable:
+        """The table without ensembles, which are no level of a factor and have no baseline."""
+        return self.where(self.runs["module"] != run_table.ENSEMBLE)
 
     def without(self, ids: Iterable[str]) -> ResultsTable:
         """The table without the runs of these ids."""

@@ -168,7 +168,7 @@ def judge(a: Mapping[str, Any], b: Mapping[str, Any], axis: str = "module") -> V
 def agree(a: Any, b: Any) -> bool | None:
     """True or False where it is known whether two values agree, else None; dictionaries go part by part."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        if a.get("of") == b.get("of") == THE_SAME:
+        if _is_of_the_same(a) and _is_of_the_same(b):
             a, b = without_own_model(a), without_own_model(b)
         states = [agree(a.get(key), b.get(key)) for key in {**a, **b}]
         return False if False in states else None if None in states else True
@@ -179,8 +179,11 @@ def agree(a: Any, b: Any) -> bool | None:
 
 def without_own_model(value: Any) -> Any:
     """A pretraining of a run's own model without that model's name, which differs wherever the models do."""
-    own = isinstance(value, Mapping) and value.get("of") == THE_SAME
-    return {key: part for key, part in value.items() if key != "model"} if own else value
+    return {key: part for key, part in value.items() if key != "model"} if _is_of_the_same(value) else value
+
+
+def _is_of_the_same(value: Any) -> bool:
+    return isinstance(value, Mapping) and "of" in value and value["of"] == THE_SAME
 
 
 def text(value: Any) -> str:
@@ -194,7 +197,7 @@ def text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
-        return "/".join(map(text, value)) or "none"
+        return ("; " if any(isinstance(part, Mapping) for part in value) else "/").join(map(text, value)) or "none"
     return str(value)
 
 

@@ -18,13 +18,16 @@ def finished_source(init: str, results: Path) -> RunFolder:
 
     Raises BadInput where no run or several have such an id, it is not finished, or its checkpoint is not there.
     """
-    found = need_runs(run_named(init) or "", results)
+    try:
+        found = need_runs(run_named(init) or "", results)
+    except BadInput as error:
+        raise BadInput(f"Invalid init '{init}': {error}") from None
     if len(found) > 1:
-        raise BadInput(f"init '{init}' matches {len(found)} runs; specify one of them.")
+        raise BadInput(f"Invalid init '{init}': it matches {len(found)} runs; specify one of them.")
     if found[0].result() is None:
-        raise BadInput(f"init '{init}' names the run {found[0].id}, which is not finished.")
+        raise BadInput(f"Invalid init '{init}': the run {found[0].id} is not finished.")
     if not found[0].checkpoint.is_file():
-        raise BadInput(f"init '{init}' names the run {found[0].id}, whose checkpoint is not on this machine.")
+        raise BadInput(f"Invalid init '{init}': the checkpoint of {found[0].id} is not on this machine.")
     return found[0]
 
 

@@ -165,7 +165,9 @@ def test_a_report_has_a_row_named_by_the_models_in_the_column_of_their_frames(ow
     fuse([str(runs["f8"]), str(runs["f16"])], results)
     fuse([str(runs["f8"]), str(runs["f16"])], results, fusion="logits")
     grid = {"protocol": "smoke", "data": "calib_order", "models": ["tsn-resnet18"], "chain": {"frames": [8]}}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(grid | {"tables": ["accuracy", "cost"]}))
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump(grid | {"tables": ["accuracy", "cost", "contribution", "effects"]})
+    )
     plan = make_plan(str(tmp_path / "mine.yaml"), Selection(), results, costs=False)
     assert plan.runs[0].id == runs["f8"].name
     assert ensemble_rows(plan.folder, [runs["f8"].name]) == []  # one of its models is in another part of the report
@@ -179,6 +181,7 @@ def test_a_report_has_a_row_named_by_the_models_in_the_column_of_their_frames(ow
     cost = pd.read_csv(plan.folder / "tables" / "cost.csv").set_index("model")
     assert cost.loc["TSN-ResNet-18, 8 + 16 frames", "gmacs_f24"] == pytest.approx(2e-9)
     assert "8 + 16 frames" in (plan.folder / "report.html").read_text()
+    assert not (plan.folder / "tables" / "contribution.csv").exists()
 
 
 def test_an_ensemble_of_ensembles_and_of_predictions_of_another_codebase(own, theirs):
