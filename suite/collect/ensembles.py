@@ -68,7 +68,12 @@ def read_stored(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{file} is damaged; fuse the runs again.")
     if not all(isinstance(m, dict) and {"id", "runs", "parts", "weight"} <= set(m) for m in found["members"]):
         raise BadInput(f"{file} is damaged; fuse the runs again.")
-    if not intact(found) or found["id"] != folder.absolute().name or not {"top1", "n"} <= set(found):
+    if (
+        "checksum" not in found
+        or not intact(found)
+        or found["id"] != folder.absolute().name
+        or not {"top1", "n"} <= set(found)
+    ):
         raise BadInput(f"{file} was changed after it was written; fuse the runs again.")
     return found
 

@@ -275,6 +275,15 @@ def test_an_edited_ensemble_is_noticed(own, file):
         ensemble.read()
 
 
+def test_an_ensemble_without_its_checksum_or_of_another_shape_is_damaged(own):
+    results, runs = own
+    folder, found = fuse([str(runs["f8"]), str(runs["f16"])], results)
+    for content in (found, {}, [], "x", sealed(found | {"members": [1]}), sealed(found | {"factors": []})):
+        (folder / "result.json").write_text(json.dumps(content))
+        with pytest.raises(BadInput, match=r"damaged|changed"):
+            read_ensemble(folder)
+
+
 @pytest.mark.slow
 def test_an_archive_of_a_grid_has_its_ensembles_and_gives_the_same_tables(home, tmp_path):
     results = tmp_path / "results"
