@@ -9,7 +9,8 @@ from pathlib import Path
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.report.console.plain import duration, memory
-from suite.spec import BadInput
+from suite.spec import BadInput, run_named
+from suite.store.pretraining import finished_source
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Plan, PlannedRun
@@ -21,12 +22,7 @@ SHOWN = 5  # problems of one kind that are told
 
 def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
     """Raises BadInput for weights files and data sets that are not there; before costs are counted."""
-    problems = [
-        f"{run.spec.model} needs the weights file {run.spec.missing_weights}, which is neither in the working "
-        "directory nor in the folder given by SUITE_WEIGHTS"
-        for run in plan.runs
-        if run.spec.missing_weights
-    ]
+    problems = [_why_no_weights(run, plan) for run in plan.runs if run.spec.missing_weights]
     for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
         if info(name).reader != "calibrated":
             try:
@@ -34,6 +30,20 @@ def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
             except BadInput as error:
                 problems.append(str(error).rstrip("."))
     _refuse(problems)
+
+
+def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
+    """Why the weights that a run starts from cannot be taken."""
+    missing = str(run.spec.missing_weights)
+    if run_named(missing):
+        try:
+            finished_source(missing, plan.folder.parent)
+        except BadInput as error:
+            return str(error).rstrip(".")
+    return (
+        f"{run.spec.model} needs the weights file {missing}, which is neither in the working directory nor in the "
+        "folder given by SUITE_WEIGHTS"
+    )
 
 
 def refuse_what_cannot_train(plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool) -> None:

@@ -21,7 +21,7 @@ from suite.spec.protocol import (
     load_protocol,
 )
 from suite.spec.registrations import standalone_names
-from suite.spec.weight_sources import file_sha256, unchanged_file_sha256, weights_file
+from suite.spec.weight_sources import file_sha256, run_named, unchanged_file_sha256, weights_file
 
 __all__ = [
     "BACKBONES",
@@ -60,6 +60,7 @@ __all__ = [
     "protocol_files",
     "read_json",
     "read_yaml",
+    "run_named",
     "shipped",
     "shown",
     "standalone_names",

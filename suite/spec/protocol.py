@@ -66,7 +66,9 @@ class Protocol(Strict):
 
     name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
-    init: Name = "imagenet"  # first stage: scratch, imagenet, ibm:PATH, or a path
+    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, ibm:PATH, tsm:PATH, pytorchvideo:PATH, or a path
+    # first stage: what may start anew where `init` has it not, the classifier of its classes or its add-on blocks
+    init_fresh: Annotated[tuple[Literal["head", "blocks"], ...], Listed] = Field((), max_length=2)
     inflate: Literal["repeat", "mean", "center"] = "repeat"
     size: int = Field(224, ge=16, le=MAX_PIXELS)  # pixels
     epochs: int = Field(ge=0, le=MAX_EPOCHS)

@@ -16,11 +16,22 @@ from typing import Any
 from suite.data.dataset_info import info
 from suite.models import canonical_name
 from suite.models.user_code import RULES
-from suite.spec import BadInput, Grid, Protocol, find_grid, load_grid, load_protocol, unknown, written_by_others
+from suite.spec import (
+    BadInput,
+    Grid,
+    Protocol,
+    find_grid,
+    load_grid,
+    load_protocol,
+    run_named,
+    unknown,
+    written_by_others,
+)
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.store.identity import RunSpec
+from suite.store.pretraining import finished_source, source_sha256
 from suite.store.run_names import canonical
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
@@ -167,6 +178,8 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     ]
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
+        if run_named(min(odd)):
+            finished_source(min(odd), results)
         raise BadInput(
             f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
         )
@@ -226,7 +239,9 @@ def _chain(
 
     def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
         stage = protocol.stage(before is not None, overrides, grid.set)
-        spec = RunSpec(model, data, count, seed, stage, before.spec.id if before else None, control)
+        weights = None if before else source_sha256(stage.init, folder.parent)
+        parent = before.spec.id if before else None
+        spec = RunSpec(model, data, count, seed, stage, parent, control, weights_sha256=weights)
         run = PlannedRun(spec, run_folder(folder / "runs", spec.id), before, matches)
         if before:
             before.children.append(run)

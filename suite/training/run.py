@@ -21,11 +21,12 @@ from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, p
 from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
 from suite.models.cost import cost
-from suite.spec import BadInput, file_sha256, weights_file
+from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
 from suite.store.identity import RunSpec, digest
+from suite.store.pretraining import finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
 from suite.training.loop import Trainer
 
@@ -92,6 +93,8 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     else:
         report = initial_weights(model, spec, folder, dataset)
         provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
+        if before := _pretraining(spec, folder, report):
+            provenance["weights"]["pretraining"] = before
         folder.add_log(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
@@ -124,7 +127,10 @@ def _same_data(splits: dict[str, Manifest], begun: dict[str, Any]) -> bool:
 def initial_weights(
     model: torch.nn.Module, spec: RunSpec, folder: RunFolder, dataset: Dataset
 ) -> weights.Report | None:
-    """The parent's final weights, else what the protocol's `init` names; None from scratch."""
+    """The parent's final weights, else what the protocol's `init` names; None from scratch.
+
+    Raises BadInput where they do not fit, unless the protocol's `init_fresh` says what may start anew.
+    """
     if spec.parent:
         parent = run_folder(folder.path.parent, spec.parent)
         check_checkpoint(parent)
@@ -133,13 +139,34 @@ def initial_weights(
         return None
     else:
         source = spec.protocol.init
-    report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
+        if run_named(source):
+            before = finished_source(source, _results(folder))
+            check_checkpoint(before)
+            source = str(before.checkpoint)
+    fresh = None if spec.parent else spec.protocol.init_fresh
+    report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes, init_fresh=fresh)
     named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
     if named and report.sha256 != spec.weights_sha256:
         raise BadInput(
             f"{source} is not the file that {spec.id} was planned with (different SHA-256); plan the grid again."
         )
     return report
+
+
+def _results(folder: RunFolder) -> Path:
+    """The folder with the results of all grids: a run lies in <results>/<grid>/runs/<id>."""
+    return folder.path.parents[2]
+
+
+def _pretraining(spec: RunSpec, folder: RunFolder, report: weights.Report | None) -> dict[str, Any] | None:
+    """What trained the weights that a first stage starts from, where they are those of a run of ours."""
+    init = spec.protocol.init
+    kind, path = weights_file(init)
+    if spec.parent or report is None or kind not in ("", "run"):
+        return None
+    if run_named(init):
+        path = finished_source(init, _results(folder)).checkpoint
+    return pretraining_of(path, report.sha256)
 
 
 def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:

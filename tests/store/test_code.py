@@ -149,7 +149,7 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
         "suite.models.backbones": "resnet",
         "suite.models.blocks": "attention",
         "suite.models.temporal": "tam",
-        "suite.models.checkpoints": "source own torchvision deep_analysis pytorchvideo tsm",
+        "suite.models.checkpoints": "fresh source own torchvision deep_analysis pytorchvideo tsm",
         "suite.spec": "errors files model_names protocol weight_sources",
         "suite": "device models",
         "suite.evaluation": "control",

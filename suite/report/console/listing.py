@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.report.console.plain import duration, show, table
+from suite.spec import run_named
 from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import Plan, Selection
@@ -20,7 +21,8 @@ def notes(plan: Plan) -> list[str]:
             "is missing, they were edited, or only the path of their initial weights is recorded."
         )
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
-        lines.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
+        missing = f"{file} in init is not a finished run" if run_named(file) else f"the weights file {file} is not"
+        lines.append(f"note: {missing} on this machine; the ids of the runs are provisional.")
     if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):
         stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
@@ -48,6 +50,17 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         made.add_row(*cells, run["error"] or "")
     show(made, f"\n{grid}: {counts}")
+
+
+def print_ensemble(found: dict[str, Any]) -> None:
+    """An ensemble that was made: its models with their weights, its accuracy, its cost and its folder."""
+    made = table("model", ">weight")
+    for member, weight in zip(found["members"], found["weights"], strict=True):
+        made.add_row(member, f"{weight:.3g}")
+    cost = "cost unknown" if found["macs"] is None else f"{rounded(found['macs'] / 1e9, 2)} GMACs per clip"
+    top1 = f"top-1 {rounded(found['top1'], 2)} % of {found['n']} videos, {cost}"
+    averaged = "class probabilities" if found["fusion"] == "softmax" else "logits"
+    show(made, f"\n{found['name']}: {top1}\nMean of {averaged}: {found['id']}\n{found['folder']}")
 
 
 def print_models(found: dict[str, Any]) -> None:
