@@ -181,13 +181,11 @@ def evaluate(
     count is written to <folder>/f<frames>. --views prints accuracy against GMACs x views.
     """
     from suite.collect.resolve import resolve_run
-    from suite.data.dataset_info import info
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
     from suite.evaluation.views import test_views_of_run
     from suite.report.console.listing import print_evaluations, print_views
-    from suite.report.figures.views import write_views
-    from suite.spec.display_names import display_name
+    from suite.report.figures.views import title_of, write_views
     from suite.spec.model_names import is_model_name
     from suite.store.find import find_runs
 
@@ -206,9 +204,7 @@ def evaluate(
         changes = {**how, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
         if views is not None:
             rows = test_views_of_run(run, views, counts, out=out, allow_missing=allow_missing, **machine, **changes)
-            spec = run.spec()
-            title = f"{display_name(spec.model)}, {spec.frames} frames, {info(dataset or spec.dataset).title}"
-            files = write_views(title, rows, figure) if figure else []
+            files = write_views(title_of(run.spec(), dataset), rows, figure) if figure else []
             print_json(rows) if as_json else print_views(run.id, rows, files)
             return
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)

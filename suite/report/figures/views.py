@@ -6,8 +6,11 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.data.dataset_info import info
 from suite.report.figures.look import WIDTH, styled
 from suite.report.figures.panels import save
+from suite.spec.display_names import display_name
+from suite.store.identity import RunSpec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
 COLOURS = ("#000000", "#0072B2", "#D55E00")  # of the curves for 1, 3 and 10 crops: distinct for colour-blind readers
 LETTERS = 48  # of a line of the title
 LABELS = ((3, 3), (3, -9), (-8, 3))  # points: where the number of a point stands, so that those of curves do not meet
+
+
+def title_of(spec: RunSpec, dataset: str | None) -> str:
+    """The model as tables name it, its frames, and the data set that it was tested on (None: its own)."""
+    return f"{display_name(spec.model)}, {spec.frames} frames, {info(dataset or spec.dataset).title}"
 
 
 def write_views(title: str, rows: list[dict[str, Any]], path: Path) -> list[Path]:
