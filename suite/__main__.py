@@ -20,6 +20,7 @@ for name in (
     "comparing",
     "record",
     "networks",
+    "ensembles",
     "benchmarks",
     "datasets",
     "cleaning",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import av
@@ -98,3 +100,47 @@ def annotation(base: Path, part: str, layout: str = "flat") -> Path:
 def write_json(path: Path, content: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+
+
+def counted_frames(frames: int, height: int = 32, width: int = 48) -> np.ndarray:
+    """Grey frames, uint8 (T, H, W, 3), whose brightness tells their number; at most 30 of them."""
+    grey = np.arange(8, 8 + 8 * frames, 8, dtype=np.uint8)
+    return np.broadcast_to(grey[:, None, None, None], (frames, height, width, 3)).copy()
+
+
+def frame_numbers(clip: object) -> list[int]:
+    """Which of the `counted_frames` a clip (T, H, W, 3) holds."""
+    return [round(float(np.asarray(frame).mean() - 8) / 8) for frame in clip]
+
+
+def write_pictures(folder: Path, frames: np.ndarray, name: str = "{:05d}.jpg", first: int = 1) -> Path:
+    """Writes uint8 (T, H, W, 3) as one JPEG per frame."""
+    import torch
+    from torchvision.io import write_jpeg
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(frames, first):
+        write_jpeg(torch.from_numpy(frame).permute(2, 0, 1).contiguous(), str(folder / name.format(number)), 95)
+    return folder
+
+
+@cache
+def _counted_file(suffix: str, frames: int) -> bytes:
+    codec = {".mp4": "libx264", ".avi": "mpeg4"}.get(suffix, "libvpx-vp9")
+    with tempfile.TemporaryDirectory() as folder:
+        return write_video(Path(folder) / f"clip{suffix}", counted_frames(frames), codec).read_bytes()
+
+
+def write_counted(path: Path, frames: int = 12, first: int = 1) -> Path:
+    """`counted_frames` as a video file, or as a folder of pictures where the path has no suffix of a video."""
+    if path.suffix not in (".mp4", ".avi", ".webm"):
+        return write_pictures(path, counted_frames(frames), first=first)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_counted_file(path.suffix, frames))
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())  # line ends stay as they are
+    return path

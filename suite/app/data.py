@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
-def prepare_data(plan: Plan, data: Path, console: Console) -> None:
+def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, int]:
     """Generates missing calibration sets, indexes all data sets, and refuses those that the runs cannot use.
+
+    Returns data set -> number of its training videos.
 
     Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
     """
@@ -30,18 +32,21 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
     from suite.data.synthetic import synthesize
 
     chosen_decoder()  # refuses a wrong setting before the first run does
+    videos = {}
     for name in datasets_of(plan):
         runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
             with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
-                synthesize(name, data, processes=cores())
+                synthesize((about.whole or about).name, data, processes=cores())
         dataset = open_dataset(name, data)
         manifests = {split: dataset.split(split) for split in ("train", "val")}
+        videos[name] = len(manifests["train"].videos)
         if len(dataset.classes) != about.num_classes:
             raise BadInput(
-                f"{name} has {len(dataset.classes)} classes in {dataset.root}; {about.num_classes} are expected."
+                f"{name} has {len(dataset.classes)} classes in {dataset.root}, not {about.num_classes}; a part of it "
+                "is a data set of its own (suite data add NAME --root DIR)."
             )
         for manifest in manifests.values():
             for allowed in {run.spec.protocol.allow_missing for run in runs}:
@@ -59,6 +64,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> None:
                 f"{len(stale)} finished runs (first {stale[0].id}) used other videos of {name} than those in "
                 f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
             )
+    return videos
 
 
 def refuse_other_weights(plan: Plan) -> None:

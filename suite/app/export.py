@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from suite.collect.ensembles import ensemble_rows
 from suite.report.build import write_report
 from suite.spec import file_sha256
 from suite.store.archive import open_archive, pack, read_manifest
@@ -16,14 +18,18 @@ REMADE = (".csv", ".md", ".tex")  # the same bytes on every machine; pictures de
 
 
 def export(plan: Plan, out: Path, weights: bool = False) -> dict[str, Any]:
-    """Writes the archive of a plan: specs, results, provenance, histories and predictions of its runs, its grid and
-    protocol, tables, figures and page made anew, and the environment.  The same runs give the same bytes.
+    """Writes the archive of a plan: specs, results, provenance, histories and predictions of its runs, ensembles of
+    them, its grid and protocol, tables, figures and page made anew, and the environment.  The same runs give the same
+    bytes.
 
     Checkpoints of finished runs go in with `weights` alone.  Gives what there is to say about the file.
     """
     with tempfile.TemporaryDirectory(prefix="suite-export-") as place:
         root = Path(place)
         staged = stage(plan, root, weights)
+        for row in ensemble_rows(plan.folder, {run.folder.id for run in plan.runs}):
+            folder = Path(row["predictions"]).parent
+            shutil.copytree(folder, staged.folder / folder.parent.name / folder.name)
         write_report(staged)
         files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
         pack(files, {"grid": plan.grid.name}, out)

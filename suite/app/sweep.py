@@ -7,15 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
-from suite.app.data import datasets_of, prepare_data, refuse_other_weights
+from suite.app.data import prepare_data, refuse_other_weights
+from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
 from suite.app.tracking import Tracking
-from suite.data.dataset_info import info
-from suite.data.datasets import open_dataset
 from suite.report.build import write_grid_report
 from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
-from suite.spec import BadInput, one_line
+from suite.spec import one_line
 from suite.store.folder import lock
 from suite.sweep.executors.local import LocalExecutor, Machine
 from suite.sweep.parts import part_folder, report_parts
@@ -25,24 +24,23 @@ from suite.sweep.stored import store_plan
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
-def run_sweep(plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any]) -> int:
-    """Runs what a plan still needs and writes its report; returns the exit code."""
+def run_sweep(
+    plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any], cpu_is_meant: bool = True
+) -> int:
+    """Runs what a plan still needs and writes its report; returns the exit code.
+
+    options: of the executor; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there.
+    Raises BadInput for what would stop a run, before the first one starts.
+    """
     console = PlainConsole(soft_wrap=True)
-    for run in plan.runs:
-        if run.spec.missing_weights:
-            raise BadInput(
-                f"{run.spec.model} needs the weights file {run.spec.missing_weights}, which is neither in the working "
-                "directory nor in the folder given by SUITE_WEIGHTS."
-            )
-    for name in datasets_of(plan):
-        if info(name).reader != "calibrated":
-            open_dataset(name, data)  # a missing data set is reported at once, not after the costs are counted
+    refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
-        prepare_data(plan, data, console)
+        videos = prepare_data(plan, data, console)
         refuse_other_weights(plan)
+        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant)
         remember(plan)
         if not share:
             store_plan(plan)

@@ -1,9 +1,11 @@
 """What a person typed, resolved: into runs for what needs a checkpoint, into results for what compares them.
 
-A result is a run, a folder that `suite eval` wrote, a predictions file of another codebase, or a published row:
+A result is a run, a folder that `suite eval` wrote, an ensemble that `suite fuse` made, a predictions file of another
+codebase, or a published row:
 
 RUN         what `suite.store.find` knows: an id, its beginning, a folder, GRID:CELL, GRID:PATTERN, ARCHIVE.tar.gz#RUN
 FOLDER      with eval.json
+ENSEMBLE    its id, the beginning of it, GRID:ID or its folder (`suite.collect.ensembles`)
 FILE        predictions (.csv, .parquet), with a YAML of the same name beside it
 published.… the id of a published row
 
@@ -12,9 +14,7 @@ Resolving reads no predictions and does not import torch; reading a result may.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Callable
@@ -22,37 +22,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.data.dataset_info import info
+from suite.collect.ensembles import find_ensembles, read_ensemble
+from suite.collect.predictions_file import from_file
 from suite.evaluation.own_predictions import check_stored, read_own
-from suite.evaluation.predictions import FORMATS, read_predictions
-from suite.fairness.factor_values import meaning
-from suite.fairness.factors import FACTORS
+from suite.evaluation.predictions import FORMATS
 from suite.fairness.result import Result
 from suite.fairness.run_factors import of_evaluation, read_run
 from suite.published.references import REFERENCES, published_rows
-from suite.spec import BadInput, read_yaml, unknown
+from suite.spec import BadInput, unknown
 from suite.store.evaluations import result_of, tested_as
 from suite.store.find import find_runs, grids_in, need_runs, run_at
 from suite.store.folder import RunFolder, intact
 from suite.store.run_names import listed
 
 PUBLISHED = "published."  # begins the ids of published rows
-COSTS = ("params", "conv_gmacs", "gmacs")
-SPEC = ("name", "dataset", "classes", "source", *COSTS)  # of a predictions file, beside the factors
 
 
 @dataclass(frozen=True)
 class Other:
-    """A result that is no run of ours: a test by `suite eval`, a predictions file, or a published row."""
+    """A result that is no run of ours: a test by `suite eval`, an ensemble, a predictions file, or a published row."""
 
-    kind: str  # "test", "predictions file", "published row"
+    kind: str  # "test", "ensemble", "predictions file", "published row"
     text: str  # path or id
 
-    def read(self) -> Result:
-        """Raises BadInput where it is not there, or damaged."""
+    def read(self, keep_logits: bool = False) -> Result:
+        """The result, with logits (N, K) where asked for and known.  Raises BadInput where it is not there, or
+        damaged."""
         if self.kind == "published row":
             return from_record(self.text)
-        return from_file(Path(self.text)) if self.kind == "predictions file" else from_evaluation(Path(self.text))
+        readers = {"predictions file": from_file, "ensemble": read_ensemble, "test": from_evaluation}
+        return readers[self.kind](Path(self.text), keep_logits)
 
     def run(self) -> RunFolder | None:
         """The run that was tested; None where it is none of ours, or not here."""
@@ -72,13 +71,16 @@ def resolve(text: str, results: Path) -> list[RunFolder | Other]:
     folder = os.path.dirname(text) if os.path.basename(text) in ("eval.json", "predictions.parquet") else text
     if os.path.isfile(os.path.join(folder, "eval.json")):
         return [Other("test", folder)]
+    if ensembles := find_ensembles(text, results):
+        return [Other("ensemble", str(one)) for one in ensembles]
     if text.endswith(FORMATS) and "#" not in text and not run_at(text):
         return [Other("predictions file", text)]
     if found := find_runs(text, results):
         return list(found)
     if os.path.exists(text) or ("/" in text and not set(":#") & set(text)):
         raise BadInput(
-            f"{text} is not a run folder, a folder that suite eval wrote, or a predictions file (.csv, .parquet)."
+            f"{text} is not a run folder, a folder that suite eval or suite fuse wrote, or a predictions file (.csv, "
+            ".parquet)."
         )
     return list(need_runs(text, results))
 
@@ -90,7 +92,8 @@ def resolve_runs(text: str, results: Path) -> list[RunFolder]:
     for one in resolve(text, results):
         run = one if isinstance(one, RunFolder) else one.run()
         if run is None:
-            raise BadInput(f"{text} is a {one.kind}, not a run of this suite; it has no checkpoint to test.")
+            kind = f"{'an' if one.kind == 'ensemble' else 'a'} {one.kind}"
+            raise BadInput(f"{text} is {kind}, not a run of this suite; it has no checkpoint to test.")
         found.append(run)
     return found
 
@@ -150,20 +153,20 @@ def read_result(text: str, results: Path) -> Result:
     return found[0]
 
 
-def from_run(folder: Any) -> Result:
-    """A finished run."""
+def from_run(folder: Any, keep_logits: bool = False) -> Result:
+    """A finished run, with logits (N, K) where asked for."""
     spec = folder.spec()
     result = result_of(folder, spec)
     if result is None:
         raise BadInput(f"The run {folder.id} is not finished; there is nothing to compare yet.")
-    outcome = read_own(folder.predictions, result.get("class_names"))
+    outcome = read_own(folder.predictions, result.get("class_names"), keep_logits)
     if outcome.labels is None:
         raise BadInput(f"The predictions of {folder.id} have no labels, so its accuracy cannot be checked.")
     check_stored(result, outcome, folder.id)
     return Result(folder.id, result["top1"], result["n"], read_run(spec, folder), outcome)
 
 
-def from_evaluation(folder: Path) -> Result:
+def from_evaluation(folder: Path, keep_logits: bool = False) -> Result:
     """What `suite eval` wrote of a checkpoint: how it was trained is known only as far as eval.json says."""
     try:
         found = json.loads((folder / "eval.json").read_text())
@@ -177,7 +180,7 @@ def from_evaluation(folder: Path) -> Result:
         raise BadInput(f"{folder / 'eval.json'} was changed after it was written; restore it, or test again.")
     if "top1" not in found:
         raise BadInput(f"{folder} was tested on a split without labels; there is nothing to compare.")
-    outcome = read_own(folder / "predictions.parquet", found.get("class_names"))
+    outcome = read_own(folder / "predictions.parquet", found.get("class_names"), keep_logits)
     check_stored(found, outcome, str(folder))
     return Result(str(folder), found["top1"], found["n"], of_evaluation(found, folder), outcome)
 
@@ -192,75 +195,3 @@ def from_record(text: str) -> Result:
             return Result(text, row["top1"], row["n"], row["factors"], row=row)
     ids = [i for source in REFERENCES for i in published_rows(source)["id"]]
     raise unknown("published row", text, ids)
-
-
-def from_file(path: Path) -> Result:
-    """Predictions of another codebase: `path` and, beside it, a YAML of the same name with its factors.
-
-    Its keys: name, dataset (needed), classes (names in the order of the class numbers), params, conv_gmacs, gmacs, and
-    any factor of the ledger, read as what it means (`suite.fairness.factor_values`).  What it does not state is
-    unknown.  Class numbers need `classes`, or labels in the file that are checked against ours.
-    """
-    if not path.is_file():  # first, since a path without a name has no suffix
-        raise BadInput(f"There is no file {path}.")
-    spec = path.with_suffix(".yaml")
-    if not spec.is_file():
-        raise BadInput(
-            f"{path.name} needs {spec.name} in the same folder, with the keys name and dataset and any known factors."
-        )
-    about = read_yaml(spec, "Factors")
-    if not isinstance(about, dict):
-        raise BadInput(f"{spec.name} does not contain keys and values.")
-    for key in about:
-        if key not in (*SPEC, *FACTORS):
-            raise unknown(f"key in {spec.name}", str(key), [*SPEC, *FACTORS])
-    for key in ("name", "dataset"):
-        if not isinstance(about.get(key), str):
-            raise BadInput(f"{spec.name} lacks the key '{key}'.")
-    classes = about.get("classes")
-    if classes is not None and not (isinstance(classes, list) and all(isinstance(c, str) for c in classes)):
-        raise BadInput(f"In {spec.name}, classes is not a list of names.")
-    try:
-        num = info(about["dataset"]).num_classes
-    except BadInput:
-        num = 0  # a data set that the suite does not know is compared on the file's own word
-    if classes and num and len(classes) != num:
-        raise BadInput(f"In {spec.name}, classes has {len(classes)} names; {about['dataset']} has {num}.")
-    for key in COSTS:
-        if key in about and (isinstance(about[key], bool) or not isinstance(about[key], int | float)):
-            raise BadInput(f"In {spec.name}, {key} is a number, not {about[key]!r}.")
-    for key in ("module", "backbone", "pooling", "source"):
-        if about.get(key) is not None and not isinstance(about[key], str):
-            raise BadInput(f"In {spec.name}, {key} is a name, not {about[key]!r}.")
-    outcome = read_predictions(path, classes, num)
-    if outcome.classes is None and outcome.labels is None:
-        raise BadInput(
-            f"{path.name} gives class numbers, which differ between codebases: add to {spec.name} 'classes', their "
-            "names in the order of the numbers, or to the file a column 'label', the true class by the same numbers."
-        )
-    top1 = 100 * float(outcome.correct().mean()) if outcome.labels is not None else math.nan
-    if about.get("source", "") in ("suite", *REFERENCES):
-        raise BadInput(f"In {spec.name}, source {about['source']!r} is reserved for the suite.")
-    factors = dict.fromkeys(FACTORS)
-    factors |= {key: meaning(key, value, spec.name) for key, value in about.items() if key in FACTORS}
-    if any(value <= 0 for value in (factors["frames"], *map(about.get, COSTS)) if value is not None):
-        raise BadInput(f"In {spec.name}, frames and costs must be above 0.")
-    factors["test_frames"] = factors["test_frames"] or factors["frames"]
-    factors["module"] = factors["module"] or about["name"]
-    row = {
-        "id": f"{path.stem}-{hashlib.sha256(path.read_bytes() + spec.read_bytes()).hexdigest()[:10]}",
-        "views": (factors["views"] or {}).get("number", math.nan),
-        "name": about["name"],
-        "dataset": about["dataset"],
-        "state": "done",
-        "module": factors["module"],
-        "backbone": factors["backbone"] or "",
-        "pooling": factors["pooling"] or "none",
-        "frames": factors["frames"] or math.nan,
-        "seed": factors["seed"],
-        "top1": top1,
-        "n": len(outcome.ids),
-    }
-    row |= {key: about.get(key, math.nan) for key in COSTS}
-    row |= {"source": about.get("source", path.name), "factors": factors}
-    return Result(about["name"], top1, len(outcome.ids), factors, outcome, row)

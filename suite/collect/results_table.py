@@ -49,7 +49,7 @@ class ResultsTable:
     @cached_property
     def contribution_cells(self) -> pd.DataFrame:
         """Phi and Psi of every finished run against its TSN baseline."""
-        return contribution_cells(self.finished)
+        return contribution_cells(self.single_models.finished)
 
     @cached_property
     def datasets(self) -> pd.DataFrame:
@@ -61,6 +61,11 @@ class ResultsTable:
         """The table without control runs, which are no cells of a grid."""
         return self.where(self.runs["control"] == "")
 
+    @cached_property
+    def single_models(self) -> ResultsTable:
+        """The table without ensembles, which are no level of a factor and have no baseline."""
+        return self.where(self.runs["module"] != run_table.ENSEMBLE)
+
     def without(self, ids: Iterable[str]) -> ResultsTable:
         """The table without the runs of these ids."""
         return self.where(~self.runs["id"].isin(set(ids)))
@@ -71,9 +76,13 @@ class ResultsTable:
 
 
 def collect_results(
-    ours: pd.DataFrame, published: Iterable[str] = (), predictions: Iterable[Path] = ()
+    ours: pd.DataFrame,
+    published: Iterable[str] = (),
+    predictions: Iterable[Path] = (),
+    ensembles: Iterable[dict[str, Any]] = (),
 ) -> ResultsTable:
-    """The rows of our runs (`run_rows`), published sources on their data sets and predictions of other codebases.
+    """The rows of our runs (`run_rows`), published sources on their data sets, predictions of other codebases and
+    ensembles of runs (`suite.collect.ensembles.ensemble_rows`).
 
     Raises BadInput for a source without a row on these data sets, a file on another data set or given twice, and as
     `suite.collect.resolve.from_file`.
@@ -88,6 +97,7 @@ def collect_results(
         if any(theirs["id"] in set(part["id"]) for part in parts):
             raise BadInput(f"{path} is given twice.")
         parts.append(pd.DataFrame([theirs]))
+    parts += [pd.DataFrame([row]) for row in ensembles]
     return ResultsTable.of(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0])
 
 
@@ -123,7 +133,7 @@ def _published(source: str, datasets: set[str]) -> pd.DataFrame:
 
 def _predicted(path: Path, ours: pd.DataFrame) -> dict[str, Any]:
     """The row of a predictions file."""
-    from suite.collect.resolve import from_file
+    from suite.collect.predictions_file import from_file
 
     found = from_file(path)
     theirs = found.row | {"predictions": found.outcome}

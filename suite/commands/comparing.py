@@ -9,9 +9,9 @@ import typer
 from suite.commands.options import COMPARE, RESULTS, Json, Results, app, examples, log, print_json
 
 SIDE = (
-    "A run (its id or the beginning of it, its folder or GRID:DATASET/MODEL/fFRAMES), a folder of suite eval, a "
-    "predictions file (.csv, .parquet) with its YAML file, or a published row (published.…). Several seeds of one "
-    "model: ID,ID,ID."
+    "A run (its id or the beginning of it, its folder or GRID:DATASET/MODEL/fFRAMES), a folder of suite eval, an "
+    "ensemble of suite fuse, a predictions file (.csv, .parquet) with its YAML file, or a published row (published.…). "
+    "Several seeds of one model: ID,ID,ID."
 )
 
 

@@ -1,20 +1,25 @@
-"""data: generate the calibration data sets, check your own."""
+"""data: make a folder of videos a data set, check and compare data sets, generate the calibration data sets."""
 
 from __future__ import annotations
 
+import csv
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, print_json, show
-from suite.spec import printable
+from suite.commands.options import DATA_SETS, Data, Json, app, data_root, examples, group, log, print_json, show
+from suite.spec import BadInput, printable
+from suite.spec.spreadsheets import escape_formula
 
 LISTED = 5  # ids that a line names
+PROGRESS_SECONDS = 10.0
 
 data_app = group(
-    "Generate the calibration data sets; check your own.",
-    examples("suite data synthesize calib_order", "suite data check mini_ssv2 --data /data"),
+    "Add, check and compare data sets; generate synthetic ones.",
+    examples("suite data add gestures --root /data/gestures", "suite data check mini_ssv2 --data /data"),
 )
 app.add_typer(data_app, name="data", rich_help_panel=DATA_SETS)
 
@@ -49,28 +54,76 @@ def synthesize_command(
 
 
 @data_app.command(
+    "add",
+    epilog=examples(
+        "suite data add gestures --root /data/gestures  a folder per class, or annotations of a known format",
+        "suite data add ours --root /data/ours --format mmaction2",
+    ),
+)
+def add_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new data set: small letters, digits, _.")],
+    root: Annotated[Path, typer.Option(metavar="DIR", help="Folder with its videos and annotations.")],
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="Format of the annotations (default: guessed; see docs/data.md)."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a folder of videos a data set.
+
+    Looks at the folder, guesses how its videos are annotated, and writes experiments/datasets/NAME.yaml, which you may
+    edit. Videos are not copied.
+    """
+    from suite.data.adding import TITLES, add_dataset
+
+    found = add_dataset(name, root, format, data_root(data))
+    if as_json:
+        facts = {"dataset": found.dataset, "format": found.format, "classes": len(found.classes)}
+        print_json(facts | {"train": found.train, "val": found.val, "file": str(found.file)})
+        return
+    some = ", ".join(found.classes[:LISTED]) + (", ..." if len(found.classes) > LISTED else "")
+    show(f"Recognised {TITLES[found.format]}: {len(found.classes)} classes ({some}).")
+    show(f"{found.train} training and {found.val} validation videos. Wrote {found.file}.")
+    for remark in found.remarks:
+        show(f"Note: {remark}")
+    show(f"Check its videos: suite data check {name}")
+    show(f'Train on it: make sweep GRID=demo ARGS="--data-set {name}"')
+
+
+@data_app.command(
     "check",
     epilog=examples(
         "suite data check calib_order",
-        "suite data check mini_ssv2 --data /data --full  also hash every file",
+        "suite data check mini_ssv2 --data /data --full --csv problems.csv  also decode and hash every file",
     ),
 )
 def check_command(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Name of the data set, e.g. mini_ssv2.")],
     data: Data = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Also hash whole files and compare them with the last full check.")
+        bool,
+        typer.Option("--full", help="Also decode every frame, hash whole files and compare with the last full check."),
     ] = False,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Count the videos with fewer frames than a clip of N.")
+    ] = 8,
+    report: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a line per problem: split, id, path, problem.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check that all videos of a data set are usable.
 
     Counts the videos of each split and lists those that are missing, undecodable or in both splits; exit code 1 if
-    there are any. Prints the SHA-256 of the manifest.
+    there are any. Prints the SHA-256 of the manifest. An interrupted full check continues where it stopped.
     """
     from suite.data.check import check
 
-    found = check(dataset, data_root(data), full)
+    found = check(dataset, data_root(data), full, frames, _progress())
+    problems = found.pop("problems")
+    if report is not None:
+        _write_csv(report, problems)
     if as_json:
         print_json(found)
     else:
@@ -78,6 +131,70 @@ def check_command(
             show(f"{key}: {printable(str(_shown(key, value)))}")
     if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed")):
         raise typer.Exit(1)
+
+
+@data_app.command(
+    "diff",
+    epilog=examples(
+        "suite data diff mini_ssv2 ssv2",
+        "suite data diff hmdb51 hmdb51@split=2 --data /data",
+    ),
+)
+def diff_command(
+    first: Annotated[str, typer.Argument(metavar="A", help="Name of a data set.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Name of another.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what two data sets share.
+
+    Compares class names and videos, by id and by content: data sets of one name may differ, and those of two names may
+    overlap. Exit code 1 if a video has one class in A and another in B.
+    """
+    from suite.data.difference import difference
+
+    found = difference(first, second, data_root(data))
+    if as_json:
+        print_json(found)
+    else:
+        classes = found["classes"]
+        for key, what in (("shared", "Classes of both"), ("only_a", "Classes of A alone"), ("only_b", "Of B alone")):
+            show(f"{what}: {printable(str(_shown(key, classes[key])))}")
+        if classes["shared"] and not classes["same_numbers"]:
+            show("The classes have other numbers in B.")
+        for row in found["splits"]:
+            show(
+                f"{row['a']} of A, {row['b']} of B: {row['same_id']} of {row['videos_a']} videos have the id of one "
+                f"of the {row['videos_b']} videos of B, {row['same_content']} have the content of one."
+            )
+        if found["labels"]:
+            show(f"Another class in B: {printable(str(_shown('labels', found['labels'])))}")
+    if found["labels"]:
+        raise typer.Exit(1)
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Says on standard error, now and then, how many videos are decoded."""
+    last = time.monotonic()
+
+    def told(done: int, of: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            log(f"{done:,} of {of:,} videos decoded")
+
+    return told
+
+
+def _write_csv(file: Path, problems: list[dict[str, str]]) -> None:
+    """Values that a spreadsheet would take for formulas begin with an apostrophe, as in all our CSV files."""
+    try:
+        with file.open("w", newline="", encoding="utf-8") as out:
+            writer = csv.writer(out)
+            writer.writerow(("split", "id", "path", "problem"))
+            writer.writerows([escape_formula(value) for value in problem.values()] for problem in problems)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def _shown(key: str, value: Any) -> Any:

@@ -102,6 +102,7 @@ def cost(
     epilog=examples(
         "suite eval RUN --clips 10 --crops 3  a finished run with 30 views",
         "suite eval RUN --frames 8,16,32  at several frame counts",
+        "suite eval RUN --views 1x1,5x1,10x3  accuracy by the number of views, in one pass",
         "suite eval slowfast-resnet50 --weights pytorchvideo:FILE --data ssv2 --frames 32",
     ),
 )
@@ -128,7 +129,21 @@ def evaluate(
     ] = None,
     clips: Annotated[int | None, typer.Option(metavar="N", help="Clips per video (default: as tested, or 1).")] = None,
     crops: Annotated[
-        int | None, typer.Option(metavar="1|3", help="Spatial crops per clip (default: as tested, or 1).")
+        int | None, typer.Option(metavar="1|3|10", help="Spatial crops per clip (default: as tested, or 1).")
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(metavar="CxK,CxK", help="Several numbers of clips x crops for a run, in one pass: 1x1,5x1,10x3."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --views: write the figure to FILE.png and FILE.pdf.")
+    ] = None,
+    crop_rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="short_side, short_side_margin, diagonal or fixed_240x320 (default: as tested, or short_side).",
+        ),
     ] = None,
     rule: Annotated[
         str | None, typer.Option(metavar="uniform|dense", help="Frame sampling (default: as trained, or uniform).")
@@ -163,36 +178,56 @@ def evaluate(
     """Test a finished run, or a model with a checkpoint.
 
     Writes per-view and per-video logits. For a run, every setting that is not given is the run's own, and each frame
-    count is written to <folder>/f<frames>.
+    count is written to <folder>/f<frames>. --views prints accuracy against GMACs x views.
     """
     from suite.collect.resolve import resolve_run
     from suite.evaluation.evaluate import evaluate_checkpoint
     from suite.evaluation.retest import evaluate_run
-    from suite.report.console.listing import print_evaluations
+    from suite.evaluation.views import test_views_of_run
+    from suite.report.console.listing import print_evaluations, print_views
+    from suite.report.figures.views import title_of, write_views
     from suite.spec.model_names import is_model_name
     from suite.store.find import find_runs
 
-    views = {"clips": clips, "crops": crops, "fusion": fusion, "precision": precision, "batch": batch, "size": size}
+    how = {"clips": clips, "crops": crops, "crop_rule": crop_rule, "fusion": fusion}
+    how |= {"precision": precision, "batch": batch, "size": size}
     machine = {"root": data_root(root), "device": device, "workers": workers, "unlabelled": unlabelled}
     counts = numbers(frames, "--frames", ",")
+    if figure is not None and views is None:
+        raise BadInput("--figure draws accuracy by the number of views; it needs --views.")
     if weights is not None and find_runs(name, results):
         raise BadInput(f"{name} is a run, which has its own weights; use --weights with a model name only.")
     if weights is None:
         if is_model_name(name) and not find_runs(name, results):
             raise BadInput(f"'{name}' is not a run in {results}/*/runs; to test a model, give --weights and --data.")
         run = resolve_run(name, results)
-        changes = {**views, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
+        changes = {**how, "rule": rule, "stride": stride, "dataset": dataset, "split": split}
+        if views is not None:
+            rows = test_views_of_run(run, views, counts, out=out, allow_missing=allow_missing, **machine, **changes)
+            files = write_views(title_of(run.spec(), dataset), rows, figure) if figure else []
+            print_json(rows) if as_json else print_views(run.id, rows, files)
+            return
         tests = evaluate_run(run, counts, out=out, allow_missing=allow_missing, **machine, **changes)
         if as_json:
             print_json({"run": run.id, "model": tests[0]["model"], "evaluations": tests})
         else:
             print_evaluations(tests)
         return
+    if views is not None:
+        raise BadInput("--views is for finished runs only; with a model name give --clips and --crops.")
     if dataset is None:
         raise BadInput("A model name needs --data, the name of the data set to test on.")
     if len(counts) > 1:
         raise BadInput("Several frame counts are for runs only; give one with a model name.")
-    defaults = {"clips": 1, "crops": 1, "fusion": "logits", "precision": "fp32", "batch": 8, "size": 224}
+    defaults = {
+        "clips": 1,
+        "crops": 1,
+        "crop_rule": "short_side",
+        "fusion": "logits",
+        "precision": "fp32",
+        "batch": 8,
+        "size": 224,
+    }
     found = evaluate_checkpoint(
         name=name,
         source=weights,
@@ -203,7 +238,7 @@ def evaluate(
         out=out or Path("results/eval"),
         allow_missing=allow_missing or 0,
         **machine,
-        **{key: defaults[key] if value is None else value for key, value in views.items()},
+        **{key: defaults[key] if value is None else value for key, value in how.items()},
     )
     print_json(found) if as_json else print_evaluations([found])
 

@@ -193,6 +193,14 @@ def selection(
             help="Change a protocol key, e.g. epochs=1; the changed runs get ids of their own. May be repeated.",
         ),
     ] = None,
+    data_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data-set",
+            metavar="DATASET",
+            help="Use this data set instead of those of the grid; may be repeated.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -202,7 +210,7 @@ def selection(
 ) -> Any:
     from suite.sweep.plan import Selection
 
-    if only is None and frames is None and changes is None and shard is None:
+    if all(option is None for option in (only, frames, changes, data_set, shard)):
         return None
     overrides = {}
     for item in changes or []:
@@ -212,7 +220,9 @@ def selection(
         if key in overrides:
             raise BadInput(f"--set changes '{key}' twice; give it once.")
         overrides[key] = parse_yaml(value, f"The value of --set {item}")
-    return Selection(tuple(only or ()), numbers(frames, "--frames", ","), overrides, share(shard))
+    return Selection(
+        tuple(only or ()), numbers(frames, "--frames", ","), overrides, share(shard), tuple(data_set or ())
+    )
 
 
 def numbers(text: str | None, option: str, separator: str) -> tuple[int, ...]:

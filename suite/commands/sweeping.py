@@ -36,6 +36,7 @@ from suite.spec import BadInput
         "suite sweep demo  a few minutes on two CPU cores",
         "suite sweep mini_ssv2 --data /data --only 'tsn-*'",
         "suite sweep demo --set epochs=1 --frames 8  a quick trial, stored separately",
+        "suite sweep mini_ssv2 --data /data --pilot  a few videos of each model, in minutes",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
     ),
 )
@@ -67,6 +68,10 @@ def sweep(
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
+    pilot: Annotated[
+        bool,
+        typer.Option("--pilot", help="Only try each model on a few videos, in <results>/pilot, and estimate the rest."),
+    ] = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Train and test all runs of a grid, then report.
@@ -80,10 +85,14 @@ def sweep(
 
     if executor != "local":
         raise BadInput(f"--executor expects local, not '{executor}'.")
-    plan = make_plan(grid, chosen or Selection(), results, costs=False)
     machine = Machine.of(slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options))
+    if pilot:
+        from suite.app.pilot import run_pilot
+
+        raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
+    plan = make_plan(grid, chosen or Selection(), results, costs=False)
+    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=device is not None))
 
 
 @app.command(

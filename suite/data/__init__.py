@@ -5,13 +5,19 @@
     datasets     opens a data set: its classes and splits
     formats      readers of annotation formats
     flips        what a horizontal flip does to a label
+    difference   the report of `suite data diff`
+    adding       `suite data add`
     check        the report of `suite data check`
     availability whether a data set can be used on this machine
+    manifest_building  from the items of annotations to a manifest
     manifest     the videos of a split with frame counts and fingerprints; its hash
+    subsets      parts of a data set, chosen by rule
     index        what is known of each file, stored between runs; fingerprints
     leakage      videos that the training and the validation split share
-    decoding     frames of a file, by decord or PyAV
+    decoding     frames of a video: by decord or PyAV, by torchvision where they are pictures
+    frame_folders  videos as folders of pictures
     sampling     which frames make a clip
+    probing      what a video file or folder of pictures is, without decoding it
     transforms   crops and flips of uint8 clips
     clips        torch data sets of training clips and test views
     synthetic    the synthetic calibration sets: what they contain, how their videos are drawn and encoded

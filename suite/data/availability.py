@@ -6,7 +6,7 @@ from pathlib import Path
 
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
-from suite.data.formats import something
+from suite.data.formats.annotations import NotFound
 from suite.spec import BadInput
 
 
@@ -15,17 +15,17 @@ def why_unavailable(name: str, root: Path | str) -> str | None:
 
     A calibration data set is always available: a sweep generates it.
     """
-    about, root = info(name), Path(root)
+    about = info(name)
     if about.reader is None:
         return f"no reader for {about.name} annotations"
     if about.reader == "calibrated":
         return None
-    try:
-        something.find(root, about.title, about.folder)
-    except BadInput:
+    if not Path(root).is_dir() and not Path(about.folder).is_absolute():
         return f"data not found under {root} (set DATA=)"
     try:
         open_dataset(name, root)
+    except NotFound:
+        return f"data not found under {root} (set DATA=)"
     except BadInput as error:
         return str(error)
     return None

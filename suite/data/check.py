@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from suite.data.datasets import open_dataset
+from suite.data.decode_check import Progress, decode_all, decode_whole
 from suite.data.leakage import duplicates
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
+UNDECODABLE, SHORT = "undecodable", "shorter than a clip"
 
-def check(name: str, root: Path | str, full: bool = False) -> dict[str, Any]:
+
+def check(
+    name: str, root: Path | str, full: bool = False, frames: int = 8, progress: Progress = lambda done, of: None
+) -> dict[str, Any]:
     """What `suite data check` prints: usable videos per split, classes, ids that cannot be used, hash of both splits.
 
-    leakage: ids of validation videos that the training split holds too; duplicates: videos per split with the content
-    of an earlier one.  full: every usable file is read whole; adds `full_sha256` (one digest per split) and `changed`,
-    the ids of videos whose bytes are not those of the last full check (None where there was none).
+    truncated: of the undecodable, those that are cut off; too_short: ids of videos of fewer than `frames` frames, which
+    clips repeat; leakage: ids of validation videos that the training split holds too; duplicates: videos per split with
+    the content of an earlier one; classes_without: names of classes without a training or a validation video.
+    full: every usable file is read and decoded whole; adds `full_sha256` (one digest per split) and `changed`, the ids
+    of videos whose bytes are not those of the last full check (None where there was none), and videos that cannot be
+    decoded to their end join the undecodable.
+    problems: one entry per video that something is wrong with, {"split", "id", "path", "problem"}.
     """
     dataset = open_dataset(name, root)
-    train, val = dataset.split("train"), dataset.split("val")
+    splits = {split: dataset.split(split) for split in ("train", "val")}
+    train, val = splits.values()
+    problems = [problem for manifest in splits.values() for problem in _unusable(manifest)]
+    if full:
+        problems += [problem for manifest in splits.values() for problem in _half_decodable(manifest, progress)]
+    leakage = dataset.leakage()
+    paths = {video.id: video.path for video in val.videos}
+    problems += [_problem("val", id, paths[id], "it is in the training split too") for id in leakage.ids]
+    short = [(split, video) for split, manifest in splits.items() for video in manifest.videos if video.frames < frames]
     found = {
         "dataset": dataset.info.name,
         "train": len(train.videos),
         "val": len(val.videos),
         "classes": len(dataset.classes),
         "missing": [*train.missing, *val.missing],
-        "undecodable": [*train.undecodable, *val.undecodable],
-        "leakage": dataset.leakage().ids,
+        "undecodable": [problem["id"] for problem in problems if problem["problem"].startswith(UNDECODABLE)],
+        "truncated": [problem["id"] for problem in problems if "truncated" in problem["problem"]],
+        "too_short": [video.id for _, video in short],
+        "leakage": leakage.ids,
         "duplicates": {"train": duplicates(train), "val": duplicates(val)},
+        "classes_without": [name for name, count in _smallest(dataset.classes, train, val).items() if count == 0],
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
         "notes": dataset.notes,
     }
@@ -37,7 +58,43 @@ def check(name: str, root: Path | str, full: bool = False) -> dict[str, Any]:
         changed = [ids for _, ids in checks.values() if ids is not None]
         found["full_sha256"] = {split: digest for split, (digest, _) in checks.items()}
         found["changed"] = [video for ids in changed for video in ids] if changed else None
-    return found
+        problems += [_problem("", video, "", "its bytes have changed") for video in found["changed"] or ()]
+    problems += [_problem(s, video.id, video.path, f"{SHORT}: {video.frames} frames") for s, video in short]
+    return found | {"problems": problems}
+
+
+def _problem(split: str, video: str, path: str, problem: str) -> dict[str, str]:
+    return {"split": split, "id": video, "path": path, "problem": problem}
+
+
+def _unusable(manifest: Manifest) -> list[dict[str, str]]:
+    """The videos that are missing or undecodable, with the reason."""
+    prefix = "" if manifest.folder == "." else f"{manifest.folder}/"
+    out = [_problem(manifest.split, id, prefix + manifest.lost[id], "missing") for id in manifest.missing]
+    for id in manifest.undecodable:
+        path = manifest.root / manifest.folder / manifest.lost[id]
+        out.append(_problem(manifest.split, id, prefix + manifest.lost[id], f"{UNDECODABLE}: {_reason(path)}"))
+    return out
+
+
+def _reason(path: Path) -> str:
+    """Why a file is no video, without its name."""
+    if path.is_file() and path.stat().st_size == 0:
+        return "the file is empty"
+    reason = decode_whole(path).replace(str(path), "").replace("Video  ", "").replace("Folder  ", "")
+    return reason.strip().rstrip(".") or "the annotations ask for frames that it does not have"
+
+
+def _half_decodable(manifest: Manifest, progress: Progress) -> list[dict[str, str]]:
+    paths = {video.id: video.path for video in manifest.videos}
+    found = decode_all(manifest, progress)
+    return [_problem(manifest.split, id, paths[id], f"{UNDECODABLE}: {why.rstrip('.')}") for id, why in found.items()]
+
+
+def _smallest(classes: tuple[str, ...], *manifests: Manifest) -> dict[str, int]:
+    """Class -> the smaller of its numbers of videos in the splits."""
+    counts = [Counter(video.class_name for video in manifest.videos) for manifest in manifests]
+    return {name: min(count[name] for count in counts) for name in classes}
 
 
 def full_check(manifest: Manifest) -> tuple[str, list[str] | None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from suite.data.datasets import Dataset
 from suite.data.decoding import Decoder, Undecodable
 from suite.data.manifest import Manifest, Video, mark_undecodable
 from suite.data.rng import generator
-from suite.data.sampling import test_indices, train_indices
-from suite.data.transforms import flipped_label, test_views, train_view
+from suite.data.sampling import ClipPlace, clip_places, indices_at, train_indices
+from suite.data.transforms import CropPlace, crop_places, crops_at, flipped_label, train_view
 from suite.spec import BadInput, Protocol, Sampling
 
 
@@ -57,8 +57,19 @@ class TrainClips(TorchDataset[tuple[torch.Tensor, int]]):
         return train_view(frames, self.protocol.size, augmentation, flip, chance("crop")), label
 
 
+class View(NamedTuple):
+    """One test view of a video; equal views of two tests show the network the same pixels."""
+
+    clip: ClipPlace
+    crop: CropPlace
+
+
 class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
-    """Test views of whole videos; nothing is random."""
+    """Test views of whole videos; nothing is random.
+
+    geometries: (clips, crops) of several tests, in place of `clips` and `crops`; a video has the union of their views.
+    flips: whether ten crops contain flips (`suite.data.datasets.Dataset.flips_keep_classes`).
+    """
 
     def __init__(
         self,
@@ -69,27 +80,47 @@ class EvalClips(TorchDataset[tuple[torch.Tensor, int]]):
         clips: int = 1,
         crops: int = 1,
         decoder: Decoder | None = None,
+        *,
+        crop_rule: str = "short_side",
+        flips: bool = True,
+        geometries: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.manifest, self.frames, self.size = manifest, frames, size
-        self.sampling, self.clips, self.crops = sampling or Sampling(), clips, crops
+        self.sampling, self.crop_rule, self.flips = sampling or Sampling(), crop_rule, flips
         self.decoder = decoder or Decoder()
+        of_all = [view for geometry in geometries or [(clips, crops)] for view in self._views(*geometry)]
+        self.views = list(dict.fromkeys(of_all))
+
+    def _views(self, clips: int, crops: int) -> list[View]:
+        places = crop_places(self.crop_rule, crops, self.flips)
+        return [View(clip, crop) for clip in clip_places(clips, self.sampling) for crop in places]
+
+    def numbers(self, clips: int, crops: int) -> list[int]:
+        """Which of the views are those of one geometry, in the order of a test of that geometry alone."""
+        return [self.views.index(view) for view in self._views(clips, crops)]
 
     def __len__(self) -> int:
         return len(self.manifest.videos)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        """(uint8 `(clips * crops, T, size, size, 3)`, the crops of a clip next to each other; index)."""
+        """(uint8 `(V, T, size, size, 3)`, of one geometry the crops of a clip next to each other; index)."""
         video = self.manifest.videos[index]
-        indices = test_indices(video.frames, self.frames, self.clips, self.sampling)
+        clips = list(dict.fromkeys(view.clip for view in self.views))
+        indices = indices_at(video.frames, self.frames, clips, self.sampling)
         frames = _read(self.decoder, self.manifest, video, indices.reshape(-1))
-        views = test_views(frames, self.size, self.crops)  # (crops, clips * T, size, size, 3)
-        views = views.unflatten(1, (self.clips, self.frames)).transpose(0, 1)
-        return views.flatten(0, 1).contiguous(), index
+        views = torch.empty((len(self.views), self.frames, self.size, self.size, 3), dtype=torch.uint8)
+        for number, clip in enumerate(clips):
+            wanted = [i for i, view in enumerate(self.views) if view.clip == clip]
+            of_clip = frames[number * self.frames : (number + 1) * self.frames]
+            views[wanted] = crops_at(of_clip, self.size, [self.views[i].crop for i in wanted], self.crop_rule)
+        return views, index
 
 
 def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarray) -> np.ndarray:
+    whole = video.frames if video.first is None else 0
+    indices = indices + (video.first or 0)
     try:
-        return decoder.read(manifest.root / video.path, indices, video.frames, split=manifest.split, video=video.id)
+        return decoder.read(manifest.root / video.path, indices, whole, split=manifest.split, video=video.id)
     except Undecodable as error:
         mark_undecodable(manifest, video)  # the next start counts it, so that allow_missing can speak of it
         raise BadInput(

@@ -11,9 +11,13 @@ from pathlib import Path
 
 from suite.data.dataset_info import SPLITS, DatasetInfo, info
 from suite.data.flips import mirrored
-from suite.data.formats import something
+from suite.data.formats import FORMATS, something
+from suite.data.formats.annotations import Annotations, NotFound
+from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
-from suite.data.manifest import Manifest, build_manifest
+from suite.data.manifest import Item, Manifest
+from suite.data.manifest_building import build_manifest
+from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
 from suite.spec import BadInput, unknown
 
@@ -35,8 +39,14 @@ class Dataset:
         if name not in SPLITS:
             raise unknown("split", name, SPLITS)
         if name not in self._manifests:
-            self._manifests[name] = self._read(name)
+            with garbage_collection(False):
+                self._manifests[name] = self._read(name)
         return self._manifests[name]
+
+    @property
+    def flips_keep_classes(self) -> bool:
+        """Whether a horizontal flip changes the class of no video, so that test views may be flipped."""
+        return all(label == mirror for label, mirror in self.flip_map.items())
 
     def leakage(self) -> Leakage:
         """Validation videos that are in the training split too."""
@@ -74,31 +84,57 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         raise BadInput(f"{about.title} cannot be opened: this version has no reader for its annotation format.")
     if about.reader == "calibrated":
         return _open_calibrated(about, root)
-    if not root.is_dir():
+    found, whole = find_annotations(about, root), about.whole or about
+    classes = whole.class_list or found.classes
+    if not whole.class_list and len(classes) > whole.num_classes:
+        raise BadInput(
+            f"The annotations of {whole.title} in {found.root} have {len(classes)} classes instead of "
+            f"{whole.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
+        )
+    if about.subset is not None:
+        classes = about.subset.choose(classes)
+    some = bool(about.class_list) or about.subset is not None  # of the classes that the annotations have
+    numbers = {name: number for number, name in enumerate(classes)}
+
+    def read(split: str) -> Manifest:
+        if split == "test" and some:
+            raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
+        items = found.read(split)
+        if some:
+            items = _of_classes(items, numbers, about.subset, split)
+        return build_manifest(split, classes, items, found.root, found.media)
+
+    flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
+    dataset = Dataset(about, found.root, classes, flips, read, list(found.remarks))
+    if lacking := about.num_classes - len(set(classes) & set(found.classes)):
+        dataset.remarks.append(f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}.")
+    return dataset
+
+
+def _of_classes(items: list[Item], numbers: dict[str, int], subset: Subset | None, split: str) -> list[Item]:
+    """The items of a part of a data set: of its classes alone, numbered in their order."""
+    kept = [item._replace(label=numbers[str(item.class_name)]) for item in items if item.class_name in numbers]
+    return subset.thin(kept, split) if subset is not None else kept
+
+
+def find_annotations(about: DatasetInfo, root: Path) -> Annotations:
+    """The annotations of a data set in the data folder `root`, or in the folder of the data set in it.
+
+    Raises BadInput that says what is missing.
+    """
+    if not root.is_dir() and not Path(about.folder).is_absolute():
         raise BadInput(
             f"{about.title} was not found, since the folder '{root}' does not exist; get its official files from their "
             f"publisher and give their folder with DATA= or SUITE_DATA."
         )
-    files = something.find(root, about.title, about.folder)
-    everything = something.read_classes(files)
-    classes = about.class_list or everything
-    if len(classes) > about.num_classes:
-        raise BadInput(
-            f"{files.annotation('labels')} has {len(classes)} classes and {about.title} has {about.num_classes}; "
-            f"it is not the official file."
-        )
-
-    def read(split: str) -> Manifest:
-        if split == "test" and about.class_list:
-            raise BadInput(f"{about.title} has no test split: the classes of the official test videos are not public.")
-        items = something.read_items(files, split, everything, classes)
-        return build_manifest(split, classes, items, files.root, something.VIDEOS)
-
-    flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
-    dataset = Dataset(about, files.root, classes, flips, read)
-    if lacking := about.num_classes - len(set(classes) & set(everything)):
-        dataset.remarks.append(f"The labels file lacks {lacking} of the {about.num_classes} classes of {about.title}.")
-    return dataset
+    reader = FORMATS[str(about.reader)]
+    inner = root / about.folder
+    if not inner.is_dir():
+        return reader(root, about.spec)
+    try:
+        return reader(inner, about.spec)
+    except NotFound:
+        return reader(root, about.spec)
 
 
 def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
@@ -106,7 +142,8 @@ def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
     folder = calibrated.locate(base, level, root)
     card = calibrated.read_card(folder, base, level)
     files = something.find(folder, about.title)
-    classes = something.read_classes(files)
+    everything = something.read_classes(files)
+    classes = about.subset.choose(everything) if about.subset is not None else everything
     numbers = {name: number for number, name in enumerate(classes)}
 
     def read(split: str) -> Manifest:
@@ -114,9 +151,12 @@ def _open_calibrated(about: DatasetInfo, root: Path) -> Dataset:
             raise BadInput(
                 f"{about.title} has no test split; use 'val', whose videos are generated independently of 'train'."
             )
-        items = something.read_items(files, split, classes)
+        items = something.read_items(files, split, everything)
+        if about.subset is not None:
+            items = _of_classes(items, numbers, about.subset, split)
         return build_manifest(split, classes, items, files.root, something.VIDEOS)
 
-    flips = {numbers[name]: numbers[mirror] for name, mirror in card["flip"].items()}
-    about = replace(about, expected={split: card["videos"].get(split) for split in SPLITS})
+    flips = {numbers[name]: numbers.get(mirror) for name, mirror in card["flip"].items() if name in numbers}
+    if about.subset is None:
+        about = replace(about, expected={split: card["videos"].get(split) for split in SPLITS})
     return Dataset(about, files.root, classes, flips, read)

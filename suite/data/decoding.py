@@ -1,4 +1,4 @@
-"""Frames of a video file: decord where it can be trusted, PyAV otherwise.
+"""Frames of a video: decord where it can be trusted, PyAV otherwise; torchvision for folders of pictures.
 
 decord 0.6 returns wrong frames without a word on B-frame AVI and on MPEG-4, and fails on webm files of one frame or
 of narrow pictures; so it is used for H.264 and VP9 in mp4 and webm alone, and whatever it refuses goes to PyAV.
@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from suite.data import frame_folders
+from suite.data.frame_folders import Undecodable
 from suite.spec import BadInput, unknown
 
 if TYPE_CHECKING:
@@ -22,13 +24,10 @@ if TYPE_CHECKING:
 
 DECORD_CODECS = ("h264", "vp9")
 DECORD_SUFFIXES = (".mp4", ".webm")
+PICTURES = "pictures"  # stands for the codec of a folder of frames
 SETTING = "SUITE_DECODER"
 SETTINGS = ("auto", "decord", "pyav")
 LIBRARIES = ("libavcodec", "libavformat", "libswscale")  # of FFmpeg: what PyAV decodes and converts with
-
-
-class Undecodable(BadInput):
-    """A file that is there and is not a video that can be read."""
 
 
 def chosen_decoder() -> str:
@@ -46,42 +45,14 @@ def versions(backend: str) -> tuple[str, str]:
         import decord
 
         return f"decord {decord.__version__}", ""
+    if backend == "torchvision":
+        import torchvision
+
+        return f"torchvision {torchvision.__version__}", ""
     import av
 
     found = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
     return f"pyav {av.__version__}", ", ".join(f"{name} {found[name]}" for name in LIBRARIES if name in found)
-
-
-def probe(path: Path | str) -> tuple[int, float, str]:
-    """(frames, frames per second, codec) of a file, by counting packets; only the first frame is decoded.
-
-    Raises Undecodable when there is no video in it, its first frame does not decode, or its end is cut off.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            _one_thread(stream)
-            frames, end, opened = 0, 0.0, False
-            for packet in container.demux(stream):
-                if packet.size == 0 or packet.is_discard:
-                    continue
-                opened = opened or bool(packet.decode())
-                frames += 1
-                if packet.pts is not None:
-                    end = max(end, float((packet.pts + (packet.duration or 0)) * stream.time_base))
-            opened = opened or bool(stream.decode(None))
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
-            codec = stream.codec_context.name
-            length = _declared_seconds(container, stream)
-    except (av.FFmpegError, OSError, IndexError, ValueError) as error:
-        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
-    if not opened or frames == 0:
-        raise Undecodable(f"Video {path} has no decodable frame.")
-    if length - end > max(0.05 * length, 2 / fps if fps else 0):
-        raise Undecodable(f"Video {path} is truncated: its header gives {length:.2f} s, but it ends at {end:.2f} s.")
-    return frames, fps, codec
 
 
 def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, str]:
@@ -209,8 +180,11 @@ def _read(
     if indices.size == 0 or indices.min() < 0:
         raise BadInput(f"Frame indices for {path} must be a list of whole numbers from 0.")
     wanted, back = np.unique(indices, return_inverse=True)
-    frames, reason = (None, "") if setting == "pyav" else _by_decord(path, wanted, picture.codec)
-    backend = "decord"
+    backend, frames, reason = "decord", None, ""
+    if picture.codec == PICTURES:
+        frames, backend = frame_folders.read_pictures(path, wanted), "torchvision"
+    elif setting != "pyav":
+        frames, reason = _by_decord(path, wanted, picture.codec)
     if frames is None and setting == "decord":
         raise BadInput(
             f"{SETTING} is decord, which cannot be used for {path} ({reason}); set {SETTING} to auto or "
@@ -248,7 +222,7 @@ def _by_pyav(path: str, wanted: np.ndarray) -> np.ndarray:
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
-            _one_thread(stream)
+            one_thread(stream)
             for frame in container.decode(stream):
                 if position == wanted[len(out)]:
                     out.append(frame.to_ndarray(format="rgb24"))
@@ -256,11 +230,14 @@ def _by_pyav(path: str, wanted: np.ndarray) -> np.ndarray:
                         return np.stack(out)
                 position += 1
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
-        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
+        raise Undecodable(f"Video {path} cannot be decoded ({first_line(error)}).") from None
     raise Undecodable(f"Video {path} has {position} decodable frames, but frame {wanted[-1]} was requested.")
 
 
 def _picture(path: str) -> Picture:
+    if os.path.isdir(path):
+        height, width = frame_folders.read_pictures(path, [0]).shape[1:3]
+        return Picture(width, height, PICTURES)
     import av
 
     try:
@@ -268,21 +245,15 @@ def _picture(path: str) -> Picture:
             context = container.streams.video[0].codec_context
             return Picture(context.width, context.height, context.name)
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
-        raise Undecodable(f"Video {path} cannot be decoded ({_first_line(error)}).") from None
+        raise Undecodable(f"Video {path} cannot be decoded ({first_line(error)}).") from None
 
 
-def _declared_seconds(container: Any, stream: Any) -> float:
-    """How long the file says its video is; 0 when it does not say, or speaks of other streams too."""
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    alone = len(container.streams) == 1 and container.duration is not None
-    return container.duration / 1e6 if alone else 0.0
-
-
-def _one_thread(stream: Any) -> None:
+def one_thread(stream: Any) -> None:
+    """Data-loader workers are the parallelism."""
     stream.thread_type = "NONE"
     stream.thread_count = 1
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What FFmpeg says, without the file's name."""
     return (str(error).splitlines() or [type(error).__name__])[0].split(": '/")[0]

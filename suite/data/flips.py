@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
+# what a mirror makes of a word; Jester turns hands clockwise and counterclockwise
+MIRRORS = {
+    "left": "right",
+    "right": "left",
+    "clockwise": "counterclockwise",
+    "counterclockwise": "clockwise",
+    "anticlockwise": "clockwise",
+}
+
 
 def mirrored(classes: tuple[str, ...]) -> dict[int, int | None]:
-    """label -> label after a horizontal flip, by class name: 'left' and 'right' change places.
+    """label -> label after a horizontal flip, by class name: a word becomes its mirror's (MIRRORS).
 
     None where the mirrored class is not in the set (Mini-SSV2 holds one of each pair): such a clip is never flipped.
     """
@@ -18,8 +27,7 @@ def swap_sides(name: str) -> str:
     """'Pulling something from left to right' -> 'Pulling something from right to left'; keeps capitals."""
 
     def swap(match: re.Match[str]) -> str:
-        word = match[0]
-        other = "right" if word.lower() == "left" else "left"
+        word, other = match[0], MIRRORS[match[0].lower()]
         return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
 
-    return re.sub(r"\b(left|right)\b", swap, name, flags=re.IGNORECASE)
+    return re.sub(rf"\b({'|'.join(MIRRORS)})\b", swap, name, flags=re.IGNORECASE)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from suite.data import frame_folders
 from suite.spec import BadInput, file_sha256
 
 INDEX_VERSION = 2
@@ -50,6 +54,17 @@ class Entry(NamedTuple):
         return FileState(*self[:4])
 
 
+@contextmanager
+def garbage_collection(wanted: bool) -> Iterator[None]:
+    """Off while lists of videos are read: it would look through a million new objects again and again."""
+    before = gc.isenabled()
+    (gc.enable if wanted else gc.disable)()
+    try:
+        yield
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
 def fingerprint(path: Path | str) -> str:
     """A cheap identity of a file's content: SHA-256 (32 hex digits) of its size and its first and last 64 KiB.
 
@@ -81,24 +96,19 @@ class Index:
         self.file = _index_file(root, base)
         self.entries, self.full = self._load()
 
-    def get(self, path: str, state: FileState) -> Entry:
-        """The entry of a file that `update` was given."""
-        entry = self.entries[path]
-        assert entry.state == state
-        return entry
-
     def update(self, states: dict[str, FileState], threads: int = 0) -> None:
         """Looks into the files that are new or have changed since."""
         known = self.entries
-        todo = [path for path, state in states.items() if path not in known or known[path].state != state]
+        todo = [path for path, state in states.items() if path not in known or known[path][:4] != state]
         if not todo:
             return
         saved = time.monotonic()
-        for path, *found in self._probe({path: states[path] for path in todo}, threads):
-            self.entries[path] = Entry(*states[path], *found)
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.save()
-                saved = time.monotonic()
+        with garbage_collection(True):  # this may take hours
+            for path, *found in self._probe({path: states[path] for path in todo}, threads):
+                self.entries[path] = Entry(*states[path], *found)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
         self.save()
 
     def mark_undecodable(self, path: str, state: FileState) -> None:
@@ -120,17 +130,20 @@ class Index:
 
     def _hash(self, path: str) -> tuple[str, str]:
         try:
-            return path, file_sha256(self.base / path)
+            whole = self.base / path
+            return path, frame_folders.whole_sha256(whole) if whole.is_dir() else file_sha256(whole)
         except OSError as error:
             raise BadInput(f"Video {self.base / path} cannot be read: {error.strerror}.") from None
 
     def _probe(self, states: dict[str, FileState], threads: int) -> Iterator[tuple[str, int, float, str]]:
         """(path, frames, fps, fingerprint) of each, in any order."""
-        from suite.data.decoding import Undecodable, probe
+        from suite.data.frame_folders import Undecodable
+        from suite.data.probing import probe
 
         def one(path: str) -> tuple[str, int, float, str]:
+            pictures = (self.base / path).is_dir()
             try:
-                content = fingerprint(self.base / path)
+                content = (frame_folders.fingerprint if pictures else fingerprint)(self.base / path)
             except OSError:
                 return path, 0, 0.0, ""
             old = self.entries.get(path)
@@ -149,7 +162,11 @@ class Index:
             data = json.loads(self.file.read_text())
             if data["version"] != INDEX_VERSION:
                 return {}, {}
-            return {path: Entry(*entry) for path, entry in data["videos"].items()}, dict(data["full"])
+            videos = data["videos"]
+            if not all(map(len(Entry._fields).__eq__, map(len, videos.values()))):
+                return {}, {}
+            entries = map(partial(tuple.__new__, Entry), videos.values())
+            return dict(zip(videos, entries, strict=True)), dict(data["full"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}, {}  # only a cache: what cannot be read is made again
 

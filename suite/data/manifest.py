@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from suite.data.index import FileState, Index
 from suite.spec import BadInput
@@ -17,21 +17,28 @@ from suite.spec import BadInput
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
 
 
-@dataclass(frozen=True)
-class Item:
-    """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled."""
+class Item(NamedTuple):
+    """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
+
+    The video may be a part of what lies there: `frames` frames from frame `first`, or from second `start` to `end`.
+    """
 
     id: str
     path: str
     class_name: str | None
     label: int | None
+    first: int | None = None
+    frames: int | None = None
+    start: float | None = None
+    end: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Video:
     """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
 
-    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken.
+    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken; first: the frame of
+    its file with which it begins, None where it is the whole file.
     """
 
     id: str
@@ -41,6 +48,7 @@ class Video:
     frames: int
     fps: float
     fingerprint: str = ""
+    first: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ class Manifest:
     undecodable: tuple[str, ...] = ()
     root: Path = field(default=Path("."), repr=False, compare=False)  # of this machine; not in the hash
     folder: str = field(default=".", repr=False, compare=False)  # where in the root the videos are
+    # path of each video that cannot be used; like `missing` and `undecodable` by id, and not in the hash
+    lost: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def sha256(self) -> str:
@@ -67,7 +77,10 @@ class Manifest:
         content = {
             "split": self.split,
             "classes": self.classes,
-            "videos": [{key: getattr(video, key) for key in keys} for video in self.videos],
+            "videos": [
+                {key: getattr(video, key) for key in keys} | ({} if video.first is None else {"first": video.first})
+                for video in self.videos
+            ],
             "missing": self.missing,
             "undecodable": self.undecodable,
         }
@@ -107,44 +120,6 @@ class Manifest:
                 f"allow_missing is {allow_missing}; restore them or raise allow_missing in the protocol."
             )
         return self
-
-
-def build_manifest(
-    split: str, classes: Iterable[str], items: Iterable[Item], root: Path, folder: str = ".", threads: int = 0
-) -> Manifest:
-    """Indexes the videos of a split.
-
-    root: the data set's root; folder: where in it the videos are (it may itself be a link to another disk);
-    threads: 0 takes one per core, at most 16.
-    Frame counts and fingerprints come from the index cache where a file is unchanged (`Index`).  Raises BadInput when
-    a path of the annotations leaves the folder, or an id occurs twice.
-    """
-    items = list(items)
-    base = Path(root) / folder
-    index = Index(Path(root), base)
-    states: dict[str, FileState | None] = {}
-    seen: set[str] = set()
-    inside = _Inside(base)
-    for item in items:
-        if item.id in seen:
-            raise BadInput(f"Split '{split}' names the video '{item.id}' twice; its annotation file is damaged.")
-        seen.add(item.id)
-        states[item.path] = inside.stat(item.path, item.id, split)
-    index.update({path: state for path, state in states.items() if state is not None}, threads)
-    videos, missing, undecodable = [], [], []
-    for item in items:
-        state = states[item.path]
-        if state is None:
-            missing.append(item.id)
-            continue
-        known = index.get(item.path, state)
-        if known.frames == 0:
-            undecodable.append(item.id)
-            continue
-        path = item.path if folder == "." else f"{folder}/{item.path}"
-        video = Video(item.id, path, item.class_name, item.label, known.frames, known.fps, known.fingerprint)
-        videos.append(video)
-    return Manifest(split, tuple(classes), tuple(videos), tuple(missing), tuple(undecodable), Path(root), folder)
 
 
 def hold_out(manifest: Manifest, share: float) -> tuple[Manifest, Manifest]:
@@ -205,42 +180,3 @@ def same_videos(manifests: Mapping[str, Manifest], recorded: Any) -> bool:
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-class _Inside:
-    """Looks at files below a folder, and refuses paths that lead out of it."""
-
-    def __init__(self, base: Path) -> None:
-        self.base = str(base)
-        self.real = os.path.realpath(base)
-        self.parents: dict[str, None] = {}  # folders already found to be inside
-
-    def stat(self, path: str, video: str, split: str) -> FileState | None:
-        """What changes when the file does, or None when there is no such file."""
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path or "\\" in path:
-            raise self._leaves(video, split)
-        full = f"{self.base}/{path}"
-        parent = os.path.dirname(full)
-        if parent not in self.parents:
-            self._check(parent, video, split)
-            self.parents[parent] = None
-        try:
-            if os.path.islink(full):
-                self._check(full, video, split)
-            found = os.stat(full)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise BadInput(f"Video '{video}' of split '{split}' cannot be read: {error.strerror}.") from None
-        return FileState.of(found)
-
-    def _check(self, path: str, video: str, split: str) -> None:
-        real = os.path.realpath(path)
-        if real != self.real and not real.startswith(self.real.rstrip("/") + "/"):
-            raise self._leaves(video, split)
-
-    def _leaves(self, video: str, split: str) -> BadInput:
-        return BadInput(
-            f"Video '{video}' of split '{split}' lies outside {self.base}; an annotation may only name files inside."
-        )

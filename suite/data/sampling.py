@@ -6,9 +6,15 @@ TSN-style dense sampling; test indices are computed in integers, so that no mach
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from suite.spec import BadInput, Sampling
+
+# Where a test clip lies, the same in every test that has it. uniform: its shift in frames. dense: which share of the
+# possible starts lies before its own; None for half of them rounded down, where one clip starts.
+ClipPlace = int | Fraction | None
 
 
 def train_indices(n: int, frames: int, sampling: Sampling, gen: np.random.Generator) -> np.ndarray:
@@ -45,21 +51,32 @@ def test_indices(n: int, frames: int, clips: int, sampling: Sampling) -> np.ndar
     dense: C starts spread evenly from the first to the last possible one; one clip starts in the middle or at the
     first frame (`dense_clip`).  Too short a video repeats its last frame (clamp).
     """
-    _check(n, frames)
+    return indices_at(n, frames, clip_places(clips, sampling), sampling)
+
+
+def clip_places(clips: int, sampling: Sampling) -> list[ClipPlace]:
+    """Where the clips of a test lie.  Two uniform clips are two of ten; two dense ones are the first and the last."""
     if clips < 1:
         raise BadInput(f"The number of test clips must be at least 1, not {clips}.")
     if sampling.rule == "dense":
-        room = max(n - _span(frames, sampling.stride), 0)
         if clips == 1:
-            starts = [room // 2 if sampling.dense_clip == "middle" else 0]
-        else:
-            starts = [(2 * c * room + clips - 1) // (2 * (clips - 1)) for c in range(clips)]  # rounded to the nearest
+            return [None if sampling.dense_clip == "middle" else Fraction(0)]
+        return [Fraction(c, clips - 1) for c in range(clips)]
+    first = -clips // 2 + 1 if sampling.variant == "published" else -(clips // 2)
+    return list(range(first, first + clips))
+
+
+def indices_at(n: int, frames: int, places: list[ClipPlace], sampling: Sampling) -> np.ndarray:
+    """Frame indices of the test clips at `places`, int64 `(P, T)`."""
+    _check(n, frames)
+    if sampling.rule == "dense":
+        room = max(n - _span(frames, sampling.stride), 0)
+        starts = [room // 2 if place is None else int(place * room + Fraction(1, 2)) for place in places]
         return np.stack([_dense(n, frames, start, sampling.stride) for start in starts])
     segment = np.arange(frames)
     first, last = segment * n // frames, -(-(segment + 1) * n // frames) - 1
     middle = (2 * segment + 1) * n // (2 * frames)
-    shift = np.arange(clips)[:, None] + (-clips // 2 + 1 if sampling.variant == "published" else -(clips // 2))
-    return np.clip(middle + shift, first, last)
+    return np.clip(middle + np.array(places)[:, None], first, last)
 
 
 test_indices.__test__ = False  # the name is the field's; pytest is not to collect it

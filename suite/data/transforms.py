@@ -20,6 +20,18 @@ class Box(NamedTuple):
     width: int
 
 
+class CropPlace(NamedTuple):
+    """Where a test crop lies: halves of the room along the longer and across the shorter side of the picture."""
+
+    along: int
+    across: int
+    flip: bool = False
+
+
+CENTRE = CropPlace(1, 1)
+FlipRule = Literal["label_aware", "skip_sided", "blind", "none"]
+
+
 def random_box(height: int, width: int, scales: tuple[float, ...], gen: np.random.Generator) -> Box:
     """The multi-scale crop of TSN (Wang et al., ECCV 2016): scales of the short side, 13 fixed positions.
 
@@ -46,7 +58,7 @@ def resized(clip: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def flipped_label(
-    label: int, rule: Literal["label_aware", "blind", "none"], flip_map: dict[int, int | None], gen: np.random.Generator
+    label: int, rule: FlipRule, flip_map: dict[int, int | None], gen: np.random.Generator
 ) -> tuple[bool, int]:
     """Whether this clip is flipped (one time in two, where the rule allows it), and its label then."""
     if rule == "none" or gen.random() >= 0.5:
@@ -54,6 +66,8 @@ def flipped_label(
     if rule == "blind":
         return True, label
     mirror = flip_map[label]
+    if rule == "skip_sided" and mirror != label:
+        return False, label
     return (False, label) if mirror is None else (True, mirror)
 
 
@@ -67,20 +81,49 @@ def train_view(
     return (clip.flip(2) if flip else clip).contiguous()
 
 
-def test_views(frames: np.ndarray, size: int, crops: int) -> torch.Tensor:
-    """Test views: frames uint8 `(T, H, W, 3)` -> uint8 `(crops, T, size, size, 3)`, contiguous.
+def crop_places(rule: str, crops: int, flips: bool = True) -> list[CropPlace]:
+    """Where the test crops of a picture lie; a crop has one place in every test that has it.
 
-    The short side is resized to `size`; one crop is the centre, three lie along the longer side, first to last.
+    1: the centre.  3: along the longer side, first to last; `diagonal`: top left, centre, bottom right (CSTransformer,
+    Sec. 4.1).  10: the four corners and the centre, then their flips; without `flips` the first five.  A test does not
+    know the label, so its views are flipped only where the flip changes the class of no video (`flips`).
     """
-    height, width = frames.shape[1:3]
-    short = min(height, width)
-    height, width = max(size, round(height * size / short)), max(size, round(width * size / short))
+    if crops == 1:
+        return [CENTRE]
+    if crops == 3:
+        return [CropPlace(step, step if rule == "diagonal" else 1) for step in range(3)]
+    five = [CropPlace(along, across) for along in (0, 2) for across in (0, 2)] + [CENTRE]
+    return five + ([place._replace(flip=True) for place in five] if flips else [])
+
+
+def resized_shape(height: int, width: int, size: int, rule: str) -> tuple[int, int]:
+    """Height and width in pixels to which `rule` resizes a picture before crops of `size` are cut.
+
+    short_side: the short side to `size`.  short_side_margin and diagonal: the short side to 8/7 of `size`, that is 256
+    for 224 pixels (TSN).  fixed_240x320: whatever the shape of the picture (GTA, Sec. 4.1).
+    """
+    if rule == "fixed_240x320":
+        return 240, 320
+    short, target = min(height, width), size if rule == "short_side" else round(size * 8 / 7)
+    return max(target, round(height * target / short)), max(target, round(width * target / short))
+
+
+def crops_at(frames: np.ndarray, size: int, places: list[CropPlace], rule: str = "short_side") -> torch.Tensor:
+    """Test crops: frames uint8 `(T, H, W, 3)` -> uint8 `(len(places), T, size, size, 3)`, contiguous."""
+    height, width = resized_shape(*frames.shape[1:3], size, rule)
     clip = resized(torch.from_numpy(frames), height, width)
     views = []
-    for step in (1,) if crops == 1 else (0, 1, 2):
-        top, left = (height - size) * step // 2, (width - size) * step // 2
-        views.append(clip[:, top : top + size, left : left + size])
+    for place in places:
+        down, right = (place.across, place.along) if width >= height else (place.along, place.across)
+        top, left = (height - size) * down // 2, (width - size) * right // 2
+        crop = clip[:, top : top + size, left : left + size]
+        views.append(crop.flip(2) if place.flip else crop)
     return torch.stack(views)
+
+
+def test_views(frames: np.ndarray, size: int, crops: int) -> torch.Tensor:
+    """Test views by the rule short_side: frames uint8 `(T, H, W, 3)` -> uint8 `(crops, T, size, size, 3)`."""
+    return crops_at(frames, size, crop_places("short_side", crops))
 
 
 test_views.__test__ = False  # the name is the field's; pytest is not to collect it

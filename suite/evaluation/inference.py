@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,11 +23,32 @@ from suite.spec import BadInput
 
 @dataclass
 class Predictions:
-    """ids (N,), labels (N,) or None where a split has none, per-view logits (N, V, K)."""
+    """ids (N,), labels (N,) or None where a split has none, per-view logits (N, V, K).
+
+    same: (N, V), of each view the first view of its video with the same pixels; None where that was not looked at.
+    """
 
     ids: list[str]
     labels: np.ndarray | None
     views: np.ndarray
+    same: np.ndarray | None = None
+
+    def of(self, numbers: Sequence[int]) -> Predictions:
+        """Those of some of the views."""
+        same = None if self.same is None else self.same[:, numbers]
+        return Predictions(self.ids, self.labels, np.ascontiguousarray(self.views[:, numbers]), same)
+
+    def distinct_views(self, views: int) -> dict[str, dict[str, int]]:
+        """{"distinct_views": number of different views of a video -> videos}; {} where all videos have `views` of them.
+
+        Short videos, square pictures and corners without room between them have fewer.
+        """
+        if self.same is None:
+            return {}
+        found = Counter(len(set(row)) for row in self.same.tolist())
+        return (
+            {} if set(found) <= {views} else {"distinct_views": {str(count): found[count] for count in sorted(found)}}
+        )
 
     def fused(self, fusion: str) -> np.ndarray:
         """(N, K): mean over views of the logits, or of their softmax (then its logarithm)."""
@@ -55,12 +77,16 @@ def predict(
 ) -> Predictions:
     """Runs `model` over every view of every video.
 
+    A forward pass has one view of each of `batch` videos, so that a view's logits have the same bits whichever other
+    views a test has.
+
     of: the run or the weights, for messages.  Raises Stopped when asked to stop, BadInput when a logit is not finite:
     such a video has no rank.
     """
     loader = DataLoader(clips, batch_size=batch, **worker_settings(control.workers))
     videos = clips.manifest.videos
     logits: list[torch.Tensor] = [torch.empty(0)] * len(videos)
+    same: list[list[int]] = [[]] * len(videos)
     model.eval()
     with torch.inference_mode():
         batches = iter(loader)
@@ -68,11 +94,14 @@ def predict(
             views, indices = plain_errors(batches)
             if control.stopping():
                 raise Stopped("stopped while testing")
-            b, v = views.shape[:2]
-            with autocast(precision, control.device):
-                out = model(to_network(views.flatten(0, 1), model.name.text, control.device))
-            for index, row in zip(indices.tolist(), out.float().cpu().unflatten(0, (b, v)), strict=True):
-                logits[index] = row
+            out = []
+            for number in range(views.shape[1]):
+                with autocast(precision, control.device):
+                    of_view = views[:, number].contiguous()
+                    out.append(model(to_network(of_view, model.name.text, control.device)).float())
+            rows = torch.stack(out, 1).cpu()  # (B, V, K)
+            for index, row, alike in zip(indices.tolist(), rows, _same_views(views), strict=True):
+                logits[index], same[index] = row, alike
                 if not torch.isfinite(row).all():
                     raise BadInput(
                         f"{of or model.name.text} gives logits that are not finite for video '{videos[index].id}': its "
@@ -84,7 +113,20 @@ def predict(
         [video.id for video in videos],
         None if None in labels else np.array(labels, dtype=np.int64),
         torch.stack(logits).numpy(),
+        np.array(same),
     )
+
+
+def _same_views(views: torch.Tensor) -> list[list[int]]:
+    """Of each view of each video, the first with the same pixels; views uint8 (B, V, T, H, W, 3)."""
+    every = 8  # pixels: views whose samples differ in their sum are not compared further
+    sums = views[:, :, :, ::every, ::every].flatten(2).sum(2).tolist()
+
+    def first(video: int, view: int) -> int:
+        alike = (i for i in range(view) if sums[video][i] == sums[video][view])
+        return next((i for i in alike if torch.equal(views[video, i], views[video, view])), view)
+
+    return [[first(video, view) for view in range(views.shape[1])] for video in range(len(views))]
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:

@@ -14,8 +14,9 @@ from suite.spec import BadInput
 from suite.statistics.calibration import confidence_of
 
 
-def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> Outcome:
-    """The predictions.parquet that this suite wrote, read column by column; classes: their names.
+def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None, keep_logits: bool = False) -> Outcome:
+    """The predictions.parquet that this suite wrote, read column by column; classes: their names; keep_logits: the
+    outcome has the logits, (N, K).
 
     Raises BadInput when the file is missing or damaged, or a logit is not finite: NaN would be the largest of all.
     """
@@ -38,7 +39,8 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None) -> 
     top5 = None if labels is None else _top5(values, predicted, labels, path)
     confidence = confidence_of(values)[order]
     labels = None if labels is None else labels[order]
-    return Outcome(ids[order], predicted[order], labels, names, confidence=confidence, top5=top5)
+    kept = values[order] if keep_logits else None
+    return Outcome(ids[order], predicted[order], labels, names, confidence=confidence, top5=top5, logits=kept)
 
 
 def _top5(logits: np.ndarray, predicted: np.ndarray, labels: np.ndarray, path: Path) -> float:

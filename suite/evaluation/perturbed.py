@@ -67,12 +67,22 @@ def probe_run(
     control = Control(workers=workers, device=usable_device(device))
     set_determinism(control.device)
     check_normalisation(spec)
-    model = build(spec.network, len(data.classes), spec.frames, p.size)
+    model = build(spec.network, len(data.classes), spec.frames, p.test_size)
     weights.load(model, str(folder.checkpoint), classes=data.classes)
     found, before = [], None
     with threads_of(folder, control.device):
         for kind in ("none", *(k for k in kinds if k != "none")):
-            views = EvalClips(val, spec.frames, p.size, p.sampling, p.evaluation.clips, p.evaluation.crops, Decoder())
+            views = EvalClips(
+                val,
+                spec.frames,
+                p.test_size,
+                p.sampling,
+                p.evaluation.clips,
+                p.evaluation.crops,
+                Decoder(),
+                crop_rule=p.evaluation.crop_rule,
+                flips=data.flips_keep_classes,
+            )
             network = Perturbed(model, kind, spec.frames).to(control.device)
             network.name = model.name
             made = predict(network, views, p.precision, p.evaluation.batch, control, folder.id)

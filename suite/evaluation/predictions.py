@@ -30,6 +30,7 @@ class Outcome:
     named: bool = False  # whether the numbers are ours, made of names in a file without a list of its classes
     confidence: np.ndarray | None = None  # (N,) probability of the predicted class, where scores of all classes are
     top5: float | None = None  # percent, where a file of ours has logits and labels
+    logits: np.ndarray | None = None  # (N, K), kept only where they are asked for
 
     def in_order_of(self, classes: tuple[str, ...] | None, where: str) -> Outcome:
         """The same in the class numbers of `classes`.  Raises BadInput for a class that is not in `classes`.
@@ -90,12 +91,15 @@ def same_numbers(a: Outcome, b: Outcome, names: tuple[str, str] = ("A", "B")) ->
     return replace(a, labels=labels), replace(b, labels=labels)
 
 
-def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0) -> Outcome:
+def read_predictions(
+    path: Path, classes: list[str] | tuple[str, ...] | None = None, num: int = 0, keep_logits: bool = False
+) -> Outcome:
     """Reads a CSV or parquet file with one row per video.
 
     Columns: `id`; `logits` (a list; in CSV a JSON list, or one column per class: logit_0, logit_1, …) or `prediction`
     (a class number or name); `label`, the true class, number or name.  With `id` and `label` alone, the label is the
-    predicted class.  classes: their names in the order of the numbers; num: how many there must be (0: not known).
+    predicted class.  classes: their names in the order of the numbers; num: how many there must be (0: not known);
+    keep_logits: the outcome has them, None where the file has none.
     Raises BadInput for duplicate ids, missing or unknown labels, logits that are not finite or not one per class.
     """
     table = _read_table(Path(path))
@@ -131,7 +135,9 @@ def read_predictions(path: Path, classes: list[str] | tuple[str, ...] | None = N
     else:
         raise BadInput(f"{where} has none of the columns 'logits', 'prediction' and 'label'.")
     confidence = None if logits is None else confidence_of(logits)[order]
-    return Outcome(ids[order], predicted[order], None if labels is None else labels[order], classes, named, confidence)
+    labels = None if labels is None else labels[order]
+    kept = logits[order] if keep_logits and logits is not None else None
+    return Outcome(ids[order], predicted[order], labels, classes, named, confidence, logits=kept)
 
 
 def _has_logits(table: pd.DataFrame) -> bool:

@@ -22,13 +22,14 @@ from suite.store.evaluations import stored_test, test_folder
 from suite.store.folder import RunFolder
 from suite.store.identity import TEST_SPLIT, EvaluationSpec, RunSpec
 
-VIEWS = ("clips", "crops", "fusion", "batch")  # of suite.spec.Evaluation
+VIEWS = ("clips", "crops", "crop_rule", "fusion", "batch")  # of suite.spec.Evaluation
 CLIPS = ("rule", "stride")  # of suite.spec.Sampling
 
 
 def evaluate_run(
     folder: RunFolder,
     frames: Sequence[int] = (),
+    views: Sequence[tuple[int, int]] = (),
     *,
     root: Path,
     device: str | None = None,
@@ -40,9 +41,11 @@ def evaluate_run(
 ) -> list[dict[str, Any]]:
     """Tests the weights of a finished run at each of `frames` (its own when empty), by its protocol.
 
-    Each test goes to eval/<test id> in the run's folder, or to `out`/f<frames>; what is there already is read, not
-    made again.  changes: dataset, split, size, clips, crops, rule, stride, fusion, precision, batch; None leaves what
-    the run had.  Gives what each eval.json holds, and `skipped` where it was there.
+    views: (clips, crops) of several tests at each of `frames`; one pass over the videos makes them all.
+    Each test goes to eval/<test id> in the run's folder, or to `out`/f<frames> (`out`/f<frames>.<clips>x<crops> with
+    `views`); what is there already is read, not made again.  changes: dataset, split, size, clips, crops, crop_rule,
+    rule, stride, fusion, precision, batch; None leaves what the run had.
+    Gives what each eval.json holds, and `skipped` where it was there.
     Raises BadInput when the run is not finished, its checkpoint is not its own, its model is tied to a number of
     frames, or the data are not those that it was tested on.
     """
@@ -51,8 +54,14 @@ def evaluate_run(
         raise BadInput(f"The run {folder.id} is not finished; only finished runs can be tested again.")
     base = _setting(folder, spec, {key: value for key, value in changes.items() if value is not None})
     counts = list(dict.fromkeys(frames or (spec.frames,)))
-    settings = [replace(base, frames=count) for count in counts]
-    places = [out / f"f{s.frames}" if out else test_folder(folder, s.evaluation) for s in settings]
+    hows = [checked(Evaluation, base.how.model_dump() | {"clips": c, "crops": k}, "eval") for c, k in views]
+    settings = [replace(base, frames=count, how=how) for count in counts for how in hows or [base.how]]
+
+    def place(s: Setting) -> Path:
+        name = f"f{s.frames}.{s.how.clips}x{s.how.crops}" if views else f"f{s.frames}"
+        return out / name if out else test_folder(folder, s.evaluation)
+
+    places = [place(s) for s in settings]
     control = Control(workers=workers, device=usable_device(device))
     allowed = spec.protocol.allow_missing if allow_missing is None else allow_missing
     return _test(folder, list(zip(places, settings, strict=True)), root, control, unlabelled, allowed)
@@ -80,7 +89,7 @@ def _test(
 ) -> list[dict[str, Any]]:
     """What eval.json of each test holds, of those that are not there yet after making it."""
     spec, result = folder.spec(), folder.result() or {}
-    _check_weights(folder, spec, [setting.frames for _, setting in tests], result["classes"])
+    _check_weights(folder, spec, [(setting.frames, setting.size) for _, setting in tests], result["classes"])
     found = [_earlier(place, folder.id, setting) for place, setting in tests]
     if all(found):
         return [test | {"skipped": True, "folder": str(place)} for test, (place, _) in zip(found, tests, strict=True)]
@@ -88,15 +97,31 @@ def _test(
     own = any(setting.dataset == spec.dataset and setting.split == TEST_SPLIT for _, setting in tests)
     if own and not data.split(TEST_SPLIT).matches(result["manifests"][TEST_SPLIT]):
         raise BadInput(f"The videos of {spec.dataset} in {data.root} are not those that {folder.id} was tested on.")
-    made = []
+    made = {
+        place: earlier | {"skipped": True, "folder": str(place)}
+        for (place, _), earlier in zip(tests, found, strict=True)
+        if earlier
+    }
+    wanted = [test for test in tests if test[0] not in made]
     with threads_of(folder, control.device):
-        for (place, setting), earlier in zip(tests, found, strict=True):
-            if earlier:
-                made.append(earlier | {"skipped": True, "folder": str(place)})
-                continue
-            facts = {"run": folder.id, "train_frames": spec.frames, "test_frames": setting.frames}
-            made.append(evaluate(setting, data, control, place, unlabelled, allow_missing, facts) | {"skipped": False})
-    return made
+        for one_pass in _passes(wanted):
+            frames = one_pass[0][1].frames
+            facts = {"run": folder.id, "train_frames": spec.frames, "test_frames": frames}
+            for test in evaluate(one_pass, data, control, unlabelled, allow_missing, facts):
+                made[Path(test["folder"])] = test | {"skipped": False}
+    return [made[place] for place, _ in tests]
+
+
+def _passes(tests: Sequence[tuple[Path, Setting]]) -> list[list[tuple[Path, Setting]]]:
+    """Tests that differ in their clips and crops alone stand together: one pass over the videos makes them."""
+    passes: list[tuple[Setting, list[tuple[Path, Setting]]]] = []
+    for place, setting in tests:
+        alike = replace(setting, how=setting.how.model_copy(update={"clips": 1, "crops": 1}))
+        group = next((group for known, group in passes if known == alike), None)
+        if group is None:
+            passes.append((alike, group := []))
+        group.append((place, setting))
+    return [group for _, group in passes]
 
 
 def _setting(folder: RunFolder, spec: RunSpec, changes: dict[str, Any]) -> Setting:
@@ -110,7 +135,7 @@ def _setting(folder: RunFolder, spec: RunSpec, changes: dict[str, Any]) -> Setti
     fields = {
         "dataset": spec.dataset,
         "split": TEST_SPLIT,
-        "size": p.size,
+        "size": p.test_size,
         "precision": p.precision,
         "how": part(Evaluation, p.evaluation, VIEWS),
         "sampling": part(Sampling, p.sampling, CLIPS),
@@ -144,26 +169,40 @@ def test_by(
     return _test(folder, [(place, setting)], root, control, False, spec.protocol.allow_missing)[0]
 
 
-def _check_weights(folder: RunFolder, spec: RunSpec, counts: Sequence[int], classes: int) -> None:
-    """Raises BadInput unless the checkpoint is the run's and fits its model at every count of frames."""
+def _check_weights(folder: RunFolder, spec: RunSpec, clips: Sequence[tuple[int, int]], classes: int) -> None:
+    """Raises BadInput unless the checkpoint is the run's and fits its model at every (frames, size in pixels)."""
     check_normalisation(spec)
     saved = weights.read_checkpoint(folder.checkpoint)
     if not isinstance(saved, dict) or saved.get("run") != folder.id:
         raise BadInput(f"{folder.checkpoint} does not hold the weights of this run.")
     check_checkpoint(folder)
 
-    def shapes(count: int) -> dict[str, tuple[int, ...]]:
+    for frames, size in dict.fromkeys(clips):
+        check_fit(spec, classes, frames, size)
+
+
+def check_fit(spec: RunSpec, classes: int, frames: int, size: int) -> None:
+    """Raises BadInput when weights as the run trains them do not fit its model at other frames or another size."""
+
+    def shapes(frames: int, size: int) -> dict[str, tuple[int, ...]]:
         with torch.device("meta"), NoDraws():
-            model = build(spec.network, classes, count, spec.protocol.size)
+            model = build(spec.network, classes, frames, size)
         return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
-    trained = shapes(spec.frames)
-    for count in counts:
-        tested = shapes(count)
+    own = (spec.frames, spec.protocol.size)
+    trained = None if (frames, size) == own else shapes(*own)
+    for what, number, unit, at in (
+        ("number of frames", frames, "frames", (frames, own[1])),
+        ("size of the picture", size, "pixels", (own[0], size)),
+    ):
+        if trained is None or at == own:
+            continue
+        tested = shapes(*at)
         if odd := sorted(key for key in trained.keys() | tested.keys() if trained.get(key) != tested.get(key)):
+            was = spec.frames if unit == "frames" else spec.protocol.size
             raise BadInput(
-                f"{spec.model} has weights that depend on the number of frames ({len(odd)} tensors, first {odd[0]}): "
-                f"trained at {spec.frames} frames it cannot be tested at {count}."
+                f"{spec.model} has weights that depend on the {what} ({len(odd)} tensors, first {odd[0]}): "
+                f"trained at {was} {unit} it cannot be tested at {number}."
             )
 
 

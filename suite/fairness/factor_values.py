@@ -49,6 +49,7 @@ KINDS: dict[str, Any] = {
         "milestones": "wholes",
     },
     "chain": "stages",
+    "ensemble": "plain parts",
     "data": "plain parts",
     "decoder": "plain parts",
     "leakage": "plain parts",

@@ -19,6 +19,7 @@ FACTORS = {
     "data": "data manifest",
     "missing": "missing videos",
     "leakage": "videos shared by training and test",
+    "ensemble": "ensemble",
     "module": "temporal module and blocks",
     "backbone": "backbone",
     "pooling": "temporal pooling",
@@ -59,8 +60,13 @@ FACTORS = {
 AXES = {  # axes that cover more than the factor of their name; every other factor is an axis of its own
     "backbone": ("backbone", "normalisation"),
     "frames": ("frames", "test_frames", "chain_frames"),
+    "ensemble": ("ensemble", "seed"),  # the same model with several seeds against one of them
     "model": ("module", "backbone", "normalisation", "pooling"),
 }
+
+
+ONE_MODEL = "one model"  # of the factor "ensemble"
+THE_SAME = "the same model"  # of the factor "pretraining", part "of": the run's own model was trained before
 
 
 @dataclass(frozen=True)
@@ -162,11 +168,22 @@ def judge(a: Mapping[str, Any], b: Mapping[str, Any], axis: str = "module") -> V
 def agree(a: Any, b: Any) -> bool | None:
     """True or False where it is known whether two values agree, else None; dictionaries go part by part."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
+        if _is_of_the_same(a) and _is_of_the_same(b):
+            a, b = without_own_model(a), without_own_model(b)
         states = [agree(a.get(key), b.get(key)) for key in {**a, **b}]
         return False if False in states else None if None in states else True
     if a is None or b is None:
         return None
     return a == b
+
+
+def without_own_model(value: Any) -> Any:
+    """A pretraining of a run's own model without that model's name, which differs wherever the models do."""
+    return {key: part for key, part in value.items() if key != "model"} if _is_of_the_same(value) else value
+
+
+def _is_of_the_same(value: Any) -> bool:
+    return isinstance(value, Mapping) and "of" in value and value["of"] == THE_SAME
 
 
 def text(value: Any) -> str:
@@ -180,7 +197,7 @@ def text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
-        return "/".join(map(text, value)) or "none"
+        return ("; " if any(isinstance(part, Mapping) for part in value) else "/").join(map(text, value)) or "none"
     return str(value)
 
 

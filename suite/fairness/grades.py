@@ -35,6 +35,7 @@ GRADES: dict[str, Grade] = {
     "missing": _confound("Missing test videos change the denominator, missing training videos the training."),
     "leakage": _confound("Accuracy on test videos that were used for training is too high."),
     "module": _confound("This is what most comparisons study."),
+    "ensemble": _confound("Averaging several models raises the accuracy and adds up their costs."),
     "backbone": _confound("In the 288 published runs backbones differ by several points under one module."),
     "pooling": _confound("In the 288 published runs temporal pooling changes the mean Ψ of every module."),
     "frames": _confound("More frames show the network more of the video."),

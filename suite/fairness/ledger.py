@@ -10,7 +10,7 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from suite.fairness.code_parts import CodeParts, usual_parts
-from suite.fairness.factors import FACTORS, agree, text
+from suite.fairness.factors import FACTORS, agree, text, without_own_model
 from suite.fairness.grades import CONFOUND, grade_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _split(members: pd.DataFrame, name: str) -> str:
 
 
 def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+    return json.dumps(without_own_model(value), sort_keys=True, default=str)
 
 
 def _phrase(name: str, value: Any, usual: Any) -> str:

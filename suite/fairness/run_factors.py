@@ -8,14 +8,14 @@ from typing import Any
 
 from suite.fairness.code_parts import code_factor
 from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
-from suite.fairness.factors import FACTORS, chain_of, read_views, schedule_of, text, views_of
+from suite.fairness.factors import FACTORS, ONE_MODEL, THE_SAME, chain_of, read_views, schedule_of, text, views_of
 from suite.models import canonical_name, normalisation
-from suite.spec import parse_model, weights_file
+from suite.spec import parse_model, run_named, weights_file
 from suite.statistics.run_table import architecture
 from suite.store.earlier import run_folder
 from suite.store.evaluations import stored_test
 from suite.store.folder import RunFolder
-from suite.store.identity import EvaluationSpec, RunSpec, digest
+from suite.store.identity import EvaluationSpec, RunSpec, crop_rule_of, digest
 
 PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
@@ -35,6 +35,7 @@ def of_run(
     """
     p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
     result, sessions = result or {}, (provenance or {}).get("sessions", [])
+    started = ((first if chain else provenance) or {}).get("weights") or {}
     root = chain[0].protocol if chain else p
     before = [*before, *[{}] * len(chain)][: len(chain)]
     views = views_of(p.evaluation.clips, p.evaluation.crops)
@@ -44,13 +45,14 @@ def of_run(
         "data": data_of(result),
         "missing": result.get("missing"),
         "leakage": leakage_of(result),
+        "ensemble": ONE_MODEL,
         "module": architecture(canonical_name(spec.network), name.module)[0],
         "backbone": name.backbone,
         "pooling": name.pooling,
         "frames": spec.frames,
         "test_frames": spec.frames,
-        "pretraining": _pretraining(root.init),
-        "weights": _weights(chain[0] if chain else spec, (provenance if not chain else first) or {}),
+        "pretraining": _pretraining(root.init, started.get("pretraining"), chain[0].model if chain else spec.model),
+        "weights": _weights(chain[0] if chain else spec, started),
         "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
         "normalisation": spec.normalisation or normalisation(spec.model),  # scheme 1 used this same rule
         "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
@@ -84,7 +86,7 @@ def of_run(
         "tuning": p.tuning,
         "seed": spec.seed,
         "views": views,
-        "test_crop": p.size,
+        "test_crop": _test_crop(p.test_size, p.evaluation.crop_rule),
         "fusion": p.evaluation.fusion if views["number"] > 1 else "one view",
         "code_train": code_factor(sessions, "code_train"),
         # a run is tested at the end of its last session, and along the way where tests choose the epoch
@@ -95,17 +97,42 @@ def of_run(
     }
 
 
-def _pretraining(init: str) -> str:
-    """What kind of weights `init` names; which ones, the factor "weights" says."""
+def _test_crop(size: int | None, rule: str) -> int | str | None:
+    """Pixels, and the rule by which test pictures are resized and cropped where it is not the usual one."""
+    return size if size is None or rule == "short_side" else f"{size}, {rule}"
+
+
+def _pretraining(init: str, source: Mapping[str, Any] | None, model: str) -> Any:
+    """What kind of weights `init` names; which ones, the factor "weights" says.
+
+    source: what trained them, of those of a run of ours (`suite.store.pretraining`): its data set, its model, its
+    frames, its seed, a digest of its protocol, and what it started from itself.  None where that is not known.
+    """
+    if source:
+        itself = source.get("model") == model
+        found = {"data set": source.get("dataset"), "model": source.get("model")}
+        found |= {"of": THE_SAME if itself else "another model", "frames": source.get("frames")}
+        found |= {"seed": source.get("seed"), "protocol": source.get("recipe"), "start": source.get("start")}
+        before = source.get("before")
+        return found | ({"start": _pretraining("", before, source.get("model", ""))} if before else {})
+    if run_named(init):
+        return None
     kind, path = weights_file(init)
     return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
 
 
-def _weights(spec: RunSpec, provenance: Mapping[str, Any]) -> str | None:
-    """The SHA-256 of the file that a first stage started from; None where it was not recorded."""
-    if spec.protocol.init == "scratch":
-        return "none"
-    return spec.weights_sha256 or (provenance.get("weights") or {}).get("sha256")
+def _weights(spec: RunSpec, started: Mapping[str, Any]) -> str | None:
+    """The SHA-256 of the file that a first stage started from; None where it was not recorded.
+
+    From a run of ours: of the file that all its training rests on, since weights that were trained here by one protocol
+    differ with the model.
+    """
+    source = started.get("pretraining")
+    if not source:
+        return "none" if spec.protocol.init == "scratch" else spec.weights_sha256 or started.get("sha256")
+    while source.get("before"):
+        source = source["before"]
+    return "none" if source.get("start") == "scratch" else source.get("start_sha256")
 
 
 def _seen(spec: RunSpec, result: Mapping[str, Any]) -> int:
@@ -154,13 +181,15 @@ def of_evaluation(facts: Mapping[str, Any], place: Path) -> dict[str, Any]:
     trained = read_run(run.spec(), run) if facts.get("run") == run.id else {}
     name = parse_model(facts["model"])
     known = {"module": architecture(canonical_name(facts["model"]), name.module)[0], "backbone": name.backbone}
-    return dict.fromkeys(FACTORS) | known | {"pooling": name.pooling} | trained | of_test(facts, trained)
+    known |= {"pooling": name.pooling, "ensemble": ONE_MODEL}
+    return dict.fromkeys(FACTORS) | known | trained | of_test(facts, trained)
 
 
 def of_test(facts: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
     """The factors that a test of its own settles, from its eval.json; `trained`: those of the run."""
     known = {key: facts.get(key) for key in ("dataset", "split", "precision")}
-    known |= {"views": read_views(facts["views"]), "test_frames": facts.get("frames"), "test_crop": facts.get("size")}
+    known |= {"views": read_views(facts["views"]), "test_frames": facts.get("frames")}
+    known["test_crop"] = _test_crop(facts.get("size"), crop_rule_of(facts))
     known["fusion"] = facts["fusion"] if facts["views"] != "1x1" else "one view"
     known["test_sampling"] = EvaluationSpec.from_facts(facts).content()["sampling"]
     session = {**(facts.get("environment") or {}), **(facts.get("device") or {})}

@@ -8,7 +8,7 @@ Sources: `imagenet` (torchvision's weights, inflated where needed), `imagenet:FI
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from suite.models import NORMALISATION, normalisation
 from suite.models.blocks.attention import interpolated
 from suite.models.checkpoints import deep_analysis, own, pytorchvideo, torchvision, tsm
+from suite.models.checkpoints.fresh import BLOCKS, HEAD, leave_blocks, leave_classifier, started_anew
 from suite.models.checkpoints.own import check_content, save_dict
 from suite.models.checkpoints.source import Source, read_checkpoint
 from suite.models.checkpoints.torchvision import local_imagenet_file
@@ -48,24 +49,39 @@ class Report:
     classes: list[str] | None = None
     interpolated: list[str] = field(default_factory=list)  # tensors that were made for another number of frames
     sha256: str | None = None  # of the file
+    fresh: list[str] = field(default_factory=list)  # what started anew because it was asked for: head, 2 blocks
 
     def __str__(self) -> str:
-        return f"{self.loaded} of {self.total} tensors from {self.source}"
+        fresh = f", {' and '.join(self.fresh)} fresh" if self.fresh else ""
+        return f"{self.loaded} of {self.total} tensors from {self.source}{fresh}"
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "fresh" or value}
 
 
-def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes: Sequence[str] | None = None) -> Report:
+def load(
+    model: nn.Module,
+    source: str,
+    *,
+    inflate: Inflate = "repeat",
+    classes: Sequence[str] | None = None,
+    init_fresh: Collection[str] | None = None,
+) -> Report:
     """Loads `source` into a model of `build`.
 
     inflate: how a 2-D kernel fills a 3-D one: `repeat` copies it along time (as published), `mean` divides by the
     length, `center` puts it at the middle tap.  classes: the model's class names; the head's rows follow them.
+    init_fresh: what may start anew: `head`, a classifier that is not known to be of `classes`; `blocks`, add-on blocks
+    of which the source has nothing.  None: nothing, and messages do not name this key of a protocol.
     A module's `time_parameters` (see blocks.attention.interpolated) may come from a clip of other length, in the
     suite's own checkpoints.
     Raises BadInput, and leaves the model as it was, when the file is not a checkpoint of this very model.
     """
-    found = _open(model, source)
+    found = _open(model, source, init_fresh)
+    if HEAD in (init_fresh or ()):
+        leave_classifier(found, model, classes)
+    if BLOCKS in (init_fresh or ()):
+        leave_blocks(found, model)
     target = model.state_dict()
     fresh, missing, used, resampled = {}, [], set(), []
     for key, tensor in target.items():
@@ -78,7 +94,7 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
         if found.own and (how := _time_parameter(model, key, value, tensor)):
             value = interpolated(value, tensor.shape[how["dims"][0]], **how)
             resampled.append(key)
-        fresh[key] = _fitted(value, tensor, inflate, key, found.text, model.num_classes)
+        fresh[key] = _fitted(value, tensor, inflate, key, found.text, model.num_classes, _hint(init_fresh))
     unexpected = [key for key in found.state if key not in used]
     wrong_missing = [key for key in missing if not found.may_lack(key)]
     wrong_unexpected = [key for key in unexpected if not found.ignored(key)]
@@ -87,20 +103,28 @@ def load(model: nn.Module, source: str, *, inflate: Inflate = "repeat", classes:
             f"{found.text} is not a checkpoint of {model.name.text}: it lacks {_some(wrong_missing)} "
             f"and has {_some(wrong_unexpected)} that the model has no place for."
         )
-    _match_classes(fresh, found, classes)
+    _match_classes(fresh, found, classes, _hint(init_fresh))
     with torch.no_grad():
         for key, value in fresh.items():
             target[key].copy_(value)
     mean, std = NORMALISATION[normalisation(model.name.text)]
     expected = {"mean": mean, "std": std}
     sha256 = file_sha256(found.file) if found.file else None
-    return Report(found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled, sha256)
+    anew = started_anew(model, missing) if init_fresh else []
+    return Report(
+        found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled, sha256, anew
+    )
 
 
-def _open(model: nn.Module, source: str) -> Source:
+def _hint(init_fresh: Collection[str] | None) -> str:
+    """The end of a message on other classes, for a protocol."""
+    return "" if init_fresh is None else "; add 'head' to init_fresh in the protocol to start the classifier anew"
+
+
+def _open(model: nn.Module, source: str, init_fresh: Collection[str] | None) -> Source:
     kind, path = weights_file(source)
-    found = FOREIGN[kind].open_source(model, source, path) if kind in FOREIGN else None
-    found = found or own.open_source(model, source, path or Path(source))
+    found = FOREIGN[kind].open_source(model, source, path, init_fresh) if kind in FOREIGN else None
+    found = found or own.open_source(model, source, path or Path(source), init_fresh)
     found.file = found.file or path
     return found
 
@@ -143,7 +167,9 @@ def _type(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _fitted(value: Tensor, target: Tensor, inflate: Inflate, key: str, source: str, num_classes: int) -> Tensor:
+def _fitted(
+    value: Tensor, target: Tensor, inflate: Inflate, key: str, source: str, num_classes: int, hint: str
+) -> Tensor:
     """`value` in the shape of `target`: inflated along time, or with dimensions of size one added or dropped."""
     if value.ndim == 4 and target.ndim == 5:
         length = target.shape[2]
@@ -155,7 +181,7 @@ def _fitted(value: Tensor, target: Tensor, inflate: Inflate, key: str, source: s
         value = value.reshape(target.shape)  # (C, C, 1, k, k) and (C, C, k, k), or the taps of a temporal convolution
     if value.shape != target.shape:
         if ".fc." in key and value.ndim:
-            raise BadInput(f"{source} was trained on {len(value)} classes, this model has {num_classes}.")
+            raise BadInput(f"{source} was trained on {len(value)} classes, this model has {num_classes}{hint}.")
         raise BadInput(
             f"{source} does not fit: its tensor for {key} has the shape {tuple(value.shape)}, "
             f"the model's {tuple(target.shape)}."
@@ -163,13 +189,13 @@ def _fitted(value: Tensor, target: Tensor, inflate: Inflate, key: str, source: s
     return value
 
 
-def _match_classes(fresh: dict[str, Tensor], found: Source, classes: Sequence[str] | None) -> None:
+def _match_classes(fresh: dict[str, Tensor], found: Source, classes: Sequence[str] | None, hint: str) -> None:
     """Orders the rows of the head by class name."""
     if classes is None or found.classes is None or list(classes) == found.classes:
         return
     if set(classes) != set(found.classes):
         odd = sorted(set(classes) ^ set(found.classes))[0]
-        raise BadInput(f"The classes of {found.text} are not those of the data set (for one, '{odd}').")
+        raise BadInput(f"The classes of {found.text} are not those of the data set (for one, '{odd}'){hint}.")
     order = torch.tensor([found.classes.index(name) for name in classes])
     for key in [key for key in fresh if ".fc." in key]:
         fresh[key] = fresh[key][order]

@@ -220,7 +220,7 @@ def stated(paper: str, table: str, module: str, dataset: str, folder: Path = PUB
 
 def factors_of(row: dict[str, Any], folder: Path = PUBLISHED) -> dict[str, Any]:
     """The factors of one printed row (as `wide` gives it); those of quoted rows are what the row itself says."""
-    from suite.fairness.factors import FACTORS, read_views
+    from suite.fairness.factors import FACTORS, ONE_MODEL, read_views
 
     own = row["origin"] == "own"
     facts = stated(row["paper"], row["table"], row["module"], row["dataset"], folder) if own else {}
@@ -230,6 +230,12 @@ def factors_of(row: dict[str, Any], folder: Path = PUBLISHED) -> dict[str, Any]:
         said["module"] += f" [{row['setting']}]"  # an ablation: otherwise its rows would be one model
     said["views"] = read_views(row["views"]) if row["views"] else None
     said["frames"] = int(row["frames"]) if re.fullmatch(r"\d+", row["frames"]) else row["frames"] or None
+    codes, counts = row["notes"].split(), sorted(map(int, re.findall(r"\d+", row["frames"])))
+    if "ensemble" in codes:
+        said["frames"] = counts or None
+        said["ensemble"] = {"models": len(counts) if len(counts) > 1 else None, "average": None, "weights": None}
+    elif "two_stream" not in codes:
+        said["ensemble"] = ONE_MODEL
     said["test_crop"] = int(row["crop"]) if row["crop"] else None
     said["test_frames"] = said["frames"] if own else None
     said["sampling"] = {"rule": row["sampling"]} if row["sampling"] else None

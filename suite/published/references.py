@@ -133,7 +133,7 @@ def fits_no_n(table: pd.DataFrame) -> pd.DataFrame:
 
 def _run_factors(table: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     """The ledger's factors of the 288 runs: the paper's protocol, and each run's own recipe and chain."""
-    from suite.fairness.factors import FACTORS
+    from suite.fairness.factors import FACTORS, ONE_MODEL
 
     shared = stated("deep_analysis", "mini", "", "", folder)
     stages: dict[tuple, list[tuple[int, dict[str, Any]]]] = {}
@@ -148,6 +148,7 @@ def _run_factors(table: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
         own[(*key, run["frames"])] = {
             "dataset": run["dataset"],
             "split": "val",
+            "ensemble": ONE_MODEL,
             "module": run["module"],
             "backbone": run["backbone"],
             "pooling": "tp" if run["pooled"] else "none",

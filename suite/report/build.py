@@ -62,12 +62,12 @@ def write_report(
     part = write_part(plan, plan.folder, options, log)
     files, sections = part.files, []
     for variant in variants:
-        folder = plan.folder / part_name(variant.selection.set)
+        folder = plan.folder / part_name(variant.changes)
         made = write_part(variant, folder, replace(options, published=(), predictions=()), log)
         files = [*files, *made.files]
-        sections += variant_section(settings_text(variant.selection.set), made.table, made.tables, folder.name)
+        sections += variant_section(settings_text(variant.changes), made.table, made.tables, folder.name)
     title = plan.grid.title or plan.grid.name
-    title += f" ({settings_text(plan.selection.set)})" if plan.selection.set else ""
+    title += f" ({settings_text(plan.changes)})" if plan.changes else ""
     page = write_page(
         title,
         part.table,
@@ -100,6 +100,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     """summary.csv, timing.csv, tables and figures of a plan into `folder`."""
     import pandas as pd
 
+    from suite.collect.ensembles import ensemble_rows
     from suite.collect.evidence import gather
     from suite.collect.results_table import collect_results, run_rows
     from suite.published.references import published_rows
@@ -113,7 +114,12 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
     reference = published_rows(grid.reference) if grid.reference else None
     ours = run_rows(plan)
-    table = collect_results(ours, options.published, options.predictions)
+    ensembles = ensemble_rows(plan.folder, {run.folder.id for run in plan.runs})
+    for row in ensembles:
+        if row["frames"] != row["frames"]:
+            log(f"note: {row['id']} is not in the report: the frames of one of its models are not known.")
+    ensembles = [row for row in ensembles if row["frames"] == row["frames"]]
+    table = collect_results(ours, options.published, options.predictions, ensembles)
     evidence = gather(table, options.strict, retested(plan))  # refuses results that were edited
     write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))

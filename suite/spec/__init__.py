@@ -10,9 +10,18 @@ from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
 from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Grid, load_grid
 from suite.spec.model_names import BACKBONES, ModelName, Part, parse_model
 from suite.spec.ownership import unpacked_archive, written_by_others
-from suite.spec.protocol import MAX_FRAMES, MAX_PIXELS, Augmentation, Evaluation, Protocol, Sampling, load_protocol
+from suite.spec.protocol import (
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Augmentation,
+    Evaluation,
+    Protocol,
+    Sampling,
+    check_crop,
+    load_protocol,
+)
 from suite.spec.registrations import standalone_names
-from suite.spec.weight_sources import file_sha256, unchanged_file_sha256, weights_file
+from suite.spec.weight_sources import file_sha256, run_named, unchanged_file_sha256, weights_file
 
 __all__ = [
     "BACKBONES",
@@ -31,6 +40,7 @@ __all__ = [
     "Protocol",
     "Sampling",
     "Strict",
+    "check_crop",
     "checked",
     "display_architecture",
     "display_backbone",
@@ -50,6 +60,7 @@ __all__ = [
     "protocol_files",
     "read_json",
     "read_yaml",
+    "run_named",
     "shipped",
     "shown",
     "standalone_names",

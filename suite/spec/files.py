@@ -146,7 +146,7 @@ def read_json(path: Path) -> Any:
     """What a JSON file holds.  Raises BadInput for invalid JSON, duplicate keys, and numbers that are not finite."""
     try:
         return json.loads(
-            path.read_text(encoding="utf-8"),
+            path.read_text(encoding="utf-8-sig"),
             object_pairs_hook=_unique_keys,
             parse_constant=_finite,
             parse_float=_finite,

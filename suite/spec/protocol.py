@@ -14,7 +14,8 @@ from suite.spec.files import IntegerChoice, Listed, Name, Real, Strict, checked,
 MAX_FRAMES, MAX_PIXELS, MAX_EPOCHS, MAX_CLIPS, MAX_VIDEOS = 4096, 4096, 100_000, 1000, 10_000_000
 FIXED = ("name", "source", "chained")  # neither a grid nor --set changes them
 
-Crops = Annotated[Literal[1, 3], IntegerChoice]
+Crops = Annotated[Literal[1, 3, 10], IntegerChoice]
+CropRule = Literal["short_side", "short_side_margin", "diagonal", "fixed_240x320"]  # suite.data.transforms
 Milestone = Annotated[int | float, Field(gt=0, le=MAX_EPOCHS)]
 
 
@@ -34,14 +35,17 @@ class Augmentation(Strict):
     scales: Annotated[tuple[Annotated[Real, Field(gt=0, le=1)], ...], Listed] = Field(
         (1.0, 0.875, 0.75, 0.66), min_length=1, max_length=100
     )
-    flip: Literal["label_aware", "blind", "none"] = "label_aware"
+    # skip_sided: never a class whose name has a side (gta, Sec. 4.1); label_aware: flips it and swaps its label
+    flip: Literal["label_aware", "skip_sided", "blind", "none"] = "label_aware"
 
 
 class Evaluation(Strict):
     """How test views are made and fused."""
 
     clips: int = Field(1, ge=1, le=MAX_CLIPS)  # clip level: 1
-    crops: Crops = 1
+    crops: Crops = 1  # 10: four corners and the centre, and their flips where no class has a side
+    size: int | None = Field(None, ge=16, le=MAX_PIXELS)  # pixels; None: the training size
+    crop_rule: CropRule = "short_side"  # how a picture is resized before it is cropped, and where three crops lie
     video_clips: int = Field(0, ge=0, le=MAX_CLIPS)  # video level beside it: that many clips; 0: not computed
     video_crops: Crops = 1
     fusion: Literal["logits", "softmax"] = "logits"
@@ -51,12 +55,20 @@ class Evaluation(Strict):
     batch: int = Field(16, ge=1, le=MAX_VIDEOS)
 
 
+def check_crop(rule: str, size: int) -> None:
+    """Raises ValueError where a picture resized by `rule` has no room for a crop of `size` pixels."""
+    if rule == "fixed_240x320" and size > 240:
+        raise ValueError(f"crop_rule fixed_240x320 leaves no room for a crop of {size} pixels; give a size up to 240")
+
+
 class Protocol(Strict):
     """How a model is trained and tested.  One stage of a chain, fully resolved."""
 
     name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
-    init: Name = "imagenet"  # first stage: scratch, imagenet, ibm:PATH, or a path
+    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, ibm:PATH, tsm:PATH, pytorchvideo:PATH, or a path
+    # first stage: what may start anew where `init` has it not, the classifier of its classes or its add-on blocks
+    init_fresh: Annotated[tuple[Literal["head", "blocks"], ...], Listed] = Field((), max_length=2)
     inflate: Literal["repeat", "mean", "center"] = "repeat"
     size: int = Field(224, ge=16, le=MAX_PIXELS)  # pixels
     epochs: int = Field(ge=0, le=MAX_EPOCHS)
@@ -84,6 +96,11 @@ class Protocol(Strict):
     # configurations tried for one model alone before this one; None: unknown
     tuning: int | None = Field(None, ge=0, le=MAX_VIDEOS)
     chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
+
+    @model_validator(mode="after")
+    def _crops(self) -> Protocol:
+        check_crop(self.evaluation.crop_rule, self.test_size)
+        return self
 
     @model_validator(mode="after")
     def _batches(self) -> Protocol:
@@ -114,6 +131,11 @@ class Protocol(Strict):
                     f"milestones {shown} must increase and lie within the {self.epochs} epochs; set milestones too"
                 )
         return self
+
+    @property
+    def test_size(self) -> int:
+        """Height and width of a test view, pixels."""
+        return self.evaluation.size or self.size
 
     @property
     def per_step(self) -> int:

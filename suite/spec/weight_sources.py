@@ -8,13 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 
 
+def run_named(source: str) -> str | None:
+    """ID of the source `run:ID`, a finished run; None for another source."""
+    kind, _, run = source.partition(":")
+    return run if kind == "run" and run else None
+
+
 def weights_file(source: str) -> tuple[str, Path | None]:
     """What a source of weights is and the file that it names: ("ibm", PATH) of `ibm:PATH`, ("", PATH) of `PATH`.
 
     A name without a folder is looked up in SUITE_WEIGHTS too.  The file is None for sources by name: `scratch`,
-    `imagenet`.
+    `imagenet` and `run:ID`, whose file the results folder has.
     """
     kind, colon, text = source.partition(":")
+    if run_named(source):
+        return kind, None
     if source in ("scratch", "imagenet"):
         return source, None
     if not colon or kind not in ("imagenet", "ibm", "tsm", "pytorchvideo"):

@@ -21,6 +21,7 @@ NUMBERS = COUNTS + ACCURACIES + BOUNDS
 # what seeds are averaged within
 CELL = ["source", "dataset", "name", "architecture", "body", "pooling", "control", "frames"]
 
+ENSEMBLE = "ensemble"  # what stands for a module in the rows of ensembles
 MODULE_ORDER = ("tsn", "tsm", "tam", "conv", "s3d", "i3d")
 POOLING_ORDER = ("none", "tp", "tp=max")
 BACKBONE_OPTIONS: tuple[str, ...] = ()  # options that change the 2-D network, so that its baseline has them too

@@ -16,7 +16,15 @@ from suite.store.folder import RunFolder, intact
 from suite.store.identity import SCHEME, EvaluationSpec, RunSpec
 from suite.store.shapes import is_result
 
-ACCURACIES = ("n", "top1", "top5", "per_class", "pair_top1", "video")  # of a result: what a test gives
+ACCURACIES = (
+    "n",
+    "top1",
+    "top5",
+    "per_class",
+    "pair_top1",
+    "distinct_views",
+    "video",
+)  # of a result: what a test gives
 
 
 @dataclass(frozen=True)

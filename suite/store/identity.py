@@ -17,16 +17,27 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.spec import BadInput, Protocol, checked, unchanged_file_sha256, weights_file
+from suite.spec import BadInput, Protocol, checked, run_named, unchanged_file_sha256, weights_file
 
 SCHEME = 2
 TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is told by its manifests
 TEST_SPLIT = "val"
+LATER_SETTINGS = ("size", "crop_rule")  # of suite.spec.Evaluation: left out of spec.yaml at their default
 
 
 def digest(content: Any, length: int = 10) -> str:
     """The first hexadecimal digits of the SHA-256 of plain data."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:length]
+
+
+def crop_rule_of(facts: dict[str, Any]) -> str:
+    """The crop rule of what an eval.json says; older ones know but one."""
+    return facts.get("crop_rule", "short_side")
+
+
+def _unused(protocol: Protocol) -> set[str]:
+    """Keys that are left out at their defaults: runs from before there were such keys keep their spec.yaml."""
+    return set() if protocol.init_fresh else {"init_fresh"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,8 @@ class EvaluationSpec:
     stride: int
     dense_clip: str
     precision: str
+    variant: str = "segment"
+    crop_rule: str = "short_side"
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> EvaluationSpec:
@@ -51,15 +64,22 @@ class EvaluationSpec:
         clips, crops = (int(number) for number in facts["views"].split("x"))
         same = {key: facts[key] for key in ("dataset", "split", "frames", "size", "fusion", "precision")}
         sampling = {key: facts["sampling"][key] for key in ("rule", "stride", "dense_clip")}
-        return cls(clips=clips, crops=crops, **same, **sampling)
+        later = {"variant": facts["sampling"].get("variant", "segment"), "crop_rule": crop_rule_of(facts)}
+        return cls(clips=clips, crops=crops, **same, **sampling, **later)
 
     def content(self) -> dict[str, Any]:
-        """What the result depends on: a setting without effect (the fusion of one view) is left out."""
+        """What the result depends on.
+
+        A setting without effect (the fusion of one view) is left out, and so is a later one at its default: what was
+        tested before it came keeps its id.
+        """
         sampling: dict[str, Any] = {"rule": self.rule}
         if self.rule == "dense":
             sampling["stride"] = self.stride
             if self.clips == 1:
                 sampling["dense_clip"] = self.dense_clip
+        elif self.clips > 1 and self.variant != "segment":  # it shifts several clips otherwise
+            sampling["variant"] = self.variant
         return {
             "dataset": self.dataset,
             "split": self.split,
@@ -69,6 +89,7 @@ class EvaluationSpec:
             "fusion": self.fusion if self.clips * self.crops > 1 else None,
             "sampling": sampling,
             "precision": self.precision,
+            **({} if self.crop_rule == "short_side" else {"crop_rule": self.crop_rule}),
         }
 
     @property
@@ -82,8 +103,9 @@ class RunSpec:
     """One training run: everything that its result depends on, and nothing else.
 
     model: the canonical name; architecture: the same with every option written out; normalisation: of the input;
-    weights_sha256: of the file that `init` names; None where it names none, the run starts from another one, or a file
-    named without a folder is not on this machine (the id is then a provisional one).
+    weights_sha256: of the file that `init` names; None where it names none, the run starts from its parent, or a file
+    named without a folder is not on this machine (the id is then a provisional one).  For `init: run:ID` it is given:
+    `suite.store.pretraining` finds that run.
     What is not given of these is found out, which imports torch.  Raises BadInput when a path leads to no file.
     """
 
@@ -126,9 +148,10 @@ class RunSpec:
 
     @property
     def missing_weights(self) -> str | None:
-        """The weights file that is to be brought before the run can be trained."""
-        _, path = weights_file(self.protocol.init)
-        return str(path) if path and not self.parent and not self.weights_sha256 and self.scheme == SCHEME else None
+        """What is to be brought before the run can be trained: a weights file, or `run:ID`, a run to be finished."""
+        init, (_, path) = self.protocol.init, weights_file(self.protocol.init)
+        needed = init if run_named(init) else str(path) if path else None
+        return needed if needed and not self.parent and not self.weights_sha256 and self.scheme == SCHEME else None
 
     @property
     def network(self) -> str:
@@ -150,14 +173,25 @@ class RunSpec:
             "parent": self.parent,
             **({"control": self.control} if self.control else {}),
             "weights_sha256": self.weights_sha256,
-            "protocol": self.protocol.model_dump(mode="json", exclude={"chained", "source"}),
+            "protocol": self._protocol_written(),
         }
+
+    def _protocol_written(self) -> dict[str, Any]:
+        """As plain data; settings that came after the first release stand there where they are not at their default."""
+        written = self.protocol.model_dump(mode="json", exclude={"chained", "source", *_unused(self.protocol)})
+        how = written["evaluation"]
+        for key in LATER_SETTINGS:
+            if how[key] == type(self.protocol.evaluation).model_fields[key].default:
+                del how[key]
+        return written
 
     def training(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain data; its hash is the run's identity."""
         p = self.protocol
         kind, path = weights_file(p.init)
-        recipe = p.model_dump(mode="json", exclude={"name", "source", "chained", "evaluation", "init", *TOLERANCES})
+        by_content = path or run_named(p.init)
+        beside = ("name", "source", "chained", "evaluation", "init", "init_fresh", *TOLERANCES)
+        recipe = p.model_dump(mode="json", exclude=set(beside))
         recipe["sampling"].pop("dense_clip")  # of test clips
         if p.selection == "best":
             recipe["selected_on"] = {"every_epochs": p.evaluation.every_epochs, **self.evaluation().content()}
@@ -170,7 +204,8 @@ class RunSpec:
             "seed": self.seed,
             "parent": self.parent,
             "control": self.control,
-            "init": None if self.parent else [kind, self.weights_sha256] if path else kind,
+            "init": None if self.parent else [kind.removeprefix("run"), self.weights_sha256] if by_content else kind,
+            **({"init_fresh": sorted(set(p.init_fresh))} if p.init_fresh and not self.parent else {}),
             "recipe": recipe,
         }
 
@@ -197,7 +232,7 @@ class RunSpec:
             dataset=self.dataset,
             split=TEST_SPLIT,
             frames=self.frames,
-            size=p.size,
+            size=p.test_size,
             clips=clips,
             crops=crops,
             fusion=p.evaluation.fusion,
@@ -205,6 +240,8 @@ class RunSpec:
             stride=p.sampling.stride,
             dense_clip=p.sampling.dense_clip,
             precision=p.precision,
+            variant=p.sampling.variant,
+            crop_rule=p.evaluation.crop_rule,
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the report of a grid covers: the runs with its own settings, and one part for each `--set`.
+"""What the report of a grid covers: the runs with its own settings, and one part for each `--set` and `--data-set`.
 
 Runs are found from their folders, so that what was planned last hides no finished run.
 """
@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from suite.data.dataset_info import info
 from suite.spec import BadInput, Protocol, load_protocol
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
-from suite.sweep.plan import Plan, PlannedRun, Selection, last_selection, make_plan
+from suite.sweep.plan import DATA_SET, Plan, PlannedRun, Selection, changes_of, last_selection, make_plan
 from suite.sweep.stored import stored_plan
 
 PREFIX = "with-"  # of the folder of a part, in that of the grid
@@ -32,9 +33,10 @@ def report_parts(name: str, results: Path) -> list[Plan]:
     whole = stored_plan(name, Selection(), results) or make_plan(name, Selection(), results, costs=False)
     last = last_selection(whole.grid.name, results)
     parts, variants = [_selected_part(whole, last)], []
-    for settings in [*([last.set] if last.set else []), *_changes(whole)]:
+    changes = changes_of(last, whole.grid)
+    for settings in [*([changes] if changes else []), *_changes(whole)]:
         try:
-            plan = make_plan(name, Selection(set=settings), results, costs=False)
+            plan = make_plan(name, _selection(settings), results, costs=False)
         except BadInput:
             continue  # the protocol has no longer what was set
         if (ids := [run.id for run in plan.runs]) not in variants:  # else two spellings of the same settings
@@ -43,10 +45,16 @@ def report_parts(name: str, results: Path) -> list[Plan]:
     return [part for part in parts if part.runs] or parts[:1]
 
 
+def _selection(settings: dict[str, Any]) -> Selection:
+    """The whole grid with what `changes_of` gave."""
+    protocol = {key: value for key, value in settings.items() if key != DATA_SET}
+    return Selection(set=protocol, data=tuple(name for name in settings.get(DATA_SET, "").split(",") if name))
+
+
 def part_folder(part: Plan, parts: Iterable[Plan]) -> Path:
     """Where the files of a part are: those of the first one in the grid's folder, of others in one of their own."""
     first = next(iter(parts))
-    return part.folder if part.selection.set == first.selection.set else part.folder / part_name(part.selection.set)
+    return part.folder if part.changes == first.changes else part.folder / part_name(part.changes)
 
 
 def part_name(settings: dict[str, Any]) -> str:
@@ -57,7 +65,7 @@ def part_name(settings: dict[str, Any]) -> str:
 
 
 def settings_text(settings: dict[str, Any]) -> str:
-    """What `--set` was given, keys in order: epochs=1,lr=0.1."""
+    """What `--set` and `--data-set` were given, keys in order: epochs=1,lr=0.1."""
     return ",".join(f"{key}={_value_text(settings[key])}" for key in sorted(settings))
 
 
@@ -77,7 +85,7 @@ def _selected_part(plan: Plan, last: Selection) -> Plan:
     if last == plan.selection:
         return plan
     chosen: set[str] = set()
-    if last.set == plan.selection.set:
+    if changes_of(last, plan.grid) == plan.changes:
         with contextlib.suppress(BadInput):  # the grid has no longer what was selected
             chosen = {run.id for run in make_plan(plan.name, last, plan.folder.parent, costs=False).runs}
     return replace(plan, runs=[run for run in plan.runs if run.id in chosen or _started(run)])
@@ -102,6 +110,7 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
         except BadInput:
             continue  # whoever asks for that run itself is told
     found: list[dict[str, Any]] = []
+    usual = {info(name).name for name in whole.grid.data}
     for spec in others.values():
         settings: dict[str, Any] = {}
         chain: RunSpec | None = spec
@@ -112,6 +121,8 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
             settings = changed | settings
             chain = others.get(chain.parent or "")
         else:
+            if spec.dataset not in usual:
+                settings = {DATA_SET: spec.dataset} | settings
             if settings and settings not in found:
                 found.append(settings)
     return found

@@ -16,35 +16,53 @@ from typing import Any
 from suite.data.dataset_info import info
 from suite.models import canonical_name
 from suite.models.user_code import RULES
-from suite.spec import BadInput, Grid, Protocol, find_grid, load_grid, load_protocol, unknown, written_by_others
+from suite.spec import (
+    BadInput,
+    Grid,
+    Protocol,
+    find_grid,
+    load_grid,
+    load_protocol,
+    run_named,
+    unknown,
+    written_by_others,
+)
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.store.identity import RunSpec
+from suite.store.pretraining import finished_source, source_sha256
 from suite.store.run_names import canonical
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
+DATA_SET = "data-set"  # stands beside protocol keys in what a selection changes
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains."""
+    """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains.
+
+    data: data sets to use instead of those of the grid.
+    """
 
     only: tuple[str, ...] = ()
     frames: tuple[int, ...] = ()
     set: dict[str, Any] = field(default_factory=dict)
     shard: tuple[int, int] | None = None
+    data: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+        plain = {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
+        return plain | ({"data": self.data} if self.data else {})
 
     def options(self) -> str:
         """As it is typed on the command line."""
         options = [f"--only {shlex.quote(glob)}" for glob in self.only]
         options += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
         options += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
+        options += [f"--data-set {shlex.quote(name)}" for name in self.data]
         options += ["--shard {}/{}".format(*self.shard)] if self.shard else []
         return " ".join(options)
 
@@ -55,6 +73,7 @@ class Selection:
             tuple(data["frames"]),
             dict(data["set"]),
             tuple(data["shard"]) if data["shard"] else None,
+            tuple(data.get("data", ())),
         )
 
 
@@ -113,6 +132,18 @@ class Plan:
     folder: Path  # results/<grid>
     runs: list[PlannedRun]
 
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What its runs have and the grid has not: protocol keys, and `data-set` where the grid does not list it."""
+        return changes_of(self.selection, self.grid)
+
+
+def changes_of(selection: Selection, grid: Grid) -> dict[str, Any]:
+    """What a selection changes of a grid, beside choosing among its runs."""
+    usual = {info(name).name for name in grid.data} if selection.data else set()
+    foreign = [name for name in dict.fromkeys(info(name).name for name in selection.data) if name not in usual]
+    return ({DATA_SET: ",".join(foreign)} if foreign else {}) | selection.set
+
 
 def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
     """All runs of grid `name` that the selection asks for, parents before children.
@@ -126,6 +157,10 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     grid.refuse_duplicates("data set", [(name, info(name).name) for name in grid.data])
     if grid.reference not in (None, *REFERENCES):
         raise unknown("reference", grid.reference, REFERENCES)
+    if "," in str(changes_of(selection, grid).get(DATA_SET, "")):
+        raise BadInput(
+            f"--data-set takes one data set that grid {grid.name} does not list; start the sweep once for each."
+        )
     names = _chosen(grid.model_names(), selection.only)
     odd = sorted(set(selection.frames) - set(grid.chain.frames))
     if odd:
@@ -137,12 +172,14 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     frames = list(grid.chain.frames[: last + 1])
     chains = [
         _chain(model, data, seed, frames, protocol, selection.set, grid, results / grid.name)
-        for data in grid.data
+        for data in dict.fromkeys(info(name).name for name in selection.data or grid.data)
         for model in names
         for seed in grid.axes.seed
     ]
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
+        if run_named(min(odd)):
+            finished_source(min(odd), results)
         raise BadInput(
             f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
         )
@@ -202,7 +239,9 @@ def _chain(
 
     def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
         stage = protocol.stage(before is not None, overrides, grid.set)
-        spec = RunSpec(model, data, count, seed, stage, before.spec.id if before else None, control)
+        weights = None if before else source_sha256(stage.init, folder.parent)
+        parent = before.spec.id if before else None
+        spec = RunSpec(model, data, count, seed, stage, parent, control, weights_sha256=weights)
         run = PlannedRun(spec, run_folder(folder / "runs", spec.id), before, matches)
         if before:
             before.children.append(run)
@@ -226,7 +265,8 @@ def _add_cost(run: PlannedRun) -> None:
     views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
     training = found.macs * 3 * train * (1 - p.dev) * p.epochs  # backward costs twice the forward pass
-    testing = found.macs * val * views
+    tested = found if p.test_size == p.size else cost(run.spec.network, run.spec.frames, p.test_size, about.num_classes)
+    testing = tested.macs * val * views
     run.whole_macs = training + testing
     run.cost_macs = testing if run.folder.result_file.exists() else run.whole_macs
     bytes_each = 2 if p.precision == "bf16" else 4

@@ -12,9 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, Grid, find_protocol, load_grid, weights_file
+from suite.spec import BadInput, Grid, find_protocol, load_grid, run_named, weights_file
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.identity import digest
+from suite.store.pretraining import source_sha256
 from suite.sweep.plan import Plan, PlannedRun, Selection, note_author
 
 FILE = "plan.json"
@@ -33,7 +34,7 @@ NAMING = (  # files and folders of the suite that decide which runs a grid has
 def store_plan(plan: Plan) -> None:
     """Writes results/<grid>/plan.json."""
     content = {
-        "made_from": _made_from(plan.name, plan.grid, plan.selection, plan.runs),
+        "made_from": _made_from(plan.name, plan.grid, plan.selection, plan.runs, plan.folder.parent),
         "selection": plan.selection.as_dict(),
         "runs": [
             {
@@ -68,7 +69,7 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
             runs[spec.id] = PlannedRun(spec, at, parent, entry["matches"])
             if parent:
                 parent.children.append(runs[spec.id])
-        if content["made_from"] != _made_from(name, grid, selection, list(runs.values())):
+        if content["made_from"] != _made_from(name, grid, selection, list(runs.values()), results):
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BadInput):
         return None  # only a short cut: it is made again
@@ -86,20 +87,24 @@ def stored_runs(folder: Path) -> set[str]:
         raise BadInput(f"{folder / FILE} is damaged; `suite plan` writes it anew.") from None
 
 
-def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun]) -> str:
+def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRun], results: Path) -> str:
     """A digest of everything that a plan depends on."""
+    sources = sorted({run.spec.protocol.init for run in runs})
     stated = {
         "grid": grid.model_dump(mode="json"),
         "protocol": hashlib.sha256(find_protocol(grid.protocol).read_bytes()).hexdigest(),
         "selection": selection.as_dict(),
         "code": _naming_code(),
-        "weights": {source: _file_state(source) for source in sorted({run.spec.protocol.init for run in runs})},
+        "weights": {source: _state(source, results) for source in sources},
         "folders": [run.folder.id == run.spec.id or run.folder.path.is_dir() for run in runs],
     }
     return digest(stated, 64)
 
 
-def _file_state(source: str) -> Any:
+def _state(source: str, results: Path) -> Any:
+    """What of a source of weights tells whether it is another one: state of its file, content of a finished run."""
+    if run_named(source):
+        return source_sha256(source, results)
     path = weights_file(source)[1]
     found = path.stat() if path and path.is_file() else None
     return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns] if found else None

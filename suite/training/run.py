@@ -18,14 +18,15 @@ from suite.data.rng import generator
 from suite.device import set_determinism
 from suite.evaluation.control import Control
 from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, predict
-from suite.evaluation.retest import check_checkpoint, check_normalisation, test_again
+from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
 from suite.models.cost import cost
-from suite.spec import BadInput, file_sha256, weights_file
+from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
 from suite.store.identity import RunSpec, digest
+from suite.store.pretraining import finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
 from suite.training.loop import Trainer
 
@@ -63,6 +64,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         train, dev = hold_out(train, spec.protocol.dev)
         splits["dev"] = dev
     check_normalisation(spec)
+    check_fit(spec, len(dataset.classes), spec.frames, spec.protocol.test_size)  # now, not after training
     model = build(
         spec.network,
         len(dataset.classes),
@@ -91,6 +93,8 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     else:
         report = initial_weights(model, spec, folder, dataset)
         provenance["weights"] = report.as_dict() if report else {"source": "scratch"}
+        if before := _pretraining(spec, folder, report):
+            provenance["weights"]["pretraining"] = before
         folder.add_log(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
@@ -123,7 +127,10 @@ def _same_data(splits: dict[str, Manifest], begun: dict[str, Any]) -> bool:
 def initial_weights(
     model: torch.nn.Module, spec: RunSpec, folder: RunFolder, dataset: Dataset
 ) -> weights.Report | None:
-    """The parent's final weights, else what the protocol's `init` names; None from scratch."""
+    """The parent's final weights, else what the protocol's `init` names; None from scratch.
+
+    Raises BadInput where they do not fit, unless the protocol's `init_fresh` says what may start anew.
+    """
     if spec.parent:
         parent = run_folder(folder.path.parent, spec.parent)
         check_checkpoint(parent)
@@ -132,13 +139,34 @@ def initial_weights(
         return None
     else:
         source = spec.protocol.init
-    report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes)
+        if run_named(source):
+            before = finished_source(source, _results(folder))
+            check_checkpoint(before)
+            source = str(before.checkpoint)
+    fresh = None if spec.parent else spec.protocol.init_fresh
+    report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes, init_fresh=fresh)
     named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
     if named and report.sha256 != spec.weights_sha256:
         raise BadInput(
             f"{source} is not the file that {spec.id} was planned with (different SHA-256); plan the grid again."
         )
     return report
+
+
+def _results(folder: RunFolder) -> Path:
+    """The folder with the results of all grids: a run lies in <results>/<grid>/runs/<id>."""
+    return folder.path.parents[2]
+
+
+def _pretraining(spec: RunSpec, folder: RunFolder, report: weights.Report | None) -> dict[str, Any] | None:
+    """What trained the weights that a first stage starts from, where they are those of a run of ours."""
+    init = spec.protocol.init
+    kind, path = weights_file(init)
+    if spec.parent or report is None or kind not in ("", "run"):
+        return None
+    if run_named(init):
+        path = finished_source(init, _results(folder)).checkpoint
+    return pretraining_of(path, report.sha256)
 
 
 def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:
@@ -178,10 +206,31 @@ class Tester:
         p = self.spec.protocol
         if not split.videos:
             raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
-        views = EvalClips(split, self.spec.frames, p.size, p.sampling, clips, crops, self.decoder)
-        found = predict(self.model, views, p.precision, p.evaluation.batch, self.control, self.spec.id)
-        fused = found.fused(p.evaluation.fusion)
-        return Tested(found, accuracies(fused, found.labels, self.dataset.classes, self.dataset.info.pairs))
+        views = EvalClips(
+            split,
+            self.spec.frames,
+            p.test_size,
+            p.sampling,
+            clips,
+            crops,
+            self.decoder,
+            crop_rule=p.evaluation.crop_rule,
+            flips=self.dataset.flips_keep_classes,
+        )
+        found = predict(self._model(), views, p.precision, p.evaluation.batch, self.control, self.spec.id)
+        correct = accuracies(
+            found.fused(p.evaluation.fusion), found.labels, self.dataset.classes, self.dataset.info.pairs
+        )
+        return Tested(found, correct | found.distinct_views(clips * crops))
+
+    def _model(self) -> torch.nn.Module:
+        """The model; with its weights built for the test size, where that is not the training size."""
+        p = self.spec.protocol
+        if p.test_size == p.size:
+            return self.model
+        model = build(self.spec.network, len(self.dataset.classes), self.spec.frames, p.test_size)
+        model.load_state_dict(self.model.state_dict())
+        return model.to(self.control.device)
 
 
 def _on_dev(trainer: Trainer, test: Tester, dev: Manifest) -> dict[str, Any]:
@@ -211,7 +260,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
     splits = {split: dataset.split(split) for split in ("train", "val")}
-    if dataset.info.flip == "keep" and p.augmentation.flip == "label_aware":  # the data set has no sides to swap
+    if dataset.info.flip == "keep" and p.augmentation.flip in ("label_aware", "skip_sided"):  # it has no sides to swap
         result["flip"] = "blind"
     return result | {
         "id": folder.id,

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from suite.collect.resolve import from_file, read_result
+from suite.collect.predictions_file import from_file
+from suite.collect.resolve import read_result
 from suite.evaluation.predictions import Outcome
 from suite.evaluation.suspicious import relabelled, suspicions
 from suite.fairness.compare import compare

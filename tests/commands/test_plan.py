@@ -17,7 +17,7 @@ from suite.sweep.plan import Selection, make_plan
 
 GRID = """
 protocol: smoke
-data: [calib_order, kinetics400, mini_ssv2]
+data: [calib_order, mini_mit, mini_ssv2]
 axes: {module: [tsn], backbone: [resnet18], seed: [0]}
 chain: {frames: [8]}
 """
@@ -96,15 +96,15 @@ def test_the_demo_takes_minutes_and_mebibytes_here(suite, tmp_path):
 def test_plan_says_which_data_are_missing_and_which_have_no_reader(suite, grid, tmp_path, monkeypatch):
     monkeypatch.setenv("SUITE_DATA", str(tmp_path / "nowhere"))
     _, out, _ = suite("plan", grid, "--results", tmp_path)
-    assert "kinetics400 cannot be run here: no reader for kinetics400 annotations." in out
+    assert "mini_mit cannot be run here: no reader for mini_mit annotations." in out
     assert f"mini_ssv2 cannot be run here: data not found under {tmp_path / 'nowhere'} (set DATA=)." in out
     states = dict(re.findall(r"tsn-resnet18 +(\w+) .* (todo|no data|no reader) *\n", out))
-    assert states == {"calib_order": "todo", "kinetics400": "no reader", "mini_ssv2": "no data"}
+    assert states == {"calib_order": "todo", "mini_mit": "no reader", "mini_ssv2": "no data"}
     _, out, _ = suite("plan", grid, "--results", tmp_path, "--json")
     found = json.loads(out)
     assert {entry["dataset"]: entry["available"] for entry in found["data"]} == {
         "calib_order": True,
-        "kinetics400": False,
+        "mini_mit": False,
         "mini_ssv2": False,
     }
     assert {run["state"] for run in found["runs"]} == {"todo"}, "the states of scripts stay"
@@ -112,8 +112,11 @@ def test_plan_says_which_data_are_missing_and_which_have_no_reader(suite, grid, 
 
 
 def test_plan_says_which_sizes_of_data_sets_it_assumes(suite, grid):
-    assert "assumes 100,000 training videos in mini_ssv2; their actual number is not known." in suite("plan", grid)[1]
-    grid.write_text(GRID.replace("mini_ssv2", "ssv2"))
+    assert (
+        "assumes 100,000 training videos in mini_mit, mini_ssv2; their actual number is not known."
+        in suite("plan", grid)[1]
+    )
+    grid.write_text(GRID.replace("mini_ssv2", "ssv2").replace("mini_mit", "kinetics400"))
     assert "assumes" not in suite("plan", grid)[1]  # the sizes of these three are published
 
 

@@ -38,10 +38,10 @@ def data(original, tmp_path, monkeypatch):
 @pytest.fixture
 def probed(monkeypatch):
     """Names of files whose frames were counted."""
-    from suite.data import decoding
+    from suite.data import probing
 
-    names, probe = [], decoding.probe
-    monkeypatch.setattr(decoding, "probe", lambda path: names.append(path.name) or probe(path))
+    names, probe = [], probing.probe
+    monkeypatch.setattr(probing, "probe", lambda path: names.append(path.name) or probe(path))
     return names
 
 

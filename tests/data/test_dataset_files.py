@@ -67,7 +67,7 @@ def test_a_grid_names_a_users_data_set(experiments, tmp_path):
     ("text", "words"),
     [
         (MINE.replace("classes: 2", "classes: two"), "Invalid value 'two' of 'classes'"),
-        (MINE.replace("format: something", "format: kinetcs"), "Invalid value 'kinetcs' of 'format'"),
+        (MINE.replace("format: something", "format: kinetcs"), "'kinetcs'; did you mean 'kinetics'"),
         (MINE + "class_list: ../secret.txt\n", "class_list must name a file in its folder"),
         (MINE + "colour: red\n", "Unknown key in data set gestures.yaml 'colour'"),
         ("- a\n", "does not contain keys and values"),

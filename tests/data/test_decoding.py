@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from suite.data import decoding
-from suite.data.decoding import Decoder, Undecodable, probe, read_frames
+from suite.data.decoding import Decoder, Undecodable, read_frames
+from suite.data.probing import probe
 from suite.spec import BadInput
 from tests.videos import moving_frames, write_video
 

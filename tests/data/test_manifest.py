@@ -13,7 +13,8 @@ from suite.data.check import check
 from suite.data.dataset_info import info, names
 from suite.data.datasets import open_dataset
 from suite.data.flips import mirrored, swap_sides
-from suite.data.manifest import Item, build_manifest
+from suite.data.manifest import Item
+from suite.data.manifest_building import build_manifest
 from suite.spec import BadInput
 from tests.videos import TEMPLATES, annotation, moving_frames, official_item, write_json, write_ssv2, write_video
 
@@ -209,7 +210,7 @@ def test_sets_are_known_without_their_data(tmp_path):
     with pytest.raises(BadInput, match="did you mean 'mini_ssv2'"):
         info("mini-ssv2")
     with pytest.raises(BadInput, match="no reader"):
-        open_dataset("mini_kinetics", tmp_path)
+        open_dataset("mini_mit", tmp_path)
 
 
 def test_data_sets_are_named_without_loading_torch_or_a_decoder():
@@ -227,6 +228,17 @@ def test_left_and_right_change_places_under_a_flip():
     )
     assert mirrored(classes) == {0: 1, 1: 0, 2: 2, 3: None}
     assert swap_sides("Left and RIGHT") == "Right and LEFT"
+
+
+def test_gestures_of_jester_that_a_mirror_exchanges_are_exchanged():
+    pairs = [("Swiping Left", "Swiping Right"), ("Sliding Two Fingers Left", "Sliding Two Fingers Right")]
+    pairs += [("Turning Hand Clockwise", "Turning Hand Counterclockwise")]
+    others = ("Thumb Up", "Rolling Hand Forward", "Zooming In With Full Hand", "No gesture")
+    classes = (*others, *(name for pair in pairs for name in pair))
+    numbers = {name: number for number, name in enumerate(classes)}
+    flips = mirrored(classes)
+    assert all(flips[numbers[a]] == numbers[b] and flips[numbers[b]] == numbers[a] for a, b in pairs)
+    assert all(flips[numbers[name]] == numbers[name] for name in others)
 
 
 def test_one_sided_classes_of_mini_ssv2_are_never_flipped():

@@ -11,7 +11,8 @@ from scipy.stats import binom
 from suite.data.check import check
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
-from suite.data.decoding import probe, read_frames
+from suite.data.decoding import read_frames
+from suite.data.probing import probe
 from suite.data.rng import generator
 from suite.data.sampling import test_indices as sample_test
 from suite.data.synthetic import encode, synthesize

@@ -131,7 +131,10 @@ def test_a_refused_option_is_answered_in_whole_sentences(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["suite", "status", "demo", "--data", "x"])
     with pytest.raises(SystemExit):
         main()
-    assert capsys.readouterr().err.strip() == "suite: No such option: --data. See suite status --help."
+    assert (
+        capsys.readouterr().err.strip()
+        == "suite: No such option: --data (Possible options: --data-set). See suite status --help."
+    )
 
 
 def test_contributing_lists_the_packages_in_the_order_of_their_imports():

@@ -225,3 +225,50 @@ def test_other_shapes_are_not_interpolated(monkeypatch, tmp_path):
         torch.save({**content, "state": state}, tmp_path / "own.pt")
         with pytest.raises(BadInput, match=f"does not fit: its tensor for .*{part}"):
             weights.load(model, str(tmp_path / "own.pt"))
+
+
+# --- as the start of a training on other classes, where the protocol asks for it -----------------------------------
+
+
+def test_a_released_network_starts_one_with_other_classes_and_more_blocks(released):
+    for release, name in (
+        ("tsm-resnet50", "tsm-resnet50+gta"),
+        ("slowfast-resnet50", "slowfast-resnet50+nl@at=res4:2"),
+    ):
+        source, state = released[release]
+        model = build(name, 10, 8 if "tsm" in name else 32, 32)
+        report = weights.load(model, source, init_fresh=["head", "blocks"])
+        assert report.loaded == len(state) - 2, name
+        assert report.fresh[0] == "head"
+        assert report.fresh[1].endswith("blocks"), report.fresh
+        assert all(".exit." in key or ".fc." in key for key in report.missing)
+        assert str(report).endswith(f"head and {report.fresh[1]} fresh")
+
+
+def test_a_complete_release_is_refused_with_other_classes_unless_the_head_may_start_anew(released, tmp_path):
+    _, state = released["tsm-resnet50"]
+    renamed = {
+        "module." + key.removeprefix("base_model.").replace(".net.", ".").replace("new_fc", "fc"): value
+        for key, value in state.items()
+    }
+    torch.save({"state_dict": renamed}, tmp_path / "ibm.pth")
+    model, source = build("tsm-resnet50", 10), f"ibm:{tmp_path / 'ibm.pth'}"
+    with pytest.raises(BadInput, match=r"174 classes, this model has 10\.$"):
+        weights.load(model, source)
+    with pytest.raises(BadInput, match="add 'head' to init_fresh in the protocol"):
+        weights.load(model, source, init_fresh=())
+    assert weights.load(model, source, init_fresh=["head"]).fresh == ["head"]
+    with pytest.raises(BadInput, match="lacks"):
+        weights.load(build("tsm-resnet50+se", 10), source, init_fresh=["head"])
+    report = weights.load(build("tsm-resnet50+arc@stages=res5", 10), source, init_fresh=["head", "blocks"])
+    assert report.fresh == ["head", "3 blocks"]
+
+
+def test_a_block_that_is_there_in_part_is_not_a_new_one(tmp_path):
+    model = build("tsn-resnet18+se", 10, 2, 32)
+    content = weights.save_dict(model, [str(i) for i in range(10)])
+    lost = next(key for key in content["state"] if ".residual." in key)
+    content["state"] = {key: value for key, value in content["state"].items() if key != lost}
+    torch.save({key: value for key, value in content.items() if key != "tensors_sha256"}, tmp_path / "part.pt")
+    with pytest.raises(BadInput, match="lacks 1 tensors"):
+        weights.load(model, str(tmp_path / "part.pt"), init_fresh=["blocks"])

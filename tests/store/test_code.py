@@ -98,7 +98,7 @@ def test_what_cannot_change_a_result_changes_no_digest(tmp_path):
         ("training/loop.py", "self.optimizer.step()", "self.optimizer.step(None)", {"training"}, set()),
         ("training/schedule.py", "0.5 * (1 +", "0.4 * (1 +", {"training"}, set()),
         ("data/sampling.py", "def train_indices(", "def train_indices(*_, ", {"data"}, set()),
-        ("data/sampling.py", "def test_indices(", "def test_indices(*_, ", set(), {"data"}),
+        ("data/sampling.py", "def indices_at(", "def indices_at(*_, ", set(), {"data"}),
         ("data/decoding.py", "def _by_pyav(", "def _by_pyav(*_, ", {"data"}, {"data"}),
         ("data/rng.py", "def permutation(", "def permutation(*_, ", {"data"}, set()),
         ("evaluation/inference.py", "self.views.mean(1", "self.views.sum(1", set(), {"evaluation"}),
@@ -144,12 +144,12 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
     """The list is here so that whoever makes more code count, or less, sees it."""
     trains, tests = (reached("tam-resnet18", kind) for kind in KINDS)
     both = {
-        "suite.data": "clips datasets decoding manifest sampling transforms",
+        "suite.data": "clips datasets decoding frame_folders manifest sampling transforms",
         "suite.models": "add_on_blocks assembly inputs layers network options positions registry sites weights",
         "suite.models.backbones": "resnet",
         "suite.models.blocks": "attention",
         "suite.models.temporal": "tam",
-        "suite.models.checkpoints": "source own torchvision deep_analysis pytorchvideo tsm",
+        "suite.models.checkpoints": "fresh source own torchvision deep_analysis pytorchvideo tsm",
         "suite.spec": "errors files model_names protocol weight_sources",
         "suite": "device models",
         "suite.evaluation": "control",

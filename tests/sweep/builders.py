@@ -26,9 +26,10 @@ set: {epochs: 2, batch: 8, size: 32, dropout: 0.5}
 """
 
 
-def suite_process(*args, check=None, **env):
+def suite_process(*args, check=None, cwd=ROOT, **env):
     command = [sys.executable, "-m", "suite", *map(str, args)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **env}, timeout=400)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=env, timeout=400)
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
     return done

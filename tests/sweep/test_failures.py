@@ -39,7 +39,7 @@ def test_bad_input_is_one_line_exit_code_2_and_writes_nothing(tmp_path, grid, ca
     for args, words in (
         (["sweep", "demmo"], "did you mean 'demo'"),
         (["sweep", "mini_ssv2", "--data", tmp_path / "empty"], "something-something-v2-labels.json"),
-        (["sweep", "mini_kinetics", "--data", tmp_path / "empty"], "no reader"),
+        (["sweep", "mini_mit", "--data", tmp_path / "empty"], "no reader"),
         (["sweep", grid, "--set", "epoch=1"], "did you mean 'epochs'"),
         (["sweep", grid, "--set", "epochs=some"], "epochs"),
         (["sweep", grid, "--frames", "5"], "no runs of 5 frames"),

@@ -17,6 +17,7 @@ from rich.console import Console
 from suite.__main__ import main
 from suite.app.sweep import print_summary
 from suite.report.figures import scatter, tradeoffs
+from suite.spec import BadInput
 from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec
 from suite.sweep.parts import part_folder, part_name, report_parts, settings_text, unaccounted
@@ -241,3 +242,28 @@ def test_no_setting_leads_out_of_the_folder_of_the_grid():
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"with-[A-Za-z0-9._,=+-]+", name) and len(name) < 120 for name in names)
     assert settings_text({"b": "x", "a": [1, 2]}) == "a=[1, 2],b=x"
+
+
+def test_runs_on_a_data_set_that_the_grid_does_not_list_are_a_part_of_their_own(grid, results, capsys):
+    selected = Selection(data=("calib_scene",))
+    plan = make_plan(grid, selected, results, costs=False)
+    assert {run.spec.dataset for run in plan.runs} == {"calib_scene"}
+    assert plan.changes == {"data-set": "calib_scene"}
+    for run in plan.runs:
+        finish(run)
+    suite("report", grid, results)
+    whole, other = report_parts(str(grid), results)
+    assert {run.spec.dataset for run in whole.runs} == {"calib_order"}
+    assert part_folder(other, [whole, other]).name == "with-data-set=calib_scene"
+    assert Selection.from_dict(json.loads(json.dumps(selected.as_dict()))) == selected
+
+
+def test_one_of_the_grids_own_data_sets_is_a_selection_and_no_part(grid, results):
+    plan = make_plan(grid, Selection(data=("calib_order@level=easy",)), results, costs=False)
+    assert plan.changes == {}
+    assert {run.id for run in plan.runs} == {run.id for run in make_plan(grid, Selection(), results, costs=False).runs}
+
+
+def test_two_foreign_data_sets_at_once_are_refused(grid, results):
+    with pytest.raises(BadInput, match="takes one data set"):
+        make_plan(grid, Selection(data=("calib_scene", "calib_mixed")), results, costs=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.data.formats.annotations import Annotations, FormatSpec, NotFound
 from suite.data.manifest import Item
 from suite.spec import BadInput, read_json, shown
 
@@ -41,16 +42,28 @@ def find(data: Path, title: str = "Something-Something V2", folder: str = FOLDER
     )
     root = next((p for p in places if (p / VIDEOS).is_dir()), None)
     if annotations is None:
-        raise BadInput(
+        raise NotFound(
             f"{title} is not in '{data}': looked for {LAYOUTS[0].format('labels')} and {LAYOUTS[1].format('labels')} "
             f"there and in its folder {folder}; {_source(folder)} and give their folder with DATA= or SUITE_DATA."
         )
     if root is None:
-        raise BadInput(
+        raise NotFound(
             f"{title} in '{data}' has annotations but no videos: looked for the folder {VIDEOS} there and in {folder}; "
             f"unpack the videos so that {VIDEOS}/<id>.webm exists."
         )
     return Files(root, annotations)
+
+
+def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
+    """The classes and splits of the copy in `root`.  Raises BadInput that says what is missing."""
+    files = find(root, spec.title, spec.folder or FOLDER)
+    classes = read_classes(files)
+
+    def read(split: str) -> list[Item]:
+        items = read_items(files, split, classes)
+        return [item._replace(path=item.id) for item in items] if spec.frames else items
+
+    return Annotations(files.root, VIDEOS, classes, read)
 
 
 def _source(folder: str) -> str:

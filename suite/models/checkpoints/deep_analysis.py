@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from torch import nn
@@ -11,7 +12,7 @@ from suite.models.checkpoints.source import Names, Source, module_state
 from suite.models.checkpoints.torchvision import key_names
 
 
-def open_source(model: nn.Module, source: str, path: Path) -> Source:
+def open_source(model: nn.Module, source: str, path: Path, fresh: Collection[str] | None = None) -> Source:
     """Complete or refused: the release has all that its networks have."""
     return Source(source, module_state(path, "deep_analysis"), release_names(model.name.backbone))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,24 @@ FORMAT = "video-fair-bench/1"
 CHECKSUM = "tensors_sha256"  # checkpoints of earlier versions have none
 
 
-def open_source(model: nn.Module, source: str, path: Path) -> Source:
-    """Complete or refused; what belongs to the frames of a clip may be of another number of them."""
+def open_source(model: nn.Module, source: str, path: Path, fresh: Collection[str] | None = None) -> Source:
+    """Complete or refused; what belongs to the frames of a clip may be of another number of them.
+
+    With `blocks` in fresh the model may have more add-on blocks, behind those of the checkpoint.
+    """
     data = read_checkpoint(path)
     check_content(data, source)
-    if _same_network(data["model"]) != _same_network(model.name.text):
-        raise BadInput(f"{source} is a checkpoint of {data['model']}, not of {model.name.text}.")
-    return Source(source, data["state"], lambda key: [key], classes=list(data["classes"]), own=True)
+    saved, wanted = _same_network(data["model"]), _same_network(model.name.text)
+    if saved != wanted[: len(saved)] or (len(saved) < len(wanted) and "blocks" not in (fresh or ())):
+        more = fresh is not None and saved == wanted[: len(saved)]
+        hint = "; add 'blocks' to init_fresh in the protocol to start its other add-on blocks anew" if more else ""
+        raise BadInput(f"{source} is a checkpoint of {data['model']}, not of {model.name.text}{hint}.")
+    state = data["state"]
+
+    def names(key: str) -> list[str]:
+        return [key if key in state else key.replace(".base.", ".")]  # .base: what an add-on block decorates
+
+    return Source(source, state, names, classes=list(data["classes"]), own=True)
 
 
 def save_dict(model: nn.Module, classes: Sequence[str]) -> dict[str, Any]:
@@ -63,8 +74,9 @@ def _bytes(value: Tensor) -> memoryview:
     return memoryview(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
-def _same_network(text: str) -> str:
-    """What two names must share for their weights to be exchangeable; how a module starts does not matter."""
+def _same_network(text: str) -> list[str]:
+    """What two names must share for their weights to be exchangeable, the network first, then its add-on blocks; how a
+    module starts does not matter."""
     name = parse_model(canonical_name(text))
     found = find_architecture(name.architecture) if name.standalone else find_temporal_module(name.module)
     registered = [found, *(find_add_on_block(part.name) for part in name.blocks)]
@@ -73,4 +85,4 @@ def _same_network(text: str) -> str:
         head, _, options = text.partition("@")
         kept = [option for option in options.split(",") if option.partition("=")[0] not in one.start_only]
         parts.append(f"{head}@{','.join(kept)}")
-    return "+".join(parts)
+    return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from torch import nn
@@ -11,7 +12,7 @@ from suite.models.checkpoints.source import Source, is_state, read_checkpoint, w
 from suite.spec import BadInput
 
 
-def open_source(model: nn.Module, source: str, path: Path) -> Source:
+def open_source(model: nn.Module, source: str, path: Path, fresh: Collection[str] | None = None) -> Source:
     """Blocks 0 (stems) to 4, each of two pathways and a fusion; block 6 is the head.  Raises BadInput for another
     network.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from suite.spec import BadInput, ModelName, parse_model
 ARCHITECTURES = {"inception_v1": "googlenet"}  # where torchvision has another name
 
 
-def open_source(model: nn.Module, source: str, path: Path | None) -> Source:
+def open_source(model: nn.Module, source: str, path: Path | None, fresh: Collection[str] | None = None) -> Source:
     """torchvision's weights of the backbone; a classifier, and what the 2-D network does not have, starts anew.
 
     A standalone architecture that takes some names them: `imagenet_file`, `imagenet_names(key)` (none for what starts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from torch import nn
@@ -14,26 +14,31 @@ from suite.models.options import model_options
 from suite.spec import BadInput, ModelName
 
 
-def open_source(model: nn.Module, source: str, path: Path) -> Source:
+def open_source(model: nn.Module, source: str, path: Path, fresh: Collection[str] | None = None) -> Source:
     """A shift wraps the first convolution of every block, a non-local block the whole of one."""
     state = module_state(path, "TSM")
-    return without_other_classes(Source(source, state, release_names(model.name, state)), model.num_classes)
+    names = release_names(model.name, state, "blocks" in (fresh or ()))
+    return without_other_classes(Source(source, state, names), model.num_classes)
 
 
-def release_names(name: ModelName, keys: Iterable[str]) -> Names:
-    """keys: those of the file.  Raises BadInput for a network that the release does not have though its tensors fit."""
+def release_names(name: ModelName, keys: Iterable[str], more_blocks: bool = False) -> Names:
+    """keys: those of the file; more_blocks: the model may have add-on blocks that the release does not have.
+
+    Raises BadInput for a network that the release does not have though its tensors fit.
+    """
     plain = not name.options and name.pooling == "none" and name.backbone.startswith("resnet")
-    if name.module != "tsm" or not plain or any(part.name != "nl" for part in name.blocks):
+    if name.module != "tsm" or not plain or (any(part.name != "nl" for part in name.blocks) and not more_blocks):
         raise BadInput(
             f"The TSM release has no {name.text}; it has tsm on a ResNet without options and temporal pooling, such as "
             f"tsm-resnet50 and tsm-resnet50+nl."
         )
     wrapped = {match[1] for key in keys if (match := re.match(r"base_model\.(layer\d\.\d+)\.block\.", key))}
     # Where keys and values are not pooled their convolutions stand alone in the release.
-    first = ".0" if all(options["pool"] == "2" for options in model_options(name).blocks) else ""
+    of_blocks = zip(name.blocks, model_options(name).blocks, strict=True)
+    first = ".0" if all(options["pool"] == "2" for part, options in of_blocks if part.name == "nl") else ""
 
     def names(key: str) -> list[str]:
-        key = key.removeprefix("net.")
+        key = key.removeprefix("net.").replace(".base.", ".")  # .base: what +arc decorates
         if key.startswith("head.fc."):
             return [key.replace("head.fc.", "new_fc.")]
         key = re.sub(r"\.exit\.0\.", ".nl.", key)

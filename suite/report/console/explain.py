@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from suite.collect.ensembles import read_stored
 from suite.collect.resolve import Other, resolve
 from suite.evaluation.own_predictions import check_stored, read_own
 from suite.fairness.data_factors import leakage_of
@@ -40,7 +41,8 @@ def _explain_other(other: Other) -> dict[str, Any]:
     """A result that is no run here: its accuracy and its factors, None where unknown."""
     result = other.read()
     known = {key: None if math.isnan(value) else value for key, value in (("top1", result.top1), ("n", result.n))}
-    return {"kind": other.kind, "text": other.text, "label": result.label, **known, "factors": result.factors}
+    found = {"kind": other.kind, "text": other.text, "label": result.label, **known, "factors": result.factors}
+    return found | ({"members": read_stored(Path(other.text))["members"]} if other.kind == "ensemble" else {})
 
 
 def explain_run(folder: RunFolder) -> dict[str, Any]:
@@ -123,8 +125,15 @@ def _other_lines(result: dict[str, Any]) -> list[str]:
     videos = "" if result["n"] is None else f" of {result['n']:.0f} videos"
     known = {FACTORS[key]: text_of(value) for key, value in result["factors"].items() if value is not None}
     missing = [FACTORS[key] for key, value in result["factors"].items() if value is None]
-    out = [result["label"], f"  {result['kind']} {result['text']}: {top1}{videos}", "", "Known", *_facts(known)]
+    out = [result["label"], f"  {result['kind']} {result['text']}: {top1}{videos}"]
+    if members := result.get("members"):
+        out += ["", "Models", *_facts({member["id"]: _member_line(member) for member in members})]
+    out += ["", "Known", *_facts(known)]
     return [*out, "", f"Not known: {', '.join(missing)}"] if missing else out
+
+
+def _member_line(member: dict[str, Any]) -> str:
+    return f"top-1 {rounded(member['top1'], 2)} %, weight {member['weight']:.3g}"
 
 
 def _lines(run: dict[str, Any]) -> list[str]:
@@ -279,6 +288,10 @@ def _weights(report: dict[str, Any] | None) -> dict[str, Any] | None:
     if "loaded" not in report:
         return {**report, "text": "from scratch"}
     text = f"{report['loaded']} of {report['total']} tensors from {report['source']}"
+    if fresh := report.get("fresh"):
+        text += f", {' and '.join(fresh)} fresh"
+    if before := report.get("pretraining"):
+        text += f" ({before['model']} trained on {before['dataset']}, run {before['run']})"
     if missing := report.get("missing"):
         text += f"; {len(missing)} kept their initial values (first {missing[0]})"
     if unused := report.get("unexpected"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from suite.report.console.plain import duration, show, table
+from suite.spec import run_named
 from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import Plan, Selection
@@ -19,7 +21,8 @@ def notes(plan: Plan) -> list[str]:
             "is missing, they were edited, or only the path of their initial weights is recorded."
         )
     for file in sorted({run.spec.missing_weights for run in plan.runs} - {None}):
-        lines.append(f"note: the weights file {file} is not on this machine; the ids of the runs are provisional.")
+        missing = f"{file} in init is not a finished run" if run_named(file) else f"the weights file {file} is not"
+        lines.append(f"note: {missing} on this machine; the ids of the runs are provisional.")
     if any("epochs" in changes and "milestones" not in changes for changes in (plan.grid.set, plan.selection.set)):
         stages = [run.spec.protocol for run in plan.runs if run.spec.protocol.schedule == "multistep"]
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
@@ -47,6 +50,17 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         made.add_row(*cells, run["error"] or "")
     show(made, f"\n{grid}: {counts}")
+
+
+def print_ensemble(found: dict[str, Any]) -> None:
+    """An ensemble that was made: its models with their weights, its accuracy, its cost and its folder."""
+    made = table("model", ">weight")
+    for member, weight in zip(found["members"], found["weights"], strict=True):
+        made.add_row(member, f"{weight:.3g}")
+    cost = "cost unknown" if found["macs"] is None else f"{rounded(found['macs'] / 1e9, 2)} GMACs per clip"
+    top1 = f"top-1 {rounded(found['top1'], 2)} % of {found['n']} videos, {cost}"
+    averaged = "class probabilities" if found["fusion"] == "softmax" else "logits"
+    show(made, f"\n{found['name']}: {top1}\nMean of {averaged}: {found['id']}\n{found['folder']}")
 
 
 def print_models(found: dict[str, Any]) -> None:
@@ -139,6 +153,26 @@ def print_evaluations(tests: list[dict[str, Any]]) -> None:
     weights = tests[0]["weights"]
     loaded = f"{weights['loaded']} of {weights['total']} tensors from {weights['source']}"
     show(made, f"\n{tests[0]['model']}: {loaded}.")
+
+
+def print_views(run: str, rows: list[dict[str, Any]], files: list[Path]) -> None:
+    """Tests of one run with several numbers of views, one line per test; then the files of their figure."""
+    made = table(">clips x crops", ">GMACs x views", ">top-1 (%)", ">95 % interval", ">videos", "~predictions")
+    for row in rows:
+        low_high = "" if row["ci95"] is None else f"[{rounded(row['ci95'][0], 1)}, {rounded(row['ci95'][1], 1)}]"
+        top1 = "no labels" if row["top1"] is None else rounded(row["top1"], 1)
+        folder = f"{row['folder']}{' (already tested)' if row.get('skipped') else ''}"
+        views = f"{row['clips']} x {row['crops']}"
+        made.add_row(views, f"{row['macs'] / 1e9:.4g}", top1, low_high, row["n"], folder)
+    notes = [f"{run}. GMACs x views: multiply-adds per video. 95 % confidence interval: sampling of test videos."]
+    for row in rows:
+        if fewer := row.get("distinct_views"):
+            by_count = sorted((int(count), videos) for count, videos in fewer.items())
+            counts = ", ".join(f"{count} ({videos} video{'s' * (videos > 1)})" for count, videos in by_count)
+            views = f"{row['clips']} x {row['crops']}"
+            notes.append(f"{views}: some views are identical; distinct views per video: {counts}.")
+    notes += [f"Figure: {file}" for file in files]
+    show(made, "\n" + "\n".join(notes))
 
 
 def print_rows(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
     "cost": lambda of: cost_table(of.table.cells),
     "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
     "equal_cost": lambda of: equal_cost_table(of.table.stages, of.evidence),
-    "effects": lambda of: effects_table(of.table, of.evidence),
+    "effects": lambda of: effects_table(of.table.single_models, of.evidence),
     "frames": lambda of: (
         None if of.evidence.tests is None else frames_table(of.evidence.tests, of.evidence, of.printing)
     ),

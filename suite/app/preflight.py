@@ -1,0 +1,121 @@
+"""What would stop a sweep, found before its first run and told all at once, with the option that mends it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from suite.data.dataset_info import info
+from suite.data.datasets import open_dataset
+from suite.report.console.plain import duration, memory
+from suite.spec import BadInput, run_named
+from suite.store.pretraining import finished_source
+from suite.sweep.estimate import speed_here
+from suite.sweep.executors.local import Machine
+from suite.sweep.plan import Plan, PlannedRun
+
+CPU_HOURS = 12.0  # estimated; a longer sweep on a CPU is rather a mistake
+BYTES_PER_PARAMETER = 8  # of a checkpoint: weights and momentum
+SHOWN = 5  # problems of one kind that are told
+
+
+def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
+    """Raises BadInput for weights files and data sets that are not there; before costs are counted."""
+    problems = [_why_no_weights(run, plan) for run in plan.runs if run.spec.missing_weights]
+    for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
+        if info(name).reader != "calibrated":
+            try:
+                open_dataset(name, data)
+            except BadInput as error:
+                problems.append(str(error).rstrip("."))
+    _refuse(problems)
+
+
+def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
+    """Why the weights that a run starts from cannot be taken."""
+    missing = str(run.spec.missing_weights)
+    if run_named(missing):
+        try:
+            finished_source(missing, plan.folder.parent)
+        except BadInput as error:
+            return str(error).rstrip(".")
+    return (
+        f"{run.spec.model} needs the weights file {missing}, which is neither in the working directory nor in the "
+        "folder given by SUITE_WEIGHTS"
+    )
+
+
+def refuse_what_cannot_train(plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool) -> None:
+    """Raises BadInput for batches, memory, disk and time that the runs of a plan with costs cannot have.
+
+    videos: data set -> its training videos; cpu_is_meant: somebody asked for the CPU.
+    """
+    todo = [run for run in plan.runs if run.state() != "done"]
+    _refuse([*_batches(todo, videos), *_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)])
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    found = list(dict.fromkeys(problems))
+    if len(found) == 1:
+        raise BadInput(f"{found[0][0].upper()}{found[0][1:]}.")
+    if found:
+        told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(found[:SHOWN], 1))
+        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise BadInput(f"{len(found)} problems would stop this sweep: {told}{more}.")
+
+
+def _batches(todo: list[PlannedRun], videos: Mapping[str, int]) -> list[str]:
+    problems = []
+    for run in todo:
+        protocol = run.spec.protocol
+        count = int(videos[run.spec.dataset] * (1 - protocol.dev))
+        if protocol.epochs and protocol.batch > count:
+            step = min(protocol.per_step, count)
+            problems.append(
+                f"the batch size {protocol.batch} is larger than the number of training videos of {run.spec.dataset}, "
+                f"{count} (--set batch={count - count % step} --set step_batch={step} fits)"
+            )
+    return problems
+
+
+def _memory(todo: list[PlannedRun], machine: Machine) -> list[str]:
+    if machine.device != "cuda" or not todo:
+        return []
+    import torch
+
+    largest = max(todo, key=lambda run: run.gib)
+    there = torch.cuda.get_device_properties(0).total_memory / 2**30
+    if largest.gib <= there:
+        return []
+    per_step = largest.spec.protocol.per_step
+    fits = max(1, int(per_step * there / largest.gib))
+    fits = max(n for n in range(1, fits + 1) if largest.spec.protocol.batch % n == 0)
+    return [
+        f"a step of {largest.id} needs about {memory(largest.gib)} and the GPU has {memory(there)} "
+        f"(--set step_batch={fits} fits; batch normalisation then sees {fits} clips)"
+    ]
+
+
+def _disk(plan: Plan, todo: list[PlannedRun]) -> list[str]:
+    needed, runs = sum(run.params for run in todo) * BYTES_PER_PARAMETER, f"{len(todo)} run{'s' * (len(todo) > 1)}"
+    place = next(folder for folder in (plan.folder, *plan.folder.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if needed <= free:
+        return []
+    return [
+        f"the checkpoints of {runs} need about {memory(needed / 2**30)} and the disk of {plan.folder} has "
+        f"{memory(free / 2**30)} free (--results DIR names another place)"
+    ]
+
+
+def _time(plan: Plan, machine: Machine, cpu_is_meant: bool) -> list[str]:
+    if machine.device != "cpu" or cpu_is_meant:
+        return []
+    seconds = speed_here(plan).seconds_left(plan)
+    if seconds <= CPU_HOURS * 3600:
+        return []
+    return [
+        f"the sweep would take about {duration(seconds)} on this CPU, which is more than {CPU_HOURS:g} hours "
+        "(--device cpu starts it nevertheless)"
+    ]

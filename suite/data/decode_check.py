@@ -1,0 +1,98 @@
+"""Decodes every frame of the videos of a split; what was found is stored, so that an interrupted check goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from suite.data.frame_folders import Undecodable, pattern_of, read_pictures
+from suite.data.index import SAVE_SECONDS, FileState
+from suite.data.manifest import Manifest, index_of, path_in_folder
+
+STORE = "decoded.json"  # beside the index of the videos
+Progress = Callable[[int, int], None]  # decoded, of how many
+
+
+def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, threads: int = 0) -> dict[str, str]:
+    """Id of a usable video -> why it cannot be decoded to its end; videos that can be are left out.
+
+    A file that was decoded before and has not changed since is not decoded again.  threads: 0 takes one per core.
+    """
+    index = index_of(manifest)
+    file = index.file.with_name(f"{index.file.stem}-{STORE}")
+    known = _load(file)
+    paths = {video.id: path_in_folder(manifest, video) for video in manifest.videos}
+    states = {path: list(FileState.of(os.stat(index.base / path))) for path in set(paths.values())}
+    todo = [path for path, state in states.items() if known.get(path, [None])[:-1] != state]
+    saved = time.monotonic()
+    try:
+        for done, (path, reason) in enumerate(_in_threads(index.base, todo, threads), 1):
+            known[path] = [*states[path], reason]
+            progress(done, len(todo))
+            if time.monotonic() - saved > SAVE_SECONDS:
+                _save(file, known)
+                saved = time.monotonic()
+    finally:
+        _save(file, known)
+    return {video: str(known[path][-1]) for video, path in paths.items() if known[path][-1]}
+
+
+def decode_whole(path: Path) -> str:
+    """Why a file or folder of pictures cannot be decoded to its end, "" where it can."""
+    if path.is_dir():
+        try:
+            read_pictures(path, range(pattern_of(path).count))
+        except Undecodable as error:
+            return str(error)
+        return ""
+    import av
+
+    from suite.data.decoding import first_line, one_thread
+    from suite.data.probing import probe
+
+    decoded = 0
+    try:
+        frames, _, _ = probe(path)
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            one_thread(stream)
+            for _ in container.decode(stream):
+                decoded += 1
+    except Undecodable as error:
+        return str(error)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        return f"frame {decoded} cannot be decoded ({first_line(error)})"
+    return "" if decoded >= frames else f"only {decoded} of its {frames} frames can be decoded"
+
+
+def _in_threads(base: Path, paths: list[str], threads: int) -> Iterator[tuple[str, str]]:
+    with ThreadPoolExecutor(threads or min(16, os.cpu_count() or 1)) as pool:  # PyAV does not hold Python's lock
+        try:
+            waiting = {pool.submit(decode_whole, base / path): path for path in paths}
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _load(file: Path) -> dict[str, list[object]]:
+    try:
+        data = json.loads(file.read_text())
+        return {path: list(entry) for path, entry in data.items() if len(entry) == len(FileState._fields) + 1}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # only a cache
+
+
+def _save(file: Path, known: dict[str, list[object]]) -> None:
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(known, separators=(",", ":")))
+        os.replace(temporary, file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
