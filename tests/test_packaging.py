@@ -74,6 +74,7 @@ def test_the_repository_holds_no_second_copy_of_what_a_wheel_carries():
     assert not (ROOT / "suite" / "shipped").exists()
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_commands_of_a_wheel_find_grids_and_published_numbers_from_an_empty_folder(suite, tmp_path):
     runs = json.loads(suite("plan", "demo", "--json"))["runs"]

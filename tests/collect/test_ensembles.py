@@ -284,6 +284,7 @@ def test_an_ensemble_without_its_checksum_or_of_another_shape_is_damaged(own):
             read_ensemble(folder)
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_an_archive_of_a_grid_has_its_ensembles_and_gives_the_same_tables(home, tmp_path):
     results = tmp_path / "results"

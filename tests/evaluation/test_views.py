@@ -93,7 +93,14 @@ def copied(run, to):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--rule", "dense", "--stride", "2"), ("--crop-rule", "diagonal")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        pytest.param(("--rule", "dense", "--stride", "2"), marks=pytest.mark.more),
+        pytest.param(("--crop-rule", "diagonal"), marks=pytest.mark.more),
+    ],
+)
 def test_one_pass_over_all_views_equals_separate_tests_bit_for_bit(data, run, tmp_path, call, options):
     together, alone = copied(run, tmp_path / "a"), copied(run, tmp_path / "b")
     at = ("--root", data, "--batch", "5", "--json", *options)

@@ -112,6 +112,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_one_file_each_makes_a_module_a_block_and_an_architecture_known_everywhere(tmp_path):
     copy = tmp_path / "suite"

@@ -50,6 +50,7 @@ def test_an_export_is_the_same_bytes_twice_and_names_no_folder_of_this_machine(h
     assert provenance["weights"]["source"] == f"runs/{small.runs[0].id}/checkpoint.pt"
 
 
+@pytest.mark.more
 def test_weights_are_exported_when_asked_for_and_can_then_be_verified_elsewhere(
     home, small, tmp_path, capsys, monkeypatch
 ):

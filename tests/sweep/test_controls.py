@@ -97,6 +97,7 @@ def test_a_stage_and_its_control_are_ready_together_once_the_first_run_is_done(t
     assert [run.state() for run in plan.runs] == ["done", "todo", "todo", "failed", "blocked"]
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_control_has_seen_as_many_epochs_as_its_stage(data, tmp_path):
     text = GRID.replace("[2, 4, 8]", "[2, 4]").replace("epochs: 2", "epochs: 1")

@@ -9,6 +9,7 @@ from tests.sweep.builders import GRID, ROOT, called, suite_process, sweep_args
 from tests.videos import write_ssv2
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_a_run_that_fails_blocks_only_what_hangs_on_it(calibrated, tmp_path, capsys):
     grid = tmp_path / "small.yaml"

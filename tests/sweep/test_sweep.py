@@ -53,6 +53,7 @@ def test_modules_of_a_sweep_are_comparable_and_frame_counts_are_confounded_by_ep
     assert {"frames", "epochs_seen"} <= {d["field"] for d in found["confounds"]}
 
 
+@pytest.mark.more
 def test_predictions_of_another_codebase_stand_in_the_table_with_their_confounds(whole, grid, tmp_path, capsys):
     results, _ = whole
     folder = results / "small" / "runs" / ids(results)["tam-resnet18", 4]

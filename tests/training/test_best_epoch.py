@@ -50,6 +50,7 @@ def stopped_after(calls):
     return lambda: next(left, None) is None
 
 
+@pytest.mark.more
 def test_best_keeps_and_tests_the_weights_of_the_best_epoch_and_resumes_exactly(data, tmp_path, best):
     result = best.result()
     assert (result["selected_epoch"], result["dev_top1"]) == (1, 75.0)  # the first of equals

@@ -138,6 +138,7 @@ def test_the_same_classes_keep_their_classifier(home):
     assert (report.loaded, report.fresh) == (122, [])
 
 
+@pytest.mark.more
 def test_transfer_by_one_protocol_compares_two_models_and_another_source_is_a_confound(home):
     home, source = home
     other = train_on(home, spec_on("calib_scene", "tam-resnet18"), "first")
