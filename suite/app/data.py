@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,11 +13,6 @@ from suite.data.manifest import same_videos
 from suite.device import cores
 from suite.spec import BadInput, file_sha256
 from suite.sweep.plan import Plan
-
-if TYPE_CHECKING:
-    pass
-
-DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
 def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, int]:

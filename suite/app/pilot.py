@@ -52,8 +52,6 @@ def run_pilot(
         seconds = speed_here(plan).seconds_left(whole)
     failed = max(codes)
     if failed == DONE and seconds is not None:
-        show(
-            f"The pilot of {len(whole.runs)} runs is through. By its speed, which its short runs understate, the sweep"
-        )
+        show("Every model was trained and tested. Such short runs are slower than long ones; at their speed, the sweep")
         show(f"would take about {duration(seconds)} on this machine: suite sweep {name} {chosen.options()}".rstrip())
     return failed

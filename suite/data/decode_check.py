@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from pathlib import Path
 
 from suite.data.frame_folders import Undecodable, pattern_of, read_pictures
-from suite.data.index import SAVE_SECONDS, FileState
+from suite.data.index import SAVE_SECONDS, FileState, in_threads, write_cache
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
 STORE = "decoded.json"  # beside the index of the videos
@@ -29,15 +28,19 @@ def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, t
     states = {path: list(FileState.of(os.stat(index.base / path))) for path in set(paths.values())}
     todo = [path for path, state in states.items() if known.get(path, [None])[:-1] != state]
     saved = time.monotonic()
+
+    def look(path: str) -> tuple[str, str]:
+        return path, decode_whole(index.base / path)
+
     try:
-        for done, (path, reason) in enumerate(_in_threads(index.base, todo, threads), 1):
+        for done, (path, reason) in enumerate(in_threads(look, todo, threads), 1):
             known[path] = [*states[path], reason]
             progress(done, len(todo))
             if time.monotonic() - saved > SAVE_SECONDS:
-                _save(file, known)
+                write_cache(file, known)
                 saved = time.monotonic()
     finally:
-        _save(file, known)
+        write_cache(file, known)
     return {video: str(known[path][-1]) for video, path in paths.items() if known[path][-1]}
 
 
@@ -69,30 +72,9 @@ def decode_whole(path: Path) -> str:
     return "" if decoded >= frames else f"only {decoded} of its {frames} frames can be decoded"
 
 
-def _in_threads(base: Path, paths: list[str], threads: int) -> Iterator[tuple[str, str]]:
-    with ThreadPoolExecutor(threads or min(16, os.cpu_count() or 1)) as pool:  # PyAV does not hold Python's lock
-        try:
-            waiting = {pool.submit(decode_whole, base / path): path for path in paths}
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
 def _load(file: Path) -> dict[str, list[object]]:
     try:
         data = json.loads(file.read_text())
         return {path: list(entry) for path, entry in data.items() if len(entry) == len(FileState._fields) + 1}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}  # only a cache
-
-
-def _save(file: Path, known: dict[str, list[object]]) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known, separators=(",", ":")))
-        os.replace(temporary, file)
-    except OSError:
-        temporary.unlink(missing_ok=True)

@@ -122,7 +122,7 @@ class Index:
         Raises BadInput for a file that cannot be read.
         """
         found = {}
-        for path, digest in _in_threads(self._hash, list(paths), threads):
+        for path, digest in in_threads(self._hash, list(paths), threads):
             found[path] = (digest, self.full.get(path))
             self.full[path] = digest
         self.save()
@@ -155,7 +155,7 @@ class Index:
                 return path, 0, 0.0, content
             return path, frames, round(fps, 6), content
 
-        yield from _in_threads(one, list(states), threads)
+        yield from in_threads(one, list(states), threads)
 
     def _load(self) -> tuple[dict[str, Entry], dict[str, str]]:
         try:
@@ -175,16 +175,21 @@ class Index:
         entries, full = self._load()  # another process may have indexed another split meanwhile
         self.entries, self.full = {**entries, **self.entries}, {**full, **self.full}
         data = {"version": INDEX_VERSION, "videos": self.entries, "full": self.full}
-        temporary = self.file.with_name(f"{self.file.name}.{os.getpid()}.tmp")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(data, separators=(",", ":")))
-            os.replace(temporary, self.file)
-        except OSError:
-            temporary.unlink(missing_ok=True)  # a full or read-only disk costs time, not the run
+        write_cache(self.file, data)
 
 
-def _in_threads(work: Callable[[str], Any], paths: list[str], threads: int) -> Iterator[Any]:
+def write_cache(file: Path, data: Any) -> None:
+    """Writes JSON in one step; a disk that is full or cannot be written costs time, not the run."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(data, separators=(",", ":")))
+        os.replace(temporary, file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def in_threads(work: Callable[[str], Any], paths: list[str], threads: int) -> Iterator[Any]:
     """What `work` gives for each path, as they end; threads: 0 takes one per core, at most 16."""
     # threads suffice: neither PyAV nor hashlib holds Python's lock while it works on bytes
     with ThreadPoolExecutor(threads or min(16, os.cpu_count() or 1)) as pool:
