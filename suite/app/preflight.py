@@ -13,7 +13,8 @@ from suite.spec import BadInput, run_named
 from suite.store.pretraining import finished_source
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 CPU_HOURS = 12.0  # estimated; a longer sweep on a CPU is rather a mistake
 BYTES_PER_PARAMETER = 8  # of a checkpoint: weights and momentum

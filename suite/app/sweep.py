@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from suite.app.data import prepare_data, refuse_other_weights
+from suite.app.ensembles import make_ensembles
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
 from suite.app.tracking import Tracking
 from suite.report.build import write_grid_report
@@ -18,7 +19,8 @@ from suite.spec import one_line
 from suite.store.folder import lock
 from suite.sweep.executors.local import LocalExecutor, Machine
 from suite.sweep.parts import part_folder, report_parts
-from suite.sweep.plan import Plan, PlannedRun, add_costs, remember
+from suite.sweep.plan import Plan, add_costs, remember
+from suite.sweep.planned_run import PlannedRun
 from suite.sweep.stored import store_plan
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
@@ -59,6 +61,7 @@ def run_sweep(
                     tracker.finished(run)
 
             outcome = executor.execute(on_event, display.tick)
+        make_ensembles(plan)
         parts = report_parts(plan.name, plan.folder.parent)
         files = write_grid_report(parts)
         if tracker:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from suite.report.tracking import Tracker, TrackingError
 from suite.store.evaluations import predictions_of
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 from suite.sweep.summary import row
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.spec import BadInput, parse_model
+from suite.spec import BadInput, parse_model, without_setting
 from suite.statistics.run_table import MODULE_ORDER, rank
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 COLUMNS = ["dataset", "model", "train_frames", "test_frames", "top1", "n", "control", "epochs_seen", "seed", "id"]
 
 
-def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder, RunSpec, str]]) -> pd.DataFrame:
+def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder, RunSpec, str, str]]) -> pd.DataFrame:
     """One row per finished run and frame count it was tested at; runs that are not finished are passed over.
 
-    folders: run folders, each alone, or with the spec by which it is tested now and the id that it has in tables.  A
-    run's own frame count has its result; the others come from the tests in its eval/ that differ from that one in the
-    frames alone.  top1 in percent of n videos; control: "epoch_matched" for control runs, which have the frames of the
-    run they start from and are told apart by `epochs_seen` along their chain.
+    folders: run folders, each alone, or with the spec by which it is tested now and the id and the name that it has in
+    tables.  A run's own frame count has its result; the others come from the tests in its eval/ that differ from that
+    one in the frames alone.  top1 in percent of n videos; control: "epoch_matched" for control runs, which have the
+    frames of the run they start from and are told apart by `epochs_seen` along their chain.
     Raises BadInput for a damaged test, one of another run or of other videos, and for two runs that differ in nothing
     but what of their protocol is no column.
     """
@@ -36,7 +36,7 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder,
     for folder in folders:
         if not isinstance(folder, tuple):
             run = folder if isinstance(folder, RunFolder) else RunFolder(Path(folder))
-            folder = (run, run.spec(), run.id)
+            folder = (run, run.spec(), run.id, run.spec().model)
         found += _of_run(*folder)
     found.sort(key=_sort_key)
     table = pd.DataFrame(found, columns=COLUMNS)
@@ -50,7 +50,7 @@ def frames_by_frames(folders: Iterable[RunFolder | Path | str | tuple[RunFolder,
     return table
 
 
-def _of_run(folder: RunFolder, spec: RunSpec, name: str) -> list[dict[str, Any]]:
+def _of_run(folder: RunFolder, spec: RunSpec, run_id: str, model: str) -> list[dict[str, Any]]:
     result = result_of(folder, spec)
     if result is None:
         return []
@@ -72,12 +72,12 @@ def _of_run(folder: RunFolder, spec: RunSpec, name: str) -> list[dict[str, Any]]
                 f"{file} belongs to another run or to other videos than those of {folder.id}; remove its folder."
             )
         tests.setdefault(frames, accuracy)
-    about = {"dataset": spec.dataset, "model": spec.model, "train_frames": spec.frames, "control": spec.control}
-    about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": name}
+    about = {"dataset": spec.dataset, "model": model, "train_frames": spec.frames, "control": spec.control}
+    about |= {"epochs_seen": result["epochs_seen"], "seed": spec.seed, "id": run_id}
     return [about | {"test_frames": frames, "top1": top1, "n": n} for frames, (top1, n) in tests.items()]
 
 
 def _sort_key(row: dict[str, Any]) -> tuple:
-    name = parse_model(row["model"])
+    name = parse_model(without_setting(row["model"])[0])
     model = (row["dataset"], name.backbone, rank(MODULE_ORDER, name.module), row["model"])
     return model, [row[key] for key in ("train_frames", "control", "epochs_seen", "seed", "test_frames", "id")]

@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.fairness.tuned import is_chosen
 from suite.spec import BadInput
 from suite.statistics import run_table
 from suite.statistics.contribution import contribution_cells
 from suite.store.evaluations import predictions_of
 from suite.store.folder import stored_beside
-from suite.sweep.summary import SUMMARY, rows
+from suite.sweep.planned_run import settings_text
+from suite.sweep.summary import SETTING, SUMMARY, rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +104,10 @@ def collect_results(
 
 
 def run_rows(plan: Plan) -> pd.DataFrame:
-    """The rows of a plan with where their evidence comes from: factors, predictions, test views."""
+    """The rows of a plan with where their evidence comes from: factors, predictions, test views.
+
+    The column `setting` is there where a run has one.
+    """
     import pandas as pd
 
     from suite.fairness.run_factors import read_run
@@ -113,12 +118,31 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
-    return pd.DataFrame(rows(plan), columns=list(SUMMARY)).assign(
+    listed = rows(plan)
+    columns = [*SUMMARY, *([SETTING] if any(SETTING in row for row in listed) else [])]
+    return pd.DataFrame(listed, columns=columns).assign(
         factors=factors,
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
     )
+
+
+def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """The rows of `run_rows` that tables show, each under the name that it has there.
+
+    A run with values of `axes` has them behind the name of its model.  Of runs that were tuned, the chosen one of each
+    model stands for it (`suite.fairness.tuned`).
+    """
+    if SETTING not in ours:
+        return ours
+    kept, names = [], []
+    for run, name in zip(plan.runs, ours["name"], strict=True):
+        tuned = run.spec.protocol.tuned
+        kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
+        setting = settings_text({key: value for key, value in run.setting.items() if key not in tuned})
+        names.append(f"{name} ({setting})" if setting else name)
+    return ours.assign(name=names)[kept].reset_index(drop=True)
 
 
 def _published(source: str, datasets: set[str]) -> pd.DataFrame:

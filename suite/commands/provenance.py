@@ -102,7 +102,7 @@ def verify(
     from suite.report.console.explain import describe_verified
     from suite.store.archive import is_archive, open_archive
     from suite.sweep.archived import archived_plan
-    from suite.sweep.plan import PlannedRun
+    from suite.sweep.planned_run import PlannedRun
     from suite.sweep.verify import verify as check
     from suite.sweep.verify import verify_runs
 

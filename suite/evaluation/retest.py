@@ -69,7 +69,7 @@ def evaluate_run(
 
 def test_again(folder: RunFolder, planned: RunSpec, *, root: Path, control: Control) -> list[dict[str, Any]]:
     """Makes the tests that `planned` asks of a finished run and that are not there yet, each in eval/<test id>."""
-    tests = [test for test in (planned.evaluation(), planned.video_evaluation()) if test]
+    tests = planned.evaluations()
     wanted = [test for test in tests if stored_test(folder, test) is None]
     how, source = planned.protocol.evaluation, str(folder.checkpoint)
     tests = [

@@ -9,6 +9,7 @@ from typing import Any
 from suite.fairness.code_parts import code_factor
 from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
 from suite.fairness.factors import FACTORS, ONE_MODEL, THE_SAME, chain_of, read_views, schedule_of, text, views_of
+from suite.fairness.tuned import is_chosen, tuned_factors, without_choice
 from suite.models import canonical_name, normalisation
 from suite.spec import parse_model, run_named, weights_file
 from suite.statistics.run_table import architecture
@@ -36,7 +37,8 @@ def of_run(
     p, name, chain = spec.protocol, parse_model(spec.model), tuple(chain)
     result, sessions = result or {}, (provenance or {}).get("sessions", [])
     started = ((first if chain else provenance) or {}).get("weights") or {}
-    root = chain[0].protocol if chain else p
+    first_stage = chain[0] if chain else spec
+    root = first_stage.protocol
     before = [*before, *[{}] * len(chain)][: len(chain)]
     views = views_of(p.evaluation.clips, p.evaluation.crops)
     return {
@@ -51,8 +53,10 @@ def of_run(
         "pooling": name.pooling,
         "frames": spec.frames,
         "test_frames": spec.frames,
-        "pretraining": _pretraining(root.init, started.get("pretraining"), chain[0].model if chain else spec.model),
-        "weights": _weights(chain[0] if chain else spec, started),
+        "pretraining": _pretraining(
+            None if first_stage.transfer else root.init, started.get("pretraining"), first_stage.model
+        ),
+        "weights": _weights(first_stage, started),
         "inflation": root.inflate if root.init != "scratch" else "none: from scratch",
         "normalisation": spec.normalisation or normalisation(spec.model),  # scheme 1 used this same rule
         "sampling": {"rule": p.sampling.rule, "variant": p.sampling.variant}
@@ -102,11 +106,12 @@ def _test_crop(size: int | None, rule: str) -> int | str | None:
     return size if size is None or rule == "short_side" else f"{size}, {rule}"
 
 
-def _pretraining(init: str, source: Mapping[str, Any] | None, model: str) -> Any:
+def _pretraining(init: str | None, source: Mapping[str, Any] | None, model: str) -> Any:
     """What kind of weights `init` names; which ones, the factor "weights" says.
 
     source: what trained them, of those of a run of ours (`suite.store.pretraining`): its data set, its model, its
-    frames, its seed, a digest of its protocol, and what it started from itself.  None where that is not known.
+    frames, its seed, a digest of its protocol, and what it started from itself.  None where that is not known: the run
+    that `init` names, or (init None) that pretrained in the same grid, is not finished.
     """
     if source:
         itself = source.get("model") == model
@@ -115,7 +120,7 @@ def _pretraining(init: str, source: Mapping[str, Any] | None, model: str) -> Any
         found |= {"seed": source.get("seed"), "protocol": source.get("recipe"), "start": source.get("start")}
         before = source.get("before")
         return found | ({"start": _pretraining("", before, source.get("model", ""))} if before else {})
-    if run_named(init):
+    if init is None or run_named(init):
         return None
     kind, path = weights_file(init)
     return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
@@ -128,6 +133,8 @@ def _weights(spec: RunSpec, started: Mapping[str, Any]) -> str | None:
     differ with the model.
     """
     source = started.get("pretraining")
+    if not source and spec.transfer:
+        return None
     if not source:
         return "none" if spec.protocol.init == "scratch" else spec.weights_sha256 or started.get("sha256")
     while source.get("before"):
@@ -165,12 +172,18 @@ def _value_of_all_sessions(values: Iterable[Any]) -> str | None:
 def read_run(spec: RunSpec, folder: RunFolder) -> dict[str, Any]:
     """The factors of a run as `spec` tests it; the folders of its parents lie beside its own."""
     chain, results, at, stage = [], [], spec, folder
-    while at.parent:
+    while at.parent and not at.transfer:
         stage = run_folder(folder.path.parent, at.parent)
         at = stage.spec()
         chain.insert(0, at)
         results.insert(0, stage.result() or {})
-    found = of_run(spec, chain, folder.result(), folder.read_provenance(), results, stage.read_provenance())
+    stages = [*chain, spec]
+    chosen = bool(spec.protocol.tuned) and is_chosen(spec, folder.path.parent)
+    if chosen:
+        stages = without_choice(stages)
+    found = of_run(stages[-1], stages[:-1], folder.result(), folder.read_provenance(), results, stage.read_provenance())
+    if chosen:
+        found = tuned_factors(found, spec.protocol)
     test = stored_test(folder, spec.evaluation())
     return found | of_test(test.facts, found) if test and test.facts else found
 

@@ -13,7 +13,7 @@ from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
 from suite.sweep.parts import part_name, settings_text, unaccounted
 from suite.sweep.plan import Plan, add_costs
-from suite.sweep.summary import PERCENT, SUMMARY, timing
+from suite.sweep.summary import PERCENT, SETTING, SUMMARY, timing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
 
     from suite.collect.ensembles import ensemble_rows
     from suite.collect.evidence import gather
-    from suite.collect.results_table import collect_results, run_rows
+    from suite.collect.results_table import collect_results, reported_rows, run_rows
     from suite.published.references import published_rows
     from suite.report.figures.pairs import write_pairwise
     from suite.report.figures.scatter import write_figures
@@ -119,9 +119,9 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
         if row["frames"] != row["frames"]:
             log(f"note: {row['id']} is not in the report: the frames of one of its models are not known.")
     ensembles = [row for row in ensembles if row["frames"] == row["frames"]]
-    table = collect_results(ours, options.published, options.predictions, ensembles)
-    evidence = gather(table, options.strict, retested(plan))  # refuses results that were edited
-    write_atomic(folder / "summary.csv", csv_text(ours[list(SUMMARY)], PERCENT))
+    table = collect_results(reported_rows(ours, plan), options.published, options.predictions, ensembles)
+    evidence = gather(table, options.strict, retested(plan, table.runs))  # refuses results that were edited
+    write_atomic(folder / "summary.csv", csv_text(ours[[c for c in (*SUMMARY, SETTING) if c in ours]], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
     for warning in evidence.warnings:
@@ -148,11 +148,12 @@ def csv_text(frame: pd.DataFrame, percent: Collection[str] = ()) -> str:
     return frame.apply(lambda column: column.map(lambda value: cell(value, column.name))).to_csv(index=False)
 
 
-def retested(plan: Plan) -> pd.DataFrame | None:
-    """The tests of finished runs at other frame counts, or None when there is none."""
+def retested(plan: Plan, reported: pd.DataFrame) -> pd.DataFrame | None:
+    """The tests of finished runs that are reported at other frame counts, or None when there is none."""
     from suite.collect.frames import frames_by_frames
 
     runs = [run for run in plan.runs if run.state() == "done"]
     if not any((run.folder.path / "eval").is_dir() for run in runs):
         return None
-    return frames_by_frames([(run.folder, run.spec, run.id) for run in runs])
+    names = dict(zip(reported["id"], reported["name"], strict=True))
+    return frames_by_frames([(run.folder, run.spec, run.id, names[run.id]) for run in runs if run.id in names])

@@ -3,11 +3,17 @@
 It needs neither torch nor a GPU nor the videos.  Other packages import the names below from here, not from the files.
 """
 
-from suite.spec.display_names import display_architecture, display_backbone, display_name, display_names
+from suite.spec.display_names import (
+    display_architecture,
+    display_backbone,
+    display_name,
+    display_names,
+    without_setting,
+)
 from suite.spec.errors import BadInput, one_line, printable, shown, unknown
 from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
 from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
-from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Grid, load_grid
+from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Ensemble, Grid, load_grid
 from suite.spec.model_names import BACKBONES, ModelName, Part, parse_model
 from suite.spec.ownership import unpacked_archive, written_by_others
 from suite.spec.protocol import (
@@ -33,6 +39,7 @@ __all__ = [
     "Axes",
     "BadInput",
     "Chain",
+    "Ensemble",
     "Evaluation",
     "Grid",
     "ModelName",
@@ -68,5 +75,6 @@ __all__ = [
     "unknown",
     "unpacked_archive",
     "weights_file",
+    "without_setting",
     "written_by_others",
 ]

@@ -36,9 +36,19 @@ def display_names(model_names: Iterable[str]) -> dict[str, str]:
 
 
 def display_architecture(architecture: str) -> str:
-    """`tsm+rcca@r=2`, a model name without backbone and pooling, is "TSM + RCCA-3D (r=2)"."""
+    """`tsm+rcca@r=2`, a model name without backbone and pooling, is "TSM + RCCA-3D (r=2)".
+
+    A setting behind it is kept.
+    """
+    architecture, setting = without_setting(architecture)
     module, *blocks = (_part(text) for text in architecture.split("+"))
-    return " + ".join([_with_options(_module_title(module.name), module), *map(_block_title, blocks)])
+    return " + ".join([_with_options(_module_title(module.name), module), *map(_block_title, blocks)]) + setting
+
+
+def without_setting(name: str) -> tuple[str, str]:
+    """A name, and the setting of protocol keys behind it, as a grid with axes of them gives it: `tsn`, ` (lr=0.1)`."""
+    base, bracket, rest = name.partition(" (")
+    return (base, bracket + rest) if rest.endswith(")") and "=" in rest else (name, "")
 
 
 def display_backbone(backbone: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable
+from itertools import product
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +14,7 @@ from suite.spec.errors import BadInput, shown
 from suite.spec.experiments import find_grid, grid_name
 from suite.spec.files import Listed, Name, Strict, checked, read_yaml
 from suite.spec.model_names import parse_model
-from suite.spec.protocol import MAX_FRAMES
+from suite.spec.protocol import MAX_FRAMES, TUNABLE, VIEWS
 
 MAX_SEED = 2**63 - 1
 MAX_LISTED = 1000  # values of one axis
@@ -27,8 +29,31 @@ class Chain(Strict):
     )
 
 
+Values = dict[str, Annotated[tuple[Any, ...], Listed]]  # protocol key, dotted where nested -> its values
+
+
+def _split_off(data: Any, own: Iterable[str]) -> Any:
+    """The keys of a part of a grid file that are not its own, under `protocol`: those of the protocol."""
+    if not isinstance(data, dict):
+        return data
+    own, found = set(own) - {"protocol"}, {}
+    for key in [key for key in data if key not in own]:
+        values = data[key]
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"'{key}' should be a list of the values that the protocol key is to have")
+        if len(values) > MAX_LISTED:
+            raise ValueError(f"'{key}' lists more than {MAX_LISTED} values")
+        if len({repr(value) for value in values}) < len(values):
+            raise ValueError(f"'{key}' lists a value twice")
+        found[str(key)] = values
+    return {key: value for key, value in data.items() if key in own} | {"protocol": found}
+
+
 class Axes(Strict):
-    """The axes of a grid, whose product gives its models; one run per seed."""
+    """The axes of a grid, whose product gives its models; one run per seed.
+
+    Any other key is one of the protocol with the values that it is to have: `sampling.rule: [uniform, dense]`.
+    """
 
     module: Annotated[tuple[Name, ...], Listed] = Field((), max_length=MAX_LISTED)
     backbone: Annotated[tuple[Name, ...], Listed] = Field((), max_length=MAX_LISTED)
@@ -37,12 +62,61 @@ class Axes(Strict):
         (0,), min_length=1, max_length=MAX_LISTED
     )
 
+    protocol: Values = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _protocol_keys(cls, data: Any) -> Any:
+        return _split_off(data, cls.model_fields)
+
     @model_validator(mode="after")
     def _module_and_backbone(self) -> Axes:
         if bool(self.module) != bool(self.backbone):
             given, lacking = ("module", "backbone") if self.module else ("backbone", "module")
             raise ValueError(f"axes specifies '{given}' and does not specify '{lacking}'")
         return self
+
+
+class Tune(Strict):
+    """Protocol keys that are tuned for each model: one run per combination of their values, the best on `on` counts."""
+
+    on: Literal["dev"] = "dev"  # training videos held out (`dev` of the protocol), never the reported split
+    protocol: Values = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _protocol_keys(cls, data: Any) -> Any:
+        return _split_off(data, cls.model_fields)
+
+    @model_validator(mode="after")
+    def _tunable(self) -> Tune:
+        if not self.protocol:
+            raise ValueError(f"it should list values of a protocol key, one of {', '.join(TUNABLE)}")
+        if odd := [key for key in self.protocol if key not in TUNABLE]:
+            raise ValueError(f"'{odd[0]}' cannot be tuned; {', '.join(TUNABLE)} can")
+        return self
+
+
+class Pretrain(Strict):
+    """The stage before all others: each model is trained on `data`, then on each data set of the grid.
+
+    The first stage on a data set of the grid takes these weights and a fresh classifier.  Of a finished run of another
+    grid with the same id the weights are taken, and nothing is trained again.
+    """
+
+    data: Name
+    protocol: Name | None = None  # that of the grid
+    frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] | None = None  # those of the first stage
+    set: dict[str, Any] = Field(default_factory=dict)  # protocol keys that this stage changes
+
+
+class Ensemble(Strict):
+    """An ensemble of each model: its runs of several frame counts, averaged as `suite fuse` does."""
+
+    frames: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_FRAMES)], ...], Listed] = Field(min_length=2)
+    views: Annotated[str, Field(pattern=VIEWS)] | None = None  # of each run, clips x crops; None: its own test
+    fusion: Literal["softmax", "logits"] = "softmax"
+    only: Annotated[tuple[Name, ...], Listed] = ()  # globs on model names; all without it
 
 
 TABLES = (
@@ -73,11 +147,51 @@ class Grid(Strict):
     data: Annotated[tuple[Name, ...], Listed] = Field(min_length=1, max_length=MAX_LISTED)
     axes: Axes = Axes()
     models: Annotated[tuple[Name, ...], Listed] = Field((), max_length=MAX_LISTED)
-    chain: Chain
+    chain: Chain | None = None
+    frames: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_FRAMES)], ...], Listed] = Field(
+        (), max_length=MAX_LISTED
+    )  # in place of a chain: each starts from the weights of the protocol
+    pretrain: Pretrain | None = None
+    tune: Tune | None = None
+    fuse: Annotated[tuple[Ensemble, ...], Listed] = ()
     controls: Annotated[tuple[Literal["epoch_matched"], ...], Listed] = ()
     set: dict[str, Any] = Field(default_factory=dict)  # protocol keys that this grid changes
     tables: Annotated[tuple[Literal[TABLES], ...], Listed] = TABLES
     reference: Name | None = None  # published rows to print beside ours
+
+    @model_validator(mode="after")
+    def _stages(self) -> Grid:
+        if bool(self.frames) == (self.chain is not None):
+            which = "both 'chain' and 'frames'" if self.frames else "neither 'chain' nor 'frames'"
+            raise ValueError(
+                f"it specifies {which}; 'chain: {{frames: [8, 16]}}' starts each number of frames from the weights of "
+                "the one before, 'frames: [8, 16]' starts each anew"
+            )
+        if self.controls and not self.chain:
+            raise ValueError("'controls' needs a 'chain', whose stages it follows")
+        if both := sorted(set(self.axes.protocol) & set(self.tune.protocol if self.tune else ())):
+            raise ValueError(f"'{both[0]}' stands in 'axes' and in 'tune'")
+        for ensemble in self.fuse:
+            if odd := [count for count in ensemble.frames if count not in self.frame_counts]:
+                raise ValueError(f"'fuse' names {odd[0]} frames, which are not among those of the grid")
+        return self
+
+    def protocols(self) -> list[str]:
+        """The names of the protocols of its stages."""
+        return [self.protocol, *([self.pretrain.protocol] if self.pretrain and self.pretrain.protocol else [])]
+
+    @property
+    def frame_counts(self) -> tuple[int, ...]:
+        return self.chain.frames if self.chain else self.frames
+
+    def chains(self) -> list[tuple[int, ...]]:
+        """The frame counts of each chain of a model."""
+        return [self.chain.frames] if self.chain else [(count,) for count in self.frames]
+
+    def settings(self) -> list[dict[str, Any]]:
+        """The combinations of the protocol keys of `axes` and `tune`; one without a key where there are none."""
+        values = self.axes.protocol | (self.tune.protocol if self.tune else {})
+        return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 
     def model_names(self) -> list[str]:
         """The models that are listed, then those of the axes."""
@@ -117,7 +231,8 @@ def load_grid(name: str) -> Grid:
         )
     axes = grid.axes
     models = len(grid.models) + len(axes.module) * len(axes.backbone) * len(axes.pooling)
-    if (runs := models * len(grid.data) * len(axes.seed) * len(grid.chain.frames)) > MAX_RUNS:
+    settings = prod(map(len, [*axes.protocol.values(), *(grid.tune.protocol.values() if grid.tune else ())]))
+    if (runs := models * len(grid.data) * len(axes.seed) * len(grid.frame_counts) * settings) > MAX_RUNS:
         raise BadInput(f"Grid {path.name} has {runs:,} runs; a grid has at most {MAX_RUNS:,}.")
     if not models:
         raise BadInput(f"Grid {path.name} specifies no model: list 'models', or the axes 'module' and 'backbone'.")
@@ -125,7 +240,7 @@ def load_grid(name: str) -> Grid:
     plain = {
         "data set": grid.data,
         "seed": grid.axes.seed,
-        "frame count": grid.chain.frames,
+        "frame count": grid.frame_counts,
         "control": grid.controls,
         "table": grid.tables,
     }

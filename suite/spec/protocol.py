@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +13,19 @@ from suite.spec.files import IntegerChoice, Listed, Name, Real, Strict, checked,
 
 # Limits far beyond what anybody trains: a slip of the finger is an input error, not an overflow hours later.
 MAX_FRAMES, MAX_PIXELS, MAX_EPOCHS, MAX_CLIPS, MAX_VIDEOS = 4096, 4096, 100_000, 1000, 10_000_000
-FIXED = ("name", "source", "chained")  # neither a grid nor --set changes them
+FIXED = ("name", "source", "tuned", "chained")  # neither a grid nor --set changes them
+
+TUNABLE = (  # what a grid may tune: none changes the data, the views or the cost
+    "lr",
+    "weight_decay",
+    "momentum",
+    "nesterov",
+    "dropout",
+    "warmup_epochs",
+    "gamma",
+    "clip_gradient",
+)
+VIEWS = r"^[1-9][0-9]{0,2}x(1|3|10)$"  # clips x crops
 
 Crops = Annotated[Literal[1, 3, 10], IntegerChoice]
 CropRule = Literal["short_side", "short_side_margin", "diagonal", "fixed_240x320"]  # suite.data.transforms
@@ -48,6 +61,7 @@ class Evaluation(Strict):
     crop_rule: CropRule = "short_side"  # how a picture is resized before it is cropped, and where three crops lie
     video_clips: int = Field(0, ge=0, le=MAX_CLIPS)  # video level beside it: that many clips; 0: not computed
     video_crops: Crops = 1
+    views: Annotated[tuple[Annotated[str, Field(pattern=VIEWS)], ...], Listed] = ()  # further tests, clips x crops
     fusion: Literal["logits", "softmax"] = "logits"
     every_epochs: int = Field(
         0, ge=0, le=MAX_EPOCHS
@@ -95,6 +109,8 @@ class Protocol(Strict):
     selection: Literal["last", "best"] = "last"  # whose weights are tested and kept: best is by top-1 on dev
     # configurations tried for one model alone before this one; None: unknown
     tuning: int | None = Field(None, ge=0, le=MAX_VIDEOS)
+    # `tune` of the grid: all values that are tried of each key, for every model; the best run on dev is reported
+    tuned: dict[str, Annotated[tuple[Any, ...], Listed]] = Field(default_factory=dict)
     chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
 
     @model_validator(mode="after")
@@ -115,6 +131,8 @@ class Protocol(Strict):
                 "selection best chooses on videos held out of training: it needs dev above 0 and "
                 "evaluation.every_epochs above 0"
             )
+        if self.tuned and not self.dev:
+            raise ValueError("tune chooses on videos held out of training: it needs dev above 0, such as dev: 0.1")
         if "dev" in self.chained:  # what one stage holds out, another would have trained on
             raise ValueError("dev is the same in all stages of a chain; it cannot stand in chained")
         return self
@@ -143,7 +161,12 @@ class Protocol(Strict):
         return self.step_batch or self.batch
 
     def stage(
-        self, chained: bool, overrides: dict[str, Any], grid: dict[str, Any] | None = None, where: str = "--set"
+        self,
+        chained: bool,
+        overrides: Mapping[str, Any],
+        grid: Mapping[str, Any] | None = None,
+        where: str = "--set",
+        grid_part: str = "set of the grid",
     ) -> Protocol:
         """The protocol of one stage: the file, its `chained` part, what the grid sets, then what the command line sets.
 
@@ -153,7 +176,7 @@ class Protocol(Strict):
         data = self.model_dump(exclude={"chained"})
         sources = {
             f"chained of protocol {self.name}": self.chained if chained else {},
-            "set of the grid": grid or {},
+            grid_part: grid or {},
             where: overrides,
         }
         for source, changes in sources.items():
@@ -164,6 +187,15 @@ class Protocol(Strict):
                 data["milestones"] = _moved_milestones(data["milestones"], planned, data["epochs"])
         changed = [source for source, changes in sources.items() if changes]
         return checked(Protocol, data, f"protocol {self.name}{f' with {changed[-1]}' if changed else ''}")
+
+    def with_views(self, views: Iterable[str]) -> Protocol:
+        """The protocol with further tests, each clips x crops."""
+        evaluation = self.evaluation.model_dump() | {"views": [*dict.fromkeys([*self.evaluation.views, *views])]}
+        return checked(Protocol, self.model_dump() | {"evaluation": evaluation}, f"protocol {self.name} with views")
+
+    def with_tuned(self, values: Mapping[str, Sequence[Any]]) -> Protocol:
+        """The protocol of a run that is one of several among which the best on dev is reported (`tune` of a grid)."""
+        return checked(Protocol, self.model_dump() | {"tuned": dict(values)}, f"protocol {self.name} with tune")
 
 
 def _moved_milestones(milestones: Any, planned: Any, epochs: Any) -> Any:

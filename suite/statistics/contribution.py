@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from suite.spec import without_setting
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -42,9 +44,13 @@ def contribution_cells(done: pd.DataFrame) -> pd.DataFrame:
     pooling where that is not the published one), backbone, pooling, pooled ("none" or "pooled"), frames, seed, top1,
     baseline (percent), phi, psi (fractions), source.
     """
+    import pandas as pd
+
     done = done[done["control"] == ""]
-    key = ["source", "dataset", "body", "frames", "seed"]
-    is_baseline = (done["architecture"] == "tsn") & (done["pooling"] == "none")
+    key = ["source", "dataset", "body", "frames", "seed", "setting"]
+    split = [without_setting(name) for name in done["architecture"]]
+    done = done.assign(setting=[setting for _, setting in split])
+    is_baseline = pd.Series([name == "tsn" for name, _ in split], index=done.index) & (done["pooling"] == "none")
     baselines = done.loc[is_baseline, [*key, "top1", "id"]].rename(columns={"top1": "baseline", "id": "baseline_id"})
     out = done[~is_baseline].merge(baselines, on=key, how="left", validate="many_to_one")
     pairs = list(zip(out["top1"], out["baseline"], strict=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from suite.spec import BadInput, Part, parse_model
+from suite.spec import BadInput, Part, parse_model, without_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,17 +36,19 @@ def architecture(name: str, module: str, backbone: str = "") -> tuple[str, str]:
     """What a model's name says beside backbone and temporal pooling, and the backbone with its own options.
 
     `tsm-resnet50-tp+rcca@r=3` gives ("tsm+rcca@r=3", "resnet50"): an add-on block makes another architecture, which
-    must neither be averaged with plain `tsm` nor serve as the TSN baseline.
+    must neither be averaged with plain `tsm` nor serve as the TSN baseline.  So does a setting of protocol keys behind
+    the name: `tam-resnet50 (sampling.rule=dense)` gives ("tam (sampling.rule=dense)", "resnet50").
     Standalone architectures give (module, backbone).
     """
+    plain, setting = without_setting(name)
     try:
-        parsed = parse_model(name)
+        parsed = parse_model(plain)
     except BadInput:
         return module or name, backbone
     own = [(k, v) for k, v in parsed.options if k not in (*BACKBONE_OPTIONS, "tp")]
     parts = [Part(parsed.module, tuple(own)), *parsed.blocks]
     body = Part(parsed.backbone, tuple(option for option in parsed.options if option[0] in BACKBONE_OPTIONS))
-    return "+".join(map(_component_text, parts)), _component_text(body)
+    return "+".join(map(_component_text, parts)) + setting, _component_text(body)
 
 
 def _component_text(part: Part) -> str:

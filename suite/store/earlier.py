@@ -8,6 +8,7 @@ hash, and is found by that.
 
 from __future__ import annotations
 
+import glob
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,18 @@ def run_folder(runs: Path, run: str) -> RunFolder:
         return RunFolder(own)
     names = tuple(sorted(entry.name for entry in os.scandir(runs)))
     return RunFolder(runs / (_by_hash(names, run) or earlier_ids(str(runs), names).get(run, run)))
+
+
+def source_folder(runs: Path, run: str) -> RunFolder:
+    """`run_folder` of a run that others start from: where it is not below `runs`, a finished one of another grid.
+
+    An id stands for everything that training depends on, so the weights are those that would be trained here.
+    """
+    own = run_folder(runs, run)
+    if own.path.is_dir() or not run:
+        return own
+    elsewhere = sorted(runs.parents[1].glob(f"*/{runs.name}/{glob.escape(run)}/result.json"))
+    return RunFolder(elsewhere[0].parent) if elsewhere else own
 
 
 def unplaced(runs: Path) -> list[str]:

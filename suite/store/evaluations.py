@@ -78,7 +78,8 @@ def tested_as(facts: Any) -> str | None:
 def planned_tests(folder: RunFolder, spec: RunSpec) -> list[StoredTest] | None:
     """The tests that `spec` plans of a finished run: at clip level, then at video level where it has one.
 
-    None while the run is not finished, or one of them is missing.  Raises BadInput where files were changed.
+    None while the run is not finished, or a test is missing, one with further views too.  Raises BadInput where files
+    were changed.
     """
     result = folder.result()
     if result is None:
@@ -88,8 +89,9 @@ def planned_tests(folder: RunFolder, spec: RunSpec) -> list[StoredTest] | None:
         raise BadInput(
             f"{folder.spec_file} was changed after the run was tested; restore it, or move the run's folder away."
         )
-    tests = [stored_test(folder, test) for test in (spec.evaluation(), spec.video_evaluation()) if test]
-    return None if None in tests else tests
+    tests = {test.id: stored_test(folder, test) for test in spec.evaluations()}
+    levels = [tests[test.id] for test in (spec.evaluation(), spec.video_evaluation()) if test]
+    return None if None in tests.values() else levels
 
 
 def result_of(folder: RunFolder, spec: RunSpec) -> dict[str, Any] | None:

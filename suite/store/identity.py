@@ -22,7 +22,7 @@ from suite.spec import BadInput, Protocol, checked, run_named, unchanged_file_sh
 SCHEME = 2
 TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is told by its manifests
 TEST_SPLIT = "val"
-LATER_SETTINGS = ("size", "crop_rule")  # of suite.spec.Evaluation: left out of spec.yaml at their default
+LATER_SETTINGS = ("size", "crop_rule", "views")  # of suite.spec.Evaluation: left out of spec.yaml at their default
 
 
 def digest(content: Any, length: int = 10) -> str:
@@ -37,7 +37,7 @@ def crop_rule_of(facts: dict[str, Any]) -> str:
 
 def _unused(protocol: Protocol) -> set[str]:
     """Keys that are left out at their defaults: runs from before there were such keys keep their spec.yaml."""
-    return set() if protocol.init_fresh else {"init_fresh"}
+    return {key for key in ("init_fresh", "tuned") if not getattr(protocol, key)}
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class RunSpec:
     architecture: str = ""
     normalisation: str = ""
     weights_sha256: str | None = None
+    transfer: bool = False  # its parent was trained on other data: it takes the weights, with a fresh classifier
     scheme: int = SCHEME
     stored: dict[str, Any] | None = field(default=None, repr=False, compare=False)  # scheme 1: as its file has it
 
@@ -172,6 +173,7 @@ class RunSpec:
             "seed": self.seed,
             "parent": self.parent,
             **({"control": self.control} if self.control else {}),
+            **({"transfer": True} if self.transfer else {}),
             "weights_sha256": self.weights_sha256,
             "protocol": self._protocol_written(),
         }
@@ -181,7 +183,7 @@ class RunSpec:
         written = self.protocol.model_dump(mode="json", exclude={"chained", "source", *_unused(self.protocol)})
         how = written["evaluation"]
         for key in LATER_SETTINGS:
-            if how[key] == type(self.protocol.evaluation).model_fields[key].default:
+            if getattr(self.protocol.evaluation, key) == type(self.protocol.evaluation).model_fields[key].default:
                 del how[key]
         return written
 
@@ -190,7 +192,7 @@ class RunSpec:
         p = self.protocol
         kind, path = weights_file(p.init)
         by_content = path or run_named(p.init)
-        beside = ("name", "source", "chained", "evaluation", "init", "init_fresh", *TOLERANCES)
+        beside = ("name", "source", "chained", "evaluation", "init", *_unused(p), "init_fresh", *TOLERANCES)
         recipe = p.model_dump(mode="json", exclude=set(beside))
         recipe["sampling"].pop("dense_clip")  # of test clips
         if p.selection == "best":
@@ -204,6 +206,7 @@ class RunSpec:
             "seed": self.seed,
             "parent": self.parent,
             "control": self.control,
+            **({"transfer": True} if self.transfer else {}),
             "init": None if self.parent else [kind.removeprefix("run"), self.weights_sha256] if by_content else kind,
             **({"init_fresh": sorted(set(p.init_fresh))} if p.init_fresh and not self.parent else {}),
             "recipe": recipe,
@@ -225,6 +228,17 @@ class RunSpec:
         """The test of its video-level accuracy, where the protocol has one."""
         how = self.protocol.evaluation
         return self._evaluation(how.video_clips, how.video_crops) if how.video_clips else None
+
+    def evaluations(self) -> list[EvaluationSpec]:
+        """All tests that its protocol asks for: at clip level, at video level, then those of its further views."""
+        views = [map(int, text.split("x")) for text in self.protocol.evaluation.views]
+        own = [self.evaluation(), self.video_evaluation()]
+        return list(dict.fromkeys(test for test in [*own, *(self._evaluation(*v) for v in views)] if test))
+
+    def evaluation_with(self, views: str) -> EvaluationSpec:
+        """The test with other views, clips x crops such as `2x3`."""
+        clips, crops = map(int, views.split("x"))
+        return self._evaluation(clips, crops)
 
     def _evaluation(self, clips: int, crops: int) -> EvaluationSpec:
         p = self.protocol
@@ -258,6 +272,7 @@ class RunSpec:
             "protocol": checked(Protocol, data["protocol"], "a run's spec"),
             "parent": data["parent"],
             "control": data.get("control", ""),
+            "transfer": data.get("transfer", False) is True,
         }
         if scheme == 1:
             return cls(**own, scheme=1, stored=data)

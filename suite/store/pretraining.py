@@ -59,7 +59,7 @@ def pretraining_of(checkpoint: Path, sha256: str | None) -> dict[str, Any] | Non
         return None
     stage, spec = folder, folder.spec()
     chain = [spec]
-    while chain[0].parent:
+    while chain[0].parent and not chain[0].transfer:
         stage = run_folder(folder.path.parent, chain[0].parent)
         chain.insert(0, stage.spec())
     weights = stage.read_provenance().get("weights") or {}
@@ -72,7 +72,7 @@ def pretraining_of(checkpoint: Path, sha256: str | None) -> dict[str, Any] | Non
 def _start(spec: RunSpec) -> str:
     """The kind of weights that a first stage starts from: `scratch`, `imagenet`, `ibm`, `checkpoint`."""
     init = spec.protocol.init
-    return "run" if run_named(init) else init.partition(":")[0] if _has_kind(init) else "checkpoint"
+    return "run" if spec.transfer or run_named(init) else init.partition(":")[0] if _has_kind(init) else "checkpoint"
 
 
 def _has_kind(init: str) -> bool:

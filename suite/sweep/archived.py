@@ -15,7 +15,8 @@ from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
 from suite.store.provenance import environment
-from suite.sweep.plan import Plan, PlannedRun, Selection
+from suite.sweep.plan import Plan, Selection
+from suite.sweep.planned_run import PlannedRun
 
 PLAN = "plan.json"  # the runs in their order, resolved: a later version's defaults do not change what was run
 BESIDE_RUNS = ("eval",)  # folders of results/<grid> that no report makes
@@ -72,6 +73,7 @@ def archived_plan(results: Path) -> Plan:
         selection = _read_selection(content["selection"])
         specs = [spec_of(entry["spec"], damaged) for entry in entries]
         places = [(entry["id"], entry["parent"], entry["matches"]) for entry in entries]
+        settings = [dict(entry.get("setting", {})) for entry in entries]
         ids = [run for run, _, _ in places]
         # nothing is written outside the results folder: a name is no path, and a grid's does not begin with a dot
         if not all(isinstance(n, str) and ID.fullmatch(n) and n.strip(".") for n in (name, *ids)) or name[0] == ".":
@@ -89,13 +91,13 @@ def archived_plan(results: Path) -> Plan:
     grid = root / "experiments" / f"{name}.yaml"
     folder = Path(results) / name
     runs: dict[str, PlannedRun] = {}
-    for spec, (name, before, matches) in zip(specs, places, strict=True):
+    for spec, (name, before, matches), setting in zip(specs, places, settings, strict=True):
         parent, there = runs.get(before), RunFolder(folder / "runs" / name)
         if spec.scheme == 1 and there.spec_file.exists():
             spec = there.spec()  # an early version listed the runs of a still earlier one with keys of its own
         elif spec.id.rpartition("-")[2] != name.rpartition("-")[2]:
             raise BadInput(f"{root / PLAN} was changed: the configuration of {name} has the id {spec.id}.")
-        runs[name] = PlannedRun(spec, RunFolder(folder / "runs" / name), parent, matches, archived_id=name)
+        runs[name] = PlannedRun(spec, RunFolder(folder / "runs" / name), parent, matches, setting, archived_id=name)
         if parent:
             parent.children.append(runs[name])
     return Plan(str(grid), load_grid(str(grid)), selection, folder, list(runs.values()))
@@ -114,7 +116,12 @@ def _read_selection(data: dict[str, Any]) -> Selection:
 
 def _place_in_plan(run: PlannedRun) -> dict[str, Any]:
     """A run's place in its plan, which its spec does not tell."""
-    return {"id": run.id, "parent": run.parent.id if run.parent else None, "matches": run.matches}
+    return {
+        "id": run.id,
+        "parent": run.parent.id if run.parent else None,
+        "matches": run.matches,
+        "setting": run.setting,
+    }
 
 
 def foreign_paths(plan: Plan) -> list[str]:
@@ -123,11 +130,11 @@ def foreign_paths(plan: Plan) -> list[str]:
 
 
 def _experiments(plan: Plan, folder: Path) -> None:
-    """The grid's own file and its protocol's, under the names by which they are found."""
+    """The grid's own file and those of its protocols, under the names by which they are found."""
     (folder / "protocols").mkdir(parents=True)
-    protocol = find_protocol(plan.grid.protocol)
     shutil.copyfile(find_grid(plan.name), folder / f"{plan.grid.name}.yaml")
-    shutil.copyfile(protocol, folder / "protocols" / protocol.name)
+    for protocol in map(find_protocol, plan.grid.protocols()):
+        shutil.copyfile(protocol, folder / "protocols" / protocol.name)
 
 
 def _copy_files(source: Path, target: Path, grid_folder: Path, weights: bool) -> None:

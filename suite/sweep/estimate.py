@@ -8,7 +8,8 @@ from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.provenance import device_facts
 from suite.sweep.executors.local import Machine
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 # Sustained multiply-adds per second x 1e12, assumed until runs are finished.
 PER_GPU = 60.0

@@ -6,7 +6,6 @@ Runs are found from their folders, so that what was planned last hides no finish
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from suite.data.dataset_info import info
-from suite.spec import BadInput, Protocol, load_protocol
+from suite.spec import BadInput, Grid, Protocol, load_protocol
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
-from suite.sweep.plan import DATA_SET, Plan, PlannedRun, Selection, changes_of, last_selection, make_plan
+from suite.sweep.plan import DATA_SET, Plan, Selection, changes_of, last_selection, make_plan
+from suite.sweep.planned_run import PlannedRun, settings_text
 from suite.sweep.stored import stored_plan
 
 PREFIX = "with-"  # of the folder of a part, in that of the grid
 LONGEST = 100  # letters of its name
+UNCHANGED = {"name", "source", "tuned"}  # keys of a protocol that `--set` does not change
 
 
 def report_parts(name: str, results: Path) -> list[Plan]:
@@ -64,21 +65,12 @@ def part_name(settings: dict[str, Any]) -> str:
     return PREFIX + (name if name == text and len(name) <= LONGEST else f"{name[:LONGEST]}-{digest(settings, 8)}")
 
 
-def settings_text(settings: dict[str, Any]) -> str:
-    """What `--set` and `--data-set` were given, keys in order: epochs=1,lr=0.1."""
-    return ",".join(f"{key}={_value_text(settings[key])}" for key in sorted(settings))
-
-
 def unaccounted(parts: Iterable[Plan]) -> list[str]:
     """Finished run folders of the grid that no part has: the grid or its protocol was another one when they ran."""
     parts = list(parts)
     known = {run.folder.id for part in parts for run in part.runs}
     done = (parts[0].folder / "runs").glob("*/result.json")
     return sorted(file.parent.name for file in done if file.parent.name not in known)
-
-
-def _value_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _selected_part(plan: Plan, last: Selection) -> Plan:
@@ -111,15 +103,18 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
             continue  # whoever asks for that run itself is told
     found: list[dict[str, Any]] = []
     usual = {info(name).name for name in whole.grid.data}
-    for spec in others.values():
+    sources = {spec.parent for spec in others.values() if spec.transfer}
+    for run, spec in others.items():
+        if run in sources or (whole.grid.pretrain and spec.dataset == info(whole.grid.pretrain.data).name not in usual):
+            continue  # what pretrained others has the protocol of its own stage
         settings: dict[str, Any] = {}
         chain: RunSpec | None = spec
         while chain is not None:  # a stage may have by itself what an earlier one was set to
-            changed = _changed_keys(chain, protocol, whole.grid.set)
+            changed = _changed_keys(chain, protocol, whole.grid)
             if changed is None:
                 break
             settings = changed | settings
-            chain = others.get(chain.parent or "")
+            chain = None if chain.transfer else others.get(chain.parent or "")
         else:
             if spec.dataset not in usual:
                 settings = {DATA_SET: spec.dataset} | settings
@@ -128,20 +123,24 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
     return found
 
 
-def _changed_keys(spec: RunSpec, protocol: Protocol, grid_set: dict[str, Any]) -> dict[str, Any] | None:
-    """The fewest protocol keys that make a stage of the grid the one of `spec`; None where none do."""
-    chained = spec.parent is not None
+def _changed_keys(spec: RunSpec, protocol: Protocol, grid: Grid) -> dict[str, Any] | None:
+    """The fewest protocol keys that make a stage of the grid the one of `spec`; None where none do.
+
+    Keys with several values in the grid have the value that `spec` has: they are no change.
+    """
+    chained = spec.parent is not None and not spec.transfer
 
     def stage(changes: dict[str, Any]) -> dict[str, Any]:
-        return _flat(protocol.stage(chained, changes, grid_set).model_dump(mode="json", exclude={"name", "source"}))
+        return _flat(protocol.stage(chained, changes, settings).model_dump(mode="json", exclude=UNCHANGED))
 
     try:
-        made = _flat(spec.protocol.model_dump(mode="json", exclude={"name", "source"}))
+        made = _flat(spec.protocol.model_dump(mode="json", exclude=UNCHANGED))
+        settings = grid.set | {key: made[key] for key in grid.settings()[0]}
         usual = stage({})
         changes = {key: value for key, value in made.items() if usual.get(key) != value}
         if stage(changes) != made:
             return None
-    except BadInput:
+    except (BadInput, KeyError):
         return None
     for key in list(changes):  # such as milestones, which move with the epochs
         without = {other: value for other, value in changes.items() if other != key}

@@ -19,20 +19,17 @@ from suite.models.user_code import RULES
 from suite.spec import (
     BadInput,
     Grid,
-    Protocol,
     find_grid,
     load_grid,
-    load_protocol,
     run_named,
     unknown,
     written_by_others,
 )
-from suite.store.earlier import run_folder
-from suite.store.evaluations import result_of
-from suite.store.folder import RunFolder, dump_json, write_atomic
-from suite.store.identity import RunSpec
-from suite.store.pretraining import finished_source, source_sha256
+from suite.store.folder import dump_json, write_atomic
+from suite.store.pretraining import finished_source
 from suite.store.run_names import canonical
+from suite.sweep.forest import Forest
+from suite.sweep.planned_run import PlannedRun
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
@@ -78,53 +75,6 @@ class Selection:
 
 
 @dataclass
-class PlannedRun:
-    """A run and its place in the forest; `cost_macs`, in multiply-adds, leaves out a training that is finished."""
-
-    spec: RunSpec
-    folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
-    parent: PlannedRun | None = None
-    matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
-    gmacs: float = 0.0
-    conv_gmacs: float = 0.0
-    params: int = 0
-    gib: float = 0.0  # device memory of one step, a rough upper estimate
-    cost_macs: float = 0.0
-    whole_macs: float = 0.0  # of its training and test, finished or not
-    children: list[PlannedRun] = field(default_factory=list)
-    archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
-    _tested: bool = False
-
-    @property
-    def id(self) -> str:
-        return self.archived_id or self.spec.id
-
-    def result(self) -> dict[str, Any] | None:
-        """What its training and the tests that are planned for it gave; None while something is missing."""
-        return result_of(self.folder, self.spec)
-
-    @property
-    def control(self) -> str:
-        """`epoch_matched:16` for the control of a 16-frame stage; empty for the stages themselves."""
-        return f"{self.spec.control}:{self.matches}" if self.spec.control else ""
-
-    def state(self) -> str:
-        """done, running, failed, blocked (a run before it in the chain failed) or todo."""
-        state = self.folder.state()
-        if state == "done" and not self._tested:
-            self._tested = self.result() is not None
-            if not self._tested:  # trained, and to be tested in another way than it was
-                state = self.folder.state_of_test()
-        if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
-            return "blocked"
-        return state
-
-    def chain_cost(self) -> float:
-        """Multiply-adds from here to the end of the longest chain that hangs on this run."""
-        return self.cost_macs + max((child.chain_cost() for child in self.children), default=0.0)
-
-
-@dataclass
 class Plan:
     name: str  # of the grid, or its file
     grid: Grid
@@ -151,7 +101,6 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     Works without data and without a GPU.  Raises BadInput for whatever in the grid or the selection is not known.
     """
     grid = load_grid(name)
-    protocol = load_protocol(grid.protocol)
     note_author(name, grid)
     grid.refuse_duplicates("model", [(name, canonical_name(name)) for name in grid.model_names()])
     grid.refuse_duplicates("data set", [(name, info(name).name) for name in grid.data])
@@ -162,20 +111,24 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
             f"--data-set takes one data set that grid {grid.name} does not list; start the sweep once for each."
         )
     names = _chosen(grid.model_names(), selection.only)
-    odd = sorted(set(selection.frames) - set(grid.chain.frames))
+    odd = sorted(set(selection.frames) - set(grid.frame_counts))
     if odd:
         raise BadInput(
-            f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.chain.frames))}."
+            f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.frame_counts))}."
         )
-    # the stages before a chosen one come along: it starts from them
-    last = max((grid.chain.frames.index(f) for f in selection.frames), default=len(grid.chain.frames) - 1)
-    frames = list(grid.chain.frames[: last + 1])
-    chains = [
-        _chain(model, data, seed, frames, protocol, selection.set, grid, results / grid.name)
-        for data in dict.fromkeys(info(name).name for name in selection.data or grid.data)
-        for model in names
-        for seed in grid.axes.seed
-    ]
+    forest = Forest.of(grid, selection.set, results / grid.name, selection.frames)
+    datasets = list(dict.fromkeys(info(name).name for name in selection.data or grid.data))
+    if grid.pretrain:  # one run that all data sets share
+        chains = [tree for model in names for seed in grid.axes.seed for tree in forest.trees(model, seed, datasets)]
+    else:
+        chains = [
+            tree
+            for dataset in datasets
+            for model in names
+            for seed in grid.axes.seed
+            for tree in forest.trees(model, seed, [dataset])
+        ]
+    _refuse_equal(chains, grid)
     odd = {run.spec.missing_weights for chain in chains for run in chain} - {None}
     if odd and "init" in selection.set:  # a grid of ours may name a release that is yet to be brought
         if run_named(min(odd)):
@@ -192,6 +145,14 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     if costs:
         add_costs(plan)
     return plan
+
+
+def _refuse_equal(chains: Iterable[list[PlannedRun]], grid: Grid) -> None:
+    """Raises BadInput where two settings of the grid make the same run."""
+    ids = [run.id for chain in chains for run in chain]
+    if len(set(ids)) < len(ids):
+        twice = next(run for run in ids if ids.count(run) > 1)
+        raise BadInput(f"Grid {grid.name} plans {twice} twice: two values of an axis mean the same; remove one.")
 
 
 def note_author(name: str, grid: Grid) -> None:
@@ -218,42 +179,6 @@ def _chosen(names: Sequence[str], globs: Iterable[str]) -> list[str]:
         if not any(fnmatch.filter(spellings, glob) for spellings in spelled.values()):
             raise unknown("model of this grid", glob, {text for spellings in spelled.values() for text in spellings})
     return [n for n in names if not globs or any(fnmatch.filter(spelled[n], glob) for glob in globs)]
-
-
-def _chain(
-    model: str,
-    data: str,
-    seed: int,
-    frames: list[int],
-    protocol: Protocol,
-    overrides: dict[str, Any],
-    grid: Grid,
-    folder: Path,
-) -> list[PlannedRun]:
-    """The stages of a chain, then its control arm.
-
-    The control of a stage takes the stage's protocol at the first stage's frames, and starts from the control of the
-    stage before, as the stage does from that stage: at every link both have seen the same epochs.
-    """
-    data = info(data).name  # one spelling of several
-
-    def after(before: PlannedRun | None, count: int, control: str = "", matches: int = 0) -> PlannedRun:
-        stage = protocol.stage(before is not None, overrides, grid.set)
-        weights = None if before else source_sha256(stage.init, folder.parent)
-        parent = before.spec.id if before else None
-        spec = RunSpec(model, data, count, seed, stage, parent, control, weights_sha256=weights)
-        run = PlannedRun(spec, run_folder(folder / "runs", spec.id), before, matches)
-        if before:
-            before.children.append(run)
-        return run
-
-    stages = [after(None, frames[0])]
-    for count in frames[1:]:
-        stages.append(after(stages[-1], count))
-    arm = stages[:1]
-    for count in frames[1:] if "epoch_matched" in grid.controls else ():
-        arm.append(after(arm[-1], frames[0], "epoch_matched", count))
-    return stages + arm[1:]
 
 
 def _add_cost(run: PlannedRun) -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput, Grid, find_protocol, load_grid, run_named, weights_file
-from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
+from suite.store.earlier import source_folder
+from suite.store.folder import dump_json, spec_of, write_atomic
 from suite.store.identity import digest
 from suite.store.pretraining import source_sha256
-from suite.sweep.plan import Plan, PlannedRun, Selection, note_author
+from suite.sweep.plan import Plan, Selection, note_author
+from suite.sweep.planned_run import PlannedRun
 
 FILE = "plan.json"
 NAMING = (  # files and folders of the suite that decide which runs a grid has
@@ -27,6 +29,7 @@ NAMING = (  # files and folders of the suite that decide which runs a grid has
     "data/dataset_info.py",
     "data/sets",
     "sweep/plan.py",
+    "sweep/forest.py",
     "sweep/stored.py",
 )
 
@@ -42,6 +45,7 @@ def store_plan(plan: Plan) -> None:
                 "folder": run.folder.id,
                 "parent": run.parent.id if run.parent else None,
                 "matches": run.matches,
+                "setting": run.setting,
                 "spec": run.spec.resolved(),
             }
             for run in plan.runs
@@ -63,10 +67,10 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
         for entry in content["runs"]:
             spec = spec_of(entry["spec"], "another plan")
             parent = runs[entry["parent"]] if entry["parent"] else None
-            at = RunFolder(folder / "runs" / entry["folder"])
+            at = source_folder(folder / "runs", entry["folder"])
             if spec.id != entry["id"] or (at.id != spec.id and not at.path.is_dir()):
                 return None
-            runs[spec.id] = PlannedRun(spec, at, parent, entry["matches"])
+            runs[spec.id] = PlannedRun(spec, at, parent, entry["matches"], entry.get("setting", {}))
             if parent:
                 parent.children.append(runs[spec.id])
         if content["made_from"] != _made_from(name, grid, selection, list(runs.values()), results):
@@ -92,7 +96,7 @@ def _made_from(name: str, grid: Grid, selection: Selection, runs: list[PlannedRu
     sources = sorted({run.spec.protocol.init for run in runs})
     stated = {
         "grid": grid.model_dump(mode="json"),
-        "protocol": hashlib.sha256(find_protocol(grid.protocol).read_bytes()).hexdigest(),
+        "protocols": [hashlib.sha256(find_protocol(name).read_bytes()).hexdigest() for name in grid.protocols()],
         "selection": selection.as_dict(),
         "code": _naming_code(),
         "weights": {source: _state(source, results) for source in sources},

@@ -7,13 +7,15 @@ from typing import Any
 from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 RUN = ("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state")
 ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
 COUNTS = ("selected_epoch", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen")
 BOUNDS = ("chance", "ceiling_blind", "ceiling_ordered")
 SUMMARY = RUN + ACCURACIES + COUNTS + BOUNDS + ("control", "source")  # columns of summary.csv, in order
+SETTING = "setting"  # one more, where the grid has axes of protocol keys
 PERCENT = ACCURACIES + BOUNDS  # in summary.csv with their exact decimals
 
 
@@ -55,6 +57,7 @@ def row(run: PlannedRun) -> dict[str, Any]:
         "ceiling_ordered": percent(about.ceiling_ordered),
         "control": run.control,
         "source": "suite",
+        **({SETTING: run.setting_text} if run.setting else {}),
     }
 
 

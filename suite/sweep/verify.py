@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from suite.spec import BadInput
 from suite.store.evaluations import StoredTest, stored_test
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ def draw(runs: Sequence[PlannedRun], sample: str, seed: int) -> list[PlannedRun]
 
 
 def _verify(run: PlannedRun, dataset: Dataset, root: Path, device: str, workers: int) -> dict[str, Any]:
-    planned = [test for test in (run.spec.evaluation(), run.spec.video_evaluation()) if test]
+    planned = run.spec.evaluations()
     result, files, problems, relaxed = run.result() or {}, [], [], []
     machine = {"root": root, "device": device, "workers": workers}
     for evaluation in planned:

@@ -20,9 +20,10 @@ from suite.evaluation.control import Control
 from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, predict
 from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
+from suite.models.checkpoints.fresh import HEAD
 from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, run_named, weights_file
-from suite.store.earlier import run_folder
+from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
 from suite.store.identity import RunSpec, digest
@@ -132,7 +133,7 @@ def initial_weights(
     Raises BadInput where they do not fit, unless the protocol's `init_fresh` says what may start anew.
     """
     if spec.parent:
-        parent = run_folder(folder.path.parent, spec.parent)
+        parent = source_folder(folder.path.parent, spec.parent)
         check_checkpoint(parent)
         source = str(parent.checkpoint)
     elif spec.protocol.init == "scratch":
@@ -144,6 +145,8 @@ def initial_weights(
             check_checkpoint(before)
             source = str(before.checkpoint)
     fresh = None if spec.parent else spec.protocol.init_fresh
+    if spec.transfer:
+        fresh = sorted({HEAD, *spec.protocol.init_fresh})
     report = weights.load(model, source, inflate=spec.protocol.inflate, classes=dataset.classes, init_fresh=fresh)
     named = spec.architecture and not spec.parent and weights_file(source)[1]  # by content, from identity scheme 2 on
     if named and report.sha256 != spec.weights_sha256:
@@ -159,9 +162,11 @@ def _results(folder: RunFolder) -> Path:
 
 
 def _pretraining(spec: RunSpec, folder: RunFolder, report: weights.Report | None) -> dict[str, Any] | None:
-    """What trained the weights that a first stage starts from, where they are those of a run of ours."""
+    """What trained the weights that the first stage on its data starts from, where they are those of a run of ours."""
     init = spec.protocol.init
     kind, path = weights_file(init)
+    if spec.transfer and report is not None:
+        return pretraining_of(source_folder(folder.path.parent, spec.parent).checkpoint, report.sha256)
     if spec.parent or report is None or kind not in ("", "run"):
         return None
     if run_named(init):
@@ -258,7 +263,8 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     if curve := [line["val_top1"] for line in folder.read_history() if "val_top1" in line]:
         result["best_top1"] = max(curve)
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
-    parent = run_folder(folder.path.parent, spec.parent).result() if spec.parent else None
+    chained = spec.parent and not spec.transfer  # else its parent has seen other videos
+    parent = run_folder(folder.path.parent, spec.parent).result() if chained else None
     splits = {split: dataset.split(split) for split in ("train", "val")}
     if dataset.info.flip == "keep" and p.augmentation.flip in ("label_aware", "skip_sided"):  # it has no sides to swap
         result["flip"] = "blind"

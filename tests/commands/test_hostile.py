@@ -15,7 +15,7 @@ from suite.report.tables.rendering.table import Column, Estimate, Part, Table
 from suite.spec import BadInput, read_yaml
 from suite.store.folder import RunFolder
 from suite.sweep.archived import archived_plan
-from suite.sweep.plan import PlannedRun
+from suite.sweep.planned_run import PlannedRun
 from suite.sweep.summary import known_issues, row, timing
 from tests.builders import call_suite, spec
 from tests.report.latex import compiled, needs_latex

@@ -202,8 +202,8 @@ def test_another_plan_does_not_change_what_a_run_in_progress_is_tested_by(data, 
 def test_tests_of_frames_have_the_ids_of_the_table(data, results):
     plan = planned(results)
     evaluate_run(plan.runs[0].folder, [4], root=data)
-    assert set(retested(plan)["id"]) == {run.id for run in plan.runs}
-    named = frames_by_frames([(run.folder, run.spec, f"today-{run.id}") for run in plan.runs])
+    assert set(retested(plan, run_rows(plan))["id"]) == {run.id for run in plan.runs}
+    named = frames_by_frames([(run.folder, run.spec, f"today-{run.id}", run.spec.model) for run in plan.runs])
     assert all(name.startswith("today-") for name in named["id"])
 
 

@@ -13,7 +13,8 @@ from suite.report.console.listing import notes
 from suite.report.console.plain import duration, memory, show, table
 from suite.report.console.power import describe_power, plan_power
 from suite.sweep.estimate import PER_GPU, left, speed_here
-from suite.sweep.plan import NOMINAL_VIDEOS, Plan, PlannedRun
+from suite.sweep.plan import NOMINAL_VIDEOS, Plan
+from suite.sweep.planned_run import PlannedRun
 
 DAY = 86400.0
 WORDS = {"train": "training", "val": "test"}
@@ -68,8 +69,10 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
         "data": [chain[0].spec.dataset for chain in chains],
         "seed": [str(chain[0].spec.seed) for chain in chains],
         "frames": [" → ".join(str(run.spec.frames) for run in chain) for chain in chains],
+        "setting": [chain[0].setting_text for chain in chains],
+        "start": [_start(chain[0]) for chain in chains],
     }
-    common = [f"{name} {values[0]}" for name, values in facts.items() if len(set(values)) == 1]
+    common = [f"{name} {values[0]}" for name, values in facts.items() if len(set(values)) == 1 and values[0]]
     columns = {name: values for name, values in facts.items() if len(set(values)) > 1}
     problems = {entry["dataset"]: entry["problem"] for entry in found["data"] if not entry["available"]}
     made = table(
@@ -101,6 +104,11 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
         head.append("Each stage of a chain (→) starts from the weights of the stage before.")
     show(*(" ".join(head), "") * bool(head), made, "", *_summary(plan, found), *notes(plan), "")
     show(*describe_power(found["power"]))
+
+
+def _start(run: PlannedRun) -> str:
+    """The data set that pretrained the weights of a chain in the same grid; empty without such a stage."""
+    return f"pretrained on {run.parent.spec.dataset}" if run.spec.transfer and run.parent else ""
 
 
 def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
@@ -151,9 +159,9 @@ def _chains(plan: Plan) -> Iterator[list[PlannedRun]]:
     """The stages of every chain, and its control arm by itself."""
     for run in plan.runs:
         before = run.parent
-        if before is not None and before.spec.control == run.spec.control:
+        if before is not None and before.spec.control == run.spec.control and not run.spec.transfer:
             continue
         chain = [run]
-        while after := [r for r in chain[-1].children if r.spec.control == run.spec.control]:
+        while after := [r for r in chain[-1].children if r.spec.control == run.spec.control and not r.spec.transfer]:
             chain.append(after[0])
         yield chain

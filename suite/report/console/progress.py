@@ -15,7 +15,8 @@ from suite.report.console.plain import PlainConsole, duration
 from suite.spec import one_line
 from suite.statistics.rounding import rounded
 from suite.sweep.executors.local import LocalExecutor
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 LINE_EVERY = 30.0  # seconds between plain lines without an event
 

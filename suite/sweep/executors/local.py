@@ -16,7 +16,8 @@ from typing import Any
 
 from suite.device import cores, usable_device
 from suite.sweep import worker
-from suite.sweep.plan import Plan, PlannedRun
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
 
 
 @dataclass(frozen=True)

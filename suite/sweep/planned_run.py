@@ -1,0 +1,74 @@
+"""A run of a plan and its place among the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.store.evaluations import result_of
+from suite.store.folder import RunFolder
+from suite.store.identity import RunSpec
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Protocol keys in order, as `--set` takes them: epochs=1,lr=0.1."""
+    return ",".join(f"{key}={_value_text(settings[key])}" for key in sorted(settings))
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass
+class PlannedRun:
+    """A run and its place in the forest; `cost_macs`, in multiply-adds, leaves out a training that is finished."""
+
+    spec: RunSpec
+    folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
+    parent: PlannedRun | None = None
+    matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
+    setting: dict[str, Any] = field(default_factory=dict)  # its values of the protocol keys of `axes` and `tune`
+    gmacs: float = 0.0
+    conv_gmacs: float = 0.0
+    params: int = 0
+    gib: float = 0.0  # device memory of one step, a rough upper estimate
+    cost_macs: float = 0.0
+    whole_macs: float = 0.0  # of its training and test, finished or not
+    children: list[PlannedRun] = field(default_factory=list)
+    archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
+    _tested: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.archived_id or self.spec.id
+
+    def result(self) -> dict[str, Any] | None:
+        """What its training and the tests that are planned for it gave; None while something is missing."""
+        return result_of(self.folder, self.spec)
+
+    @property
+    def control(self) -> str:
+        """`epoch_matched:16` for the control of a 16-frame stage; empty for the stages themselves."""
+        return f"{self.spec.control}:{self.matches}" if self.spec.control else ""
+
+    @property
+    def setting_text(self) -> str:
+        """`lr=0.1,weight_decay=0`; empty without such keys."""
+        return settings_text(self.setting)
+
+    def state(self) -> str:
+        """done, running, failed, blocked (a run before it in the chain failed) or todo."""
+        state = self.folder.state()
+        if state == "done" and not self._tested:
+            self._tested = self.result() is not None
+            if not self._tested:  # trained, and to be tested in another way than it was
+                state = self.folder.state_of_test()
+        if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
+            return "blocked"
+        return state
+
+    def chain_cost(self) -> float:
+        """Multiply-adds from here to the end of the longest chain that hangs on this run."""
+        return self.cost_macs + max((child.chain_cost() for child in self.children), default=0.0)
