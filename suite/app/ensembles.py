@@ -21,7 +21,8 @@ def make_ensembles(plan: Plan) -> list[Path]:
     for ensemble in plan.grid.fuse:
         for members in _members(plan.runs, ensemble):
             texts = [str(_test(run, ensemble)) for run in members]
-            made.append(fuse(texts, plan.folder.parent, fusion=ensemble.fusion)[0])
+            setting = members[0].axes_text
+            made.append(fuse(texts, plan.folder.parent, fusion=ensemble.fusion, setting=setting)[0])
     return made
 
 
@@ -36,8 +37,7 @@ def _members(runs: Iterable[PlannedRun], ensemble: Ensemble) -> list[list[Planne
             continue
         if tuned and not is_chosen(spec, run.folder.path.parent):
             continue
-        setting = sorted((key, str(value)) for key, value in run.setting.items() if key not in tuned)
-        found.setdefault((spec.dataset, spec.model, spec.seed, tuple(setting)), {})[spec.frames] = run
+        found.setdefault((spec.dataset, spec.model, spec.seed, run.axes_text), {})[spec.frames] = run
     return [
         [members[count] for count in ensemble.frames]
         for members in found.values()

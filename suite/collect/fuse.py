@@ -50,11 +50,16 @@ class Member:
 
 
 def fuse(
-    texts: Sequence[str], results: Path, weights: Sequence[float] | None = None, fusion: str = FUSIONS[0]
+    texts: Sequence[str],
+    results: Path,
+    weights: Sequence[float] | None = None,
+    fusion: str = FUSIONS[0],
+    setting: str = "",
 ) -> tuple[Path, dict[str, Any]]:
     """Averages the results that `texts` name and stores the ensemble; its folder, and what its result.json holds.
 
-    fusion: `softmax` averages class probabilities, `logits` logits; weights: one per model, in the order of `texts`.
+    fusion: `softmax` averages class probabilities, `logits` logits; weights: one per model, in the order of `texts`;
+    setting: of the runs, as a grid with axes of protocol keys names them, which stands behind the ensemble's name.
     The order of the models does not matter otherwise; the ensemble goes to the grid of the first that has one.
     Raises BadInput for fewer than two models, one given twice, one without logits or damaged, and for models that were
     not tested on the same videos and classes.
@@ -75,6 +80,7 @@ def fuse(
     order = sorted(range(len(members)), key=lambda i: members[i].sort_key)
     members, share = [members[i] for i in order], [share[i] for i in order]
     found, table = _fused(members, share, fusion)
+    found["name"] += f" ({setting})" if setting else ""
     place = grid / FOLDER / found["id"]
     place.mkdir(parents=True, exist_ok=True)
     (place / RESULT).unlink(missing_ok=True)  # it is written last: where it is, the predictions are its own

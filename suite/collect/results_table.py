@@ -136,13 +136,13 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """
     if SETTING not in ours:
         return ours
-    kept, names = [], []
+    kept, names, chosen = [], [], []
     for run, name in zip(plan.runs, ours["name"], strict=True):
         tuned = run.spec.protocol.tuned
         kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
-        setting = settings_text({key: value for key, value in run.setting.items() if key not in tuned})
-        names.append(f"{name} ({setting})" if setting else name)
-    return ours.assign(name=names)[kept].reset_index(drop=True)
+        names.append(f"{name} ({run.axes_text})" if run.axes_text else name)
+        chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
+    return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
 
 
 def _published(source: str, datasets: set[str]) -> pd.DataFrame:

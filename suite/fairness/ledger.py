@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from suite.fairness.code_parts import CodeParts, usual_parts
 from suite.fairness.factors import FACTORS, agree, text, without_own_model
 from suite.fairness.grades import CONFOUND, grade_of
+from suite.spec import without_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,8 @@ def mark(rows: pd.DataFrame, group: Iterable[str] = ("dataset", "frames"), studi
     names = [f for f in others if grade_of(f) == CONFOUND]
     minor = [f for f in others if f not in names]
     group = list(group) + ["control"] * ("control" in known)  # control arms are compared with each other
+    if "name" in known:  # what an axis of the grid sets is studied
+        known, group = known.assign(setting=[without_setting(str(n))[1] for n in known["name"]]), [*group, "setting"]
     odd: dict[Any, list[str]] = {}
     usual_of: dict[tuple, dict[str, Any]] = {}
     for key, members in known.groupby(list(group), sort=False):
@@ -156,8 +159,8 @@ def _between(usual: Mapping[tuple, Mapping[str, Any]], names: Iterable[str]) -> 
     """The factors whose usual value changes from one number of frames to another on the same data set."""
     changing = []
     by_set: dict[Any, list[Mapping[str, Any]]] = {}
-    for (dataset, *_), values in usual.items():
-        by_set.setdefault(dataset, []).append(values)
+    for (dataset, *_, last), values in usual.items():
+        by_set.setdefault((dataset, last if isinstance(last, str) else ""), []).append(values)
     for name in names:
         if any(agree(a[name], b[name]) is False for values in by_set.values() for a in values for b in values):
             changing.append(FACTORS[name])

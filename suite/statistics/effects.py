@@ -6,7 +6,7 @@ import math
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-from suite.spec import BadInput, unknown
+from suite.spec import BadInput, unknown, without_setting
 from suite.statistics.proportions import holm
 from suite.statistics.run_table import MODULE_ORDER, POOLING_ORDER, rank
 from suite.statistics.significance import ALPHA
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
-AXES = {"module": "architecture", "backbone": "body", "pooling": "pooling", "frames": "frames"}
+AXES = {"module": "architecture", "backbone": "body", "pooling": "pooling", "frames": "frames", "setting": "setting"}
 FEWEST_BLOCKS = 6  # of five, even all of one sign give an exact two-sided p of 2 / 2**5 > 0.05
 DECIMALS = 9  # differences equal up to the rounding of a mean are ties
 PAIR = ["source", "dataset", "axis", "a", "b", "blocks", "cells", "dropped"]
@@ -99,7 +99,8 @@ def main_effects(
 
     `cells` are those of `run_table.mean_over_seeds`: seeds are averaged first.
 
-    `axis` is module (its options and add-on blocks included), backbone, pooling or frames.  A block is a combination
+    `axis` is module (its options and add-on blocks included), backbone, pooling, frames or setting (the values of the
+    protocol keys that are axes of the grid).  A block is a combination
     of the other axes (and of the data set, unless `by_dataset`) that was run at every level; others are `dropped`, as
     is a level whose blocks are so few that more cells remain without it (`note` names it).  Sources
     are never mixed.
@@ -125,9 +126,16 @@ def main_effects(
     if collapse not in ("chain", None):
         raise unknown("way to collapse", str(collapse), ["chain"])
     runs = cells[cells["control"] == ""].copy()  # control arms are no cells of the grid
+    split = [without_setting(name) for name in runs["architecture"]]
+    runs["architecture"] = [name for name, _ in split]
+    runs["setting"] = [setting.strip(" ()") for _, setting in split]
     # Standalone architectures may share module and backbone; each is then a level of its own, never a mean of two.
     cell = ["source", "dataset", *AXES.values()]
-    runs["architecture"] = runs["name"].where(runs.duplicated(cell, keep=False), runs["architecture"])
+    runs["architecture"] = (
+        runs["name"]
+        .map(lambda name: without_setting(name)[0])
+        .where(runs.duplicated(cell, keep=False), runs["architecture"])
+    )
     others = ["dataset"] + [column for column in AXES.values() if column != AXES[axis]]
     kept = [column for column in others if column != "frames"] if collapse and axis != "frames" else others
     found = []
@@ -196,4 +204,5 @@ _ORDER = {
     "backbone": lambda name: (name == "", name),
     "pooling": lambda name: rank(POOLING_ORDER, name),
     "frames": lambda frames: frames,
+    "setting": lambda setting: setting,
 }

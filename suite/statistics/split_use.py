@@ -26,12 +26,13 @@ def split_use(done: pd.DataFrame, title: Callable[[str], str] = str) -> list[str
         if not known:
             continue
         on_dev = sum(1 for f in known if f.get("held_out") and str(f.get("selection")).startswith("best"))
-        tried = [f.get("tuning") for f in known]
+        # a text is the budget of a search on dev, which the report tells by itself
+        tried = [f.get("tuning") for f in known if not isinstance(f.get("tuning"), str)]
         stated = [count for count in tried if count is not None]
         tuned = ""
-        if not stated:
+        if not stated and tried:
             tuned = "; how many configurations were tried is not reported"
-        elif max(stated) or len(stated) < len(tried):
+        elif tried and (max(stated) or len(stated) < len(tried)):
             unknown = f", not reported for {len(tried) - len(stated)} runs" if len(stated) < len(tried) else ""
             tuned = f"; up to {max(stated)} other configurations were tried per model{unknown}"
         chosen = (

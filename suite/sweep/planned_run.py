@@ -58,6 +58,11 @@ class PlannedRun:
         """`lr=0.1,weight_decay=0`; empty without such keys."""
         return settings_text(self.setting)
 
+    @property
+    def axes_text(self) -> str:
+        """`setting_text` without what was tuned: what stands behind the name of its model in tables."""
+        return settings_text({key: value for key, value in self.setting.items() if key not in self.spec.protocol.tuned})
+
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
         state = self.folder.state()

@@ -14,10 +14,12 @@ from suite.report.names import dataset_title
 from suite.report.tables.names import listed, named_dataset, named_models
 from suite.report.tables.notes import (
     chosen_epochs_notes,
+    chosen_settings,
     confound_notes,
     describe_dataset,
     leakage_notes,
     published_notes,
+    tuning_notes,
 )
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Cell, Column, Estimate, Part, Printing, Table
 from suite.statistics.calibration import BINS
@@ -121,10 +123,10 @@ def accuracy_table(
             lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(named_dataset(dataset), lines, describe_dataset(about), sources))
-    use = [*split_use(table.finished, dataset_title), *leakage_notes(table.runs)]
+    use = [*split_use(table.finished, dataset_title), *tuning_notes(table.finished), *leakage_notes(table.runs)]
     shown = set(printing.columns) or {"top1", "pair", "published"}
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use, printing, shown))
-    details = " ".join(_accuracy_details(runs, evidence, bold, shown))
+    details = " ".join([*_accuracy_details(runs, evidence, bold, shown), *chosen_settings(table.finished)])
     return Table("accuracy", "Accuracy", note, tuple(columns), parts, details, printing)
 
 

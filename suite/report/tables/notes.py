@@ -31,6 +31,30 @@ def leakage_notes(rows: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
+def tuning_notes(runs: pd.DataFrame) -> list[str]:
+    """What the models were tuned over, by the factor `tuning` of finished runs; nothing where none was."""
+    if "factors" not in runs:
+        return []
+    budgets = [f.get("tuning") for f in runs["factors"] if isinstance(f, Mapping)]
+    found = dict.fromkeys(budget for budget in budgets if isinstance(budget, str))
+    return [
+        f"Each model was tuned over {budget}; the best run on held-out (dev) training videos is shown."
+        for budget in found
+    ]
+
+
+def chosen_settings(runs: pd.DataFrame) -> list[str]:
+    """The values that were chosen for each model, a sentence; nothing where none was tuned."""
+    if "chosen" not in runs:
+        return []
+    rows = runs[runs["chosen"].notna() & (runs["chosen"] != "")]
+    if rows.empty:
+        return []
+    named = zip(rows["dataset"], rows["name"], rows["frames"], rows["seed"], rows["chosen"], strict=True)
+    each = [f"{n} on {d}, {f:.0f} frames, seed {s:.0f}: {c}" for d, n, f, s, c in named]
+    return [f"Chosen on dev: {'; '.join(each)}."]
+
+
 def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:
     """Which epoch's weights the accuracies are of, by where they come from."""
     sources, kinds = set(runs["source"]), []
