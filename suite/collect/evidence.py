@@ -81,6 +81,7 @@ class Evidence:
     strict: bool = False  # confounded runs are withheld
     full: ResultsTable | None = None  # in a strict report: the table with them
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.collect.frames`)
+    views: pd.DataFrame | None = None  # runs tested with other views (`suite.collect.views`)
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -202,7 +203,12 @@ def confounded(table: ResultsTable) -> set[str]:
     }
 
 
-def gather(table: ResultsTable, strict: bool = False, tests: pd.DataFrame | None = None) -> Evidence:
+def gather(
+    table: ResultsTable,
+    strict: bool = False,
+    tests: pd.DataFrame | None = None,
+    views: pd.DataFrame | None = None,
+) -> Evidence:
     """All evidence for a table whose runs have the columns `predictions` and `factors`, as far as they have them.
 
     A strict report rests on the runs that are kept and on nothing else: not on the predictions of withheld runs, nor on
@@ -211,13 +217,13 @@ def gather(table: ResultsTable, strict: bool = False, tests: pd.DataFrame | None
     done = table.finished
     marks = mark(done.set_index("id", drop=False)) if "factors" in done else Marks()
     if not strict:
-        return Evidence(load_outcomes(done), marks, tests=tests, warnings=_warnings(done))
+        return Evidence(load_outcomes(done), marks, tests=tests, views=views, warnings=_warnings(done))
     odd = done["id"].isin(marks.letters)
     of_kept = mark(done[~odd].set_index("id", drop=False)) if "factors" in done else Marks()
     marks = replace(of_kept, letters=marks.letters, notes=marks.notes)
-    kept_tests = None if tests is None else tests[~tests["id"].isin(marks.letters)]
+    tests, views = (None if rows is None else rows[~rows["id"].isin(marks.letters)] for rows in (tests, views))
     warnings = _warnings(done[~odd])
-    return Evidence(load_outcomes(done[~odd]), marks, True, table, kept_tests, warnings)
+    return Evidence(load_outcomes(done[~odd]), marks, True, table, tests, views, warnings)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:

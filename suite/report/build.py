@@ -103,10 +103,12 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     from suite.collect.ensembles import ensemble_rows
     from suite.collect.evidence import gather
     from suite.collect.results_table import collect_results, reported_rows, run_rows
+    from suite.collect.views import tests_by_views
     from suite.published.references import published_rows
     from suite.report.figures.pairs import write_pairwise
     from suite.report.figures.scatter import write_figures
     from suite.report.figures.tradeoffs import write_pareto
+    from suite.report.figures.views import write_views_of_grid
     from suite.report.tables.make import make_tables, table_inputs, write_made
 
     grid = plan.grid
@@ -120,7 +122,9 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
             log(f"note: {row['id']} is not in the report: the frames of one of its models are not known.")
     ensembles = [row for row in ensembles if row["frames"] == row["frames"]]
     table = collect_results(reported_rows(ours, plan), options.published, options.predictions, ensembles)
-    evidence = gather(table, options.strict, retested(plan, table.runs))  # refuses results that were edited
+    by_views = tests_by_views(plan, dict(zip(table.runs["id"], table.runs["name"], strict=True)))
+    # refuses results that were edited
+    evidence = gather(table, options.strict, retested(plan, table.runs), by_views)
     write_atomic(folder / "summary.csv", csv_text(ours[[c for c in (*SUMMARY, SETTING) if c in ours]], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]
@@ -132,6 +136,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     letters = {} if options.strict else evidence.marks.letters
     files += write_figures(inputs.table.stages.cells, folder, letters)
     files += write_pareto(inputs.table.stages, folder, inputs.draws, letters)
+    files += write_views_of_grid(evidence.views, folder)
     files += write_pairwise(inputs.pairs, folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: error["error"] for run in plan.runs if (error := run.folder.error())}
     return Part(table, evidence, tables, clocks, errors, files)

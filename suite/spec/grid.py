@@ -127,6 +127,7 @@ TABLES = (
     "equal_cost",
     "effects",
     "frames",
+    "views",
     "ranks",
     "rank_stability",
     "pairwise_matrix",

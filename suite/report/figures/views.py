@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import re
 import textwrap
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.data.dataset_info import info
 from suite.report.figures.look import WIDTH, styled
 from suite.report.figures.panels import save
-from suite.spec.display_names import display_name
+from suite.spec import display_name, display_names
+from suite.statistics.proportions import wilson
 from suite.store.identity import RunSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-COLOURS = ("#000000", "#0072B2", "#D55E00")  # of the curves for 1, 3 and 10 crops: distinct for colour-blind readers
+# of the curves, distinct for colour-blind readers (Okabe and Ito)
+COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LETTERS = 48  # of a line of the title
 LABELS = ((3, 3), (3, -9), (-8, 3))  # points: where the number of a point stands, so that those of curves do not meet
 
@@ -30,27 +36,50 @@ def write_views(title: str, rows: list[dict[str, Any]], path: Path) -> list[Path
     return save(views_plot(title, rows), path.with_suffix("") if path.suffix in (".png", ".pdf") else path)
 
 
+def write_views_of_grid(tests: pd.DataFrame | None, folder: Path) -> list[Path]:
+    """Writes `folder`/figures/views-<data set>.{png,pdf}, a curve per model; tests: `suite.collect.views`."""
+    written = []
+    for dataset, of_set in tests.groupby("dataset", sort=False) if tests is not None else ():
+        names = display_names(of_set["model"])
+        means = of_set.groupby(["model", "frames", "clips", "crops"], sort=False).agg(
+            {"top1": "mean", "gmacs": "mean", "n": "min"}
+        )
+        curves: dict[str, list[dict[str, Any]]] = {}
+        for (model, frames, clips, crops), row in zip(means.index, means.to_dict("records"), strict=True):
+            point = {"macs": row["gmacs"] * 1e9, "top1": row["top1"], "ci95": wilson(row["top1"], int(row["n"]))}
+            label = f"{names[model]}, {frames} frames"
+            curves.setdefault(label, []).append(point | {"label": f"{clips}x{crops}"})
+        path = Path(folder) / "figures" / f"views_{re.sub(r'[^A-Za-z0-9_+=-]', '_', dataset)}"
+        written += save(_plot(info(dataset).title, curves, "label of a point: clips x crops"), path)
+    return written
+
+
 @styled
 def views_plot(title: str, rows: list[dict[str, Any]]) -> Figure | None:
     """Top-1 (percent) with 95 % intervals against GMACs x views (log), a curve per number of crops.
 
     Each point is labelled with its clips.  None where no test has labels.
     """
+    rows = [row | {"label": str(row["clips"])} for row in rows if row["top1"] is not None]
+    counts = sorted({row["crops"] for row in rows})
+    curves = {f"{n} crop{'s' if n > 1 else ''}": [row for row in rows if row["crops"] == n] for n in counts}
+    return _plot(title, curves, "number at a point: clips") if rows else None
+
+
+@styled
+def _plot(title: str, curves: dict[str, list[dict[str, Any]]], legend: str) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    rows = [row for row in rows if row["top1"] is not None]
-    if not rows:
-        return None
-    figure = Figure(figsize=(WIDTH / 2, 2.8), layout="constrained")
+    down = math.ceil(len(curves) / 3)
+    figure = Figure(figsize=(WIDTH / 2, 2.6 + 0.2 * down), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    counts = sorted({row["crops"] for row in rows})
-    for crops, colour, place in zip(counts, COLOURS, LABELS, strict=False):
-        of_crops = sorted((row for row in rows if row["crops"] == crops), key=lambda row: row["macs"])
-        x, y = [row["macs"] / 1e9 for row in of_crops], [row["top1"] for row in of_crops]
-        below = [max(row["top1"] - row["ci95"][0], 0) for row in of_crops]
-        above = [max(row["ci95"][1] - row["top1"], 0) for row in of_crops]
+    for (name, points), colour, place in zip(curves.items(), cycle(COLOURS), cycle(LABELS)):
+        of_curve = sorted(points, key=lambda row: row["macs"])
+        x, y = [row["macs"] / 1e9 for row in of_curve], [row["top1"] for row in of_curve]
+        below = [max(row["top1"] - row["ci95"][0], 0) for row in of_curve]
+        above = [max(row["ci95"][1] - row["top1"], 0) for row in of_curve]
         axes.errorbar(
             x,
             y,
@@ -61,10 +90,10 @@ def views_plot(title: str, rows: list[dict[str, Any]]) -> Figure | None:
             linewidth=1.1,
             elinewidth=0.7,
             capsize=2,
-            label=f"{crops} crop{'s' if crops > 1 else ''}",
+            label=name,
         )
-        for row, at in zip(of_crops, zip(x, y, strict=True), strict=True):
-            axes.annotate(str(row["clips"]), at, xytext=place, textcoords="offset points", color=colour)
+        for row, at in zip(of_curve, zip(x, y, strict=True), strict=True):
+            axes.annotate(row["label"], at, xytext=place, textcoords="offset points", color=colour)
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -72,5 +101,6 @@ def views_plot(title: str, rows: list[dict[str, Any]]) -> Figure | None:
     axes.set_xlabel("GMACs × views, per video")
     axes.set_ylabel("top-1 (%)")
     axes.set_title("\n".join(textwrap.wrap(title, LETTERS)), fontsize=8)
-    figure.legend(loc="outside lower center", ncols=len(counts), title="number at a point: clips")
+    columns = min(len(curves), 3 if max(map(len, curves)) < 12 else 1)
+    figure.legend(loc="outside lower center", ncols=columns, title=legend)
     return figure

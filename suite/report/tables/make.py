@@ -19,6 +19,7 @@ from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table,
 from suite.report.tables.rendering.formats import RENDERINGS
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Table
 from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
+from suite.report.tables.views import views_table
 from suite.spec import TABLES, unknown
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-OVER_SEEDS = ("accuracy", "frames")  # tables of means over seeds, in which `Printing.spread` chooses
+OVER_SEEDS = ("accuracy", "frames", "views")  # tables of means over seeds, in which `Printing.spread` chooses
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
     "frames": lambda of: (
         None if of.evidence.tests is None else frames_table(of.evidence.tests, of.evidence, of.printing)
     ),
+    "views": lambda of: None if of.evidence.views is None else views_table(of.evidence.views, of.evidence, of.printing),
     "ranks": lambda of: ranks_table(of.pairs, of.evidence),
     "rank_stability": lambda of: stability_table(of.table.stages, of.pairs, of.evidence, of.printing),
     "pairwise_matrix": lambda of: matrix_table(of.pairs, of.evidence),
