@@ -50,6 +50,7 @@ class DatasetInfo:
     flip: str = "swap_sides"
     folder: str = ""  # under the data root
     spec: FormatSpec = field(default_factory=lambda: FormatSpec(""))  # for the reader
+    divisions: int = 1  # official ones into training and test
     whole: DatasetInfo | None = None  # of which this is a part, chosen by `subset`
     subset: Subset | None = None
 
@@ -90,6 +91,16 @@ def info(name: str) -> DatasetInfo:
     whole, subset = parse_subset(name)
     about = _whole(whole)
     return about if subset is None else _part_of(about, subset)
+
+
+def divisions_of(name: str) -> list[str]:
+    """A data set with each of its official divisions, in order: ucf101, ucf101@split=2, ucf101@split=3."""
+    try:
+        about = info(name)
+    except BadInput:
+        return [name]
+    base, part = about.name.partition("@")[0], about.subset.name() if about.subset else ""
+    return [base + (f"@split={k}" if k > 1 else "") + part for k in range(1, about.divisions + 1)]
 
 
 def _part_of(about: DatasetInfo, subset: Subset) -> DatasetInfo:
@@ -174,6 +185,7 @@ def _division(name: str, file: DatasetFile, path: Path, part: int) -> DatasetInf
         reader=file.format,
         class_list=() if names else classes,
         flip=file.flip,
+        divisions=file.divisions,
         folder=file.folder or name,
         spec=FormatSpec(
             title, file.files, file.media, file.layout == "frames", file.suffix, part, names, file.folder or name

@@ -121,6 +121,7 @@ class Ensemble(Strict):
 
 TABLES = (
     "accuracy",
+    "splits",
     "contribution",
     "cost",
     "pareto",

@@ -44,6 +44,19 @@ def newcombe(a: float, n_a: float, b: float, n_b: float, z: float = Z95) -> tupl
     return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
+def mean_interval(percents: Sequence[float], n: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of accuracies on different videos, in percent; (nan, nan) where one is unknown.
+
+    The distances of the limits of each Wilson interval add up as squares.
+    Source: Zou and Donner 2008, Statistics in Medicine 27:1693 (MOVER), as `newcombe` for a difference.
+    """
+    limits = [wilson(percent, count) for percent, count in zip(percents, n, strict=True)]
+    mean = sum(percents) / len(percents)
+    below = math.hypot(*(percent - low for percent, (low, _) in zip(percents, limits, strict=True)))
+    above = math.hypot(*(high - percent for percent, (_, high) in zip(percents, limits, strict=True)))
+    return mean - below / len(percents), mean + above / len(percents)
+
+
 def mcnemar(only_a: int, only_b: int) -> float:
     """Exact two-sided p-value of McNemar's test: `only_a` videos only a has right, `only_b` only b; 1 without any.
 

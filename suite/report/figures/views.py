@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # of the curves, distinct for colour-blind readers (Okabe and Ito)
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LETTERS = 48  # of a line of the title
+MOST_LABELLED = 4  # curves of which there is room for the label of every point
 LABELS = ((3, 3), (3, -9), (-8, 3))  # points: where the number of a point stands, so that those of curves do not meet
 
 
@@ -71,11 +72,12 @@ def _plot(title: str, curves: dict[str, list[dict[str, Any]]], legend: str) -> F
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    down = math.ceil(len(curves) / 3)
-    figure = Figure(figsize=(WIDTH / 2, 2.6 + 0.2 * down), layout="constrained")
+    columns = 3 if max(map(len, curves)) < 12 else 2 if len(curves) > MOST_LABELLED else 1
+    down, wide = math.ceil(len(curves) / columns), len(curves) > MOST_LABELLED
+    figure = Figure(figsize=(WIDTH if wide else WIDTH / 2, 2.6 + 0.2 * down), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xscale("log")
-    for (name, points), colour, place in zip(curves.items(), cycle(COLOURS), cycle(LABELS)):
+    for (name, points), colour, place in zip(curves.items(), cycle(COLOURS), cycle(LABELS), strict=False):
         of_curve = sorted(points, key=lambda row: row["macs"])
         x, y = [row["macs"] / 1e9 for row in of_curve], [row["top1"] for row in of_curve]
         below = [max(row["top1"] - row["ci95"][0], 0) for row in of_curve]
@@ -92,7 +94,7 @@ def _plot(title: str, curves: dict[str, list[dict[str, Any]]], legend: str) -> F
             capsize=2,
             label=name,
         )
-        for row, at in zip(of_curve, zip(x, y, strict=True), strict=True):
+        for row, at in () if wide else zip(of_curve, zip(x, y, strict=True), strict=True):
             axes.annotate(row["label"], at, xytext=place, textcoords="offset points", color=colour)
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -101,6 +103,5 @@ def _plot(title: str, curves: dict[str, list[dict[str, Any]]], legend: str) -> F
     axes.set_xlabel("GMACs × views, per video")
     axes.set_ylabel("top-1 (%)")
     axes.set_title("\n".join(textwrap.wrap(title, LETTERS)), fontsize=8)
-    columns = min(len(curves), 3 if max(map(len, curves)) < 12 else 1)
-    figure.legend(loc="outside lower center", ncols=columns, title=legend)
+    figure.legend(loc="outside lower center", ncols=min(columns, len(curves)), title=None if wide else legend)
     return figure

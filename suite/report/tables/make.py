@@ -18,6 +18,7 @@ from suite.report.tables.frames import frames_table
 from suite.report.tables.pairs import matrix_table, pairwise_table, ranks_table, stability_table
 from suite.report.tables.rendering.formats import RENDERINGS
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Table
+from suite.report.tables.splits import splits_table
 from suite.report.tables.tradeoffs import effects_table, equal_cost_table, pareto_table
 from suite.report.tables.views import views_table
 from suite.spec import TABLES, unknown
@@ -51,6 +52,7 @@ class TableInputs:
 
 _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
     "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence, of.printing),
+    "splits": lambda of: splits_table(of.table, of.evidence, of.printing),
     "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence, of.printing),
     "cost": lambda of: cost_table(of.table.cells),
     "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
