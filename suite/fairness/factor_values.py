@@ -37,6 +37,7 @@ KINDS: dict[str, Any] = {
         "kind": "word",
         "momentum": "number",
         "weight_decay": "number",
+        "norm_decay": "yes/no",
         "nesterov": "yes/no",
         "gradient_limit": "number or none",
     },

@@ -10,7 +10,7 @@ from suite.fairness.code_parts import code_factor
 from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
 from suite.fairness.factors import FACTORS, ONE_MODEL, THE_SAME, chain_of, read_views, schedule_of, text, views_of
 from suite.models import canonical_name, normalisation
-from suite.spec import parse_model, run_named, weights_file
+from suite.spec import Augmentation, parse_model, run_named, weights_file
 from suite.statistics.run_table import architecture
 from suite.store.earlier import run_folder
 from suite.store.evaluations import stored_test
@@ -62,12 +62,13 @@ def of_run(
         "held_out": p.dev,
         "resolution": p.size,
         "augmentation": {
-            "crop": f"scales {text(p.augmentation.scales)}",
+            "crop": _training_crop(p.augmentation),
             "flip": result.get("flip", p.augmentation.flip),
         },
         "optimiser": {
             "momentum": p.momentum,
             "weight_decay": p.weight_decay,
+            "norm_decay": p.norm_decay,
             "nesterov": p.nesterov,
             "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
         },
@@ -95,6 +96,16 @@ def of_run(
         "decoder": decoder_of((provenance or {}).get("decoding"), [s.get("packages") or {} for s in sessions]),
         "device": _value_of_all_sessions(map(_device, sessions)),
     }
+
+
+def _training_crop(how: Augmentation) -> str:
+    """The training crop and its settings in words, as the published record has them."""
+    if how.crop == "multi_scale":
+        return f"scales {text(how.scales)}"
+    if how.crop == "random_resized":
+        return f"random resized, area {how.area[0]:g} to {how.area[1]:g}, aspect {how.aspect[0]:g} to {how.aspect[1]:g}"
+    places = ", top left/centre/bottom right" if how.crop == "diagonal" else ""
+    return f"short side {how.short_side[0]} to {how.short_side[1]}{places}"
 
 
 def _test_crop(size: int | None, rule: str) -> int | str | None:

@@ -46,6 +46,9 @@ def test_an_epoch_matched_control_leaves_frames_alone_to_differ():
     [
         ({"lr": 0.2}, "schedule"),
         ({"weight_decay": 0.1}, "optimiser"),
+        ({"norm_decay": False}, "optimiser"),
+        ({"augmentation": {"crop": "diagonal"}}, "augmentation"),
+        ({"augmentation": {"crop": "random_resized"}}, "augmentation"),
         ({"batch": 16}, "batch"),
         ({"step_batch": 8}, "batch_norm"),
         ({"size": 64}, "resolution"),
