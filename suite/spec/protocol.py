@@ -102,7 +102,7 @@ class Protocol(Strict):
 
     name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
-    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, ibm:PATH, tsm:PATH, pytorchvideo:PATH, or a path
+    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, KIND:PATH (suite.models.weights), or a path
     # first stage: what may start anew where `init` has it not, the classifier of its classes or its add-on blocks
     init_fresh: Annotated[tuple[Literal["head", "blocks"], ...], Listed] = Field((), max_length=2)
     inflate: Literal["repeat", "mean", "center"] = "repeat"
