@@ -79,12 +79,23 @@ def _anywhere(height: int, width: int, h: int, w: int, gen: np.random.Generator)
     return Box(int(gen.integers(height - h + 1)), int(gen.integers(width - w + 1)), h, w)
 
 
+def _in_picture(box: Box, height: int, width: int) -> Box:
+    """The part of a picture that becomes `box` when the picture is resized to 240x320 pixels."""
+    top, bottom = (round(side * height / 240) for side in (box.top, box.top + box.height))
+    left, right = (round(side * width / 320) for side in (box.left, box.left + box.width))
+    top, left = min(top, height - 1), min(left, width - 1)
+    return Box(top, left, max(1, bottom - top), max(1, right - left))
+
+
 def training_box(height: int, width: int, size: int, how: Augmentation, gen: np.random.Generator) -> Box:
     """Which part of a picture becomes the training crop of `size` pixels (`Augmentation.crop`); all in pixels.
 
     short_side: a random short side, then a crop anywhere (Simonyan and Zisserman 2015; SlowFast).  diagonal: then the
     top left, the centre or the bottom right (CSTransformer, Sec. 4.1).
     """
+    if how.picture == "240x320":
+        box = training_box(240, 320, size, how.model_copy(update={"picture": "stored"}), gen)
+        return _in_picture(box, height, width)
     if how.crop == "multi_scale":
         return random_box(height, width, how.scales, gen)
     if how.crop == "random_resized":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from suite.store.evaluations import stored_test
 from suite.store.folder import RunFolder
 from suite.store.identity import EvaluationSpec, RunSpec, crop_rule_of, digest
 
+# Releases that are known by the names of their files: kind of source, name, data set.  The SHA-256 stands beside it.
+RELEASES = (
+    ("timm", r"_in21k(?!_ft)", "imagenet-21k"),
+    ("mfnet", r"^MFNet2D_ImageNet1k", "imagenet"),
+)
 PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
 
@@ -100,6 +106,10 @@ def of_run(
 
 def _training_crop(how: Augmentation) -> str:
     """The training crop and its settings in words, as the published record has them."""
+    return _crop_itself(how) + ("" if how.picture == "stored" else f", of {how.picture} pictures")
+
+
+def _crop_itself(how: Augmentation) -> str:
     if how.crop == "multi_scale":
         return f"scales {text(how.scales)}"
     if how.crop == "random_resized":
@@ -129,6 +139,9 @@ def _pretraining(init: str, source: Mapping[str, Any] | None, model: str) -> Any
     if run_named(init):
         return None
     kind, path = weights_file(init)
+    for released, name, data in RELEASES:
+        if path and kind == released and re.search(name, path.name):
+            return data
     return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
 
 

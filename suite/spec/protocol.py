@@ -48,6 +48,8 @@ class Augmentation(Strict):
     scales: Annotated[tuple[Annotated[Real, Field(gt=0, le=1)], ...], Listed] = Field(
         (1.0, 0.875, 0.75, 0.66), min_length=1, max_length=100
     )
+    # the shape of the picture that is cropped, whatever the video's; 240x320: GTA and ARC on Something-Something
+    picture: Literal["stored", "240x320"] = "stored"
     # short_side, diagonal: pixels of the short side, from and to, before the crop of the training size
     short_side: Annotated[tuple[Pixels, ...], Listed] = Field((256, 320), min_length=2, max_length=2)
     # random_resized: share of the picture's area, and width / height, from and to
@@ -67,11 +69,10 @@ class Augmentation(Strict):
     def used(self) -> dict[str, Any]:
         """The settings that have an effect under its crop, as plain data.
 
-        The crop of TSN is not named: runs from before there were others keep what their ids are made of.
+        The defaults of crop and picture are not named: runs from before there were others keep their ids.
         """
         keys = {"flip", *CROP_SETTINGS[self.crop]}
-        if self.crop != "multi_scale":
-            keys.add("crop")
+        keys |= {key for key in ("crop", "picture") if getattr(self, key) != type(self).model_fields[key].default}
         return self.model_dump(mode="json", include=keys)
 
 

@@ -24,7 +24,7 @@ TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is tol
 TEST_SPLIT = "val"
 LATER_SETTINGS = {  # of the parts of a protocol: left out of spec.yaml at their default
     "evaluation": ("size", "crop_rule"),
-    "augmentation": ("crop", "short_side", "area", "aspect"),
+    "augmentation": ("crop", "picture", "short_side", "area", "aspect"),
 }
 
 

@@ -24,7 +24,9 @@ def crops(draw):
     area = sorted(draw(st.tuples(st.floats(0.01, 1), st.floats(0.01, 1))))
     aspect = sorted(draw(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10))))
     rule = draw(st.sampled_from(["multi_scale", "short_side", "random_resized", "diagonal"]))
-    return Augmentation(crop=rule, short_side=short, area=tuple(area), aspect=tuple(aspect)), draw(st.integers(16, low))
+    picture = draw(st.sampled_from(["stored", "240x320"]))
+    how = {"crop": rule, "picture": picture, "short_side": short, "area": tuple(area), "aspect": tuple(aspect)}
+    return Augmentation(**how), draw(st.integers(16, low))
 
 
 @settings(max_examples=200, deadline=None)
@@ -36,12 +38,15 @@ def test_the_crop_lies_inside_any_picture_and_depends_on_its_key_alone(height, w
     assert min(box.height, box.width) >= 1
     assert 0 <= box.top <= height - box.height
     assert 0 <= box.left <= width - box.width
-    if how.crop in ("short_side", "diagonal"):
+    if how.crop in ("short_side", "diagonal") and how.picture == "stored":
         assert box.height == box.width
 
 
 @settings(max_examples=50, deadline=None)
-@given(crops().filter(lambda crop: crop[0].crop in ("short_side", "diagonal")), st.integers(0, 10**6))
+@given(
+    crops().filter(lambda crop: crop[0].crop in ("short_side", "diagonal") and crop[0].picture == "stored"),
+    st.integers(0, 10**6),
+)
 def test_a_crop_is_as_large_as_in_the_resized_picture(crop, key):
     how, size = crop
     side = training_box(1000, 1400, size, how, generator(key)).height
@@ -96,6 +101,15 @@ def test_a_shape_that_never_fits_becomes_the_largest_at_the_centre():
     how = Augmentation(crop="random_resized", area=(1.0, 1.0), aspect=(1.0, 1.0))
     assert training_box(100, 300, 64, how, generator(0)) == Box(0, 100, 100, 100)
     assert training_box(300, 100, 64, how, generator(0)) == Box(100, 0, 100, 100)
+
+
+def test_a_picture_of_240x320_is_cropped_as_if_it_had_been_resized():
+    resized, stored = Augmentation(picture="240x320"), Augmentation()
+    for key in range(50):
+        of_resized = training_box(240, 320, 224, stored, generator(key))
+        assert training_box(240, 320, 224, resized, generator(key)) == of_resized
+        wide = training_box(480, 1280, 224, resized, generator(key))
+        assert wide == Box(2 * of_resized.top, 4 * of_resized.left, 2 * of_resized.height, 4 * of_resized.width)
 
 
 @pytest.mark.parametrize("rule", ["short_side", "random_resized", "diagonal"])

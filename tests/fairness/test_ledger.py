@@ -69,6 +69,19 @@ def test_whatever_else_differs_is_a_confound(change, field):
     assert not verdict.comparable
 
 
+@pytest.mark.parametrize(
+    ("init", "pretraining"),
+    [
+        ("timm:vit_base_patch16_224.augreg_in21k.pth", "imagenet-21k"),
+        ("timm:vit_base_patch16_224.augreg_in21k_ft_in1k.pth", "timm checkpoint"),
+        ("mfnet:MFNet2D_ImageNet1k-0000.pth", "imagenet"),
+        ("mfnet:MFNet3D_Kinetics-400_72.8.pth", "mfnet checkpoint"),
+    ],
+)
+def test_released_weights_are_known_by_the_name_of_their_file(init, pretraining):
+    assert factors(model="mfnet", init=init)["pretraining"] == pretraining
+
+
 def test_unknown_is_equal_to_nothing():
     assert agree(None, None) is None
     assert agree(1, None) is None

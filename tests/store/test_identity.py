@@ -47,6 +47,7 @@ CROPS = [
     {"augmentation.crop": "short_side"},
     {"augmentation.crop": "diagonal"},
     {"augmentation.crop": "random_resized"},
+    {"augmentation.picture": "240x320"},
     {"augmentation.crop": "short_side", "augmentation.short_side": [256, 340]},
     {"augmentation.crop": "random_resized", "augmentation.area": [0.2, 1.0]},
     {"augmentation.crop": "random_resized", "augmentation.aspect": [1.0, 1.0]},
