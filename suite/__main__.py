@@ -19,6 +19,7 @@ for name in (
     "provenance",
     "comparing",
     "record",
+    "figures",
     "networks",
     "ensembles",
     "benchmarks",

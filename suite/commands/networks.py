@@ -110,7 +110,7 @@ def evaluate(
     name: Annotated[str, typer.Argument(metavar="RUN|NAME", help="A finished run (its id or folder) or a model name.")],
     weights: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="With a model name: ibm:PATH, tsm:PATH, pytorchvideo:PATH or PATH."),
+        typer.Option(metavar="SOURCE", help="With a model name: KIND:PATH (ibm, tsm, pytorchvideo, ...) or PATH."),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option("--data", metavar="DATASET", help="Name of the data set (default: that of the run).")

@@ -48,6 +48,65 @@ def random_box(height: int, width: int, scales: tuple[float, ...], gen: np.rando
     return Box(i * down, j * right, h, w)
 
 
+def jittered_side(height: int, width: int, size: int, short_side: tuple[int, ...], gen: np.random.Generator) -> int:
+    """Side in pixels of the square that becomes `size` pixels when the short side becomes a random one of `short_side`.
+
+    Cutting before resizing gives the same crop as resizing the picture first, to a rounding of one pixel, for less.
+    """
+    short = min(height, width)
+    return max(1, min(short, round(size * short / int(gen.integers(short_side[0], short_side[-1] + 1)))))
+
+
+def resized_box(
+    height: int, width: int, area: tuple[float, ...], aspect: tuple[float, ...], gen: np.random.Generator
+) -> Box:
+    """The random resized crop (Szegedy et al., CVPR 2015): share of the area uniform, width / height log-uniform.
+
+    A shape that does not fit is drawn again; after ten, it is the largest one at the centre with an allowed aspect.
+    """
+    for _ in range(10):
+        pixels = height * width * gen.uniform(area[0], area[-1])
+        ratio = float(np.exp(gen.uniform(np.log(aspect[0]), np.log(aspect[-1]))))
+        h, w = max(1, round((pixels / ratio) ** 0.5)), max(1, round((pixels * ratio) ** 0.5))
+        if h <= height and w <= width:
+            return _anywhere(height, width, h, w, gen)
+    ratio = min(max(width / height, aspect[0]), aspect[-1])
+    h, w = min(height, max(1, round(width / ratio))), min(width, max(1, round(height * ratio)))
+    return Box((height - h) // 2, (width - w) // 2, h, w)
+
+
+def _anywhere(height: int, width: int, h: int, w: int, gen: np.random.Generator) -> Box:
+    return Box(int(gen.integers(height - h + 1)), int(gen.integers(width - w + 1)), h, w)
+
+
+def _in_picture(box: Box, height: int, width: int) -> Box:
+    """The part of a picture that becomes `box` when the picture is resized to 240x320 pixels."""
+    top, bottom = (round(side * height / 240) for side in (box.top, box.top + box.height))
+    left, right = (round(side * width / 320) for side in (box.left, box.left + box.width))
+    top, left = min(top, height - 1), min(left, width - 1)
+    return Box(top, left, max(1, bottom - top), max(1, right - left))
+
+
+def training_box(height: int, width: int, size: int, how: Augmentation, gen: np.random.Generator) -> Box:
+    """Which part of a picture becomes the training crop of `size` pixels (`Augmentation.crop`); all in pixels.
+
+    short_side: a random short side, then a crop anywhere (Simonyan and Zisserman 2015; SlowFast).  diagonal: then the
+    top left, the centre or the bottom right (CSTransformer, Sec. 4.1).
+    """
+    if how.picture == "240x320":
+        box = training_box(240, 320, size, how.model_copy(update={"picture": "stored"}), gen)
+        return _in_picture(box, height, width)
+    if how.crop == "multi_scale":
+        return random_box(height, width, how.scales, gen)
+    if how.crop == "random_resized":
+        return resized_box(height, width, how.area, how.aspect, gen)
+    side = jittered_side(height, width, size, how.short_side, gen)
+    if how.crop == "short_side":
+        return _anywhere(height, width, side, side, gen)
+    step = int(gen.integers(3))
+    return Box((height - side) * step // 2, (width - side) * step // 2, side, side)
+
+
 def resized(clip: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """uint8 `(T, H, W, 3)` -> uint8 `(T, height, width, 3)`, bilinear with antialiasing; itself when it fits."""
     if tuple(clip.shape[1:3]) == (height, width):
@@ -75,7 +134,7 @@ def train_view(
     frames: np.ndarray, size: int, augmentation: Augmentation, flip: bool, gen: np.random.Generator
 ) -> torch.Tensor:
     """A training clip: frames uint8 `(T, H, W, 3)` -> uint8 `(T, size, size, 3)`, contiguous."""
-    box = random_box(frames.shape[1], frames.shape[2], augmentation.scales, gen)
+    box = training_box(*frames.shape[1:3], size, augmentation, gen)
     clip = torch.from_numpy(frames)[:, box.top : box.top + box.height, box.left : box.left + box.width]
     clip = resized(clip, size, size)
     return (clip.flip(2) if flip else clip).contiguous()

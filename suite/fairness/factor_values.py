@@ -37,6 +37,7 @@ KINDS: dict[str, Any] = {
         "kind": "word",
         "momentum": "number",
         "weight_decay": "number",
+        "norm_decay": "yes/no",
         "nesterov": "yes/no",
         "gradient_limit": "number or none",
     },
@@ -66,7 +67,13 @@ WORDS: dict[str, dict[str, str]] = {  # of names: spellings (`_letters_and_digit
     "split": {"val": "val", "validation": "val", "train": "train", "test": "test"},
     "backbone": {re.sub("[^a-z0-9]", "", name): name for name in BACKBONES},
     "pooling": {"none": "none", "tp": "tp", "tpmax": "tp=max"},
-    "pretraining": {"imagenet": "imagenet", "imagenet1k": "imagenet", "scratch": "scratch", "none": "scratch"},
+    "pretraining": {
+        "imagenet": "imagenet",
+        "imagenet1k": "imagenet",
+        "imagenet21k": "imagenet-21k",
+        "scratch": "scratch",
+        "none": "scratch",
+    },
     "inflation": {
         "repeat": "repeat",
         "mean": "mean",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leak
 from suite.fairness.factors import FACTORS, ONE_MODEL, THE_SAME, chain_of, read_views, schedule_of, text, views_of
 from suite.fairness.tuned import is_chosen, tuned_factors, without_choice
 from suite.models import canonical_name, normalisation
-from suite.spec import parse_model, run_named, weights_file
+from suite.spec import Augmentation, parse_model, run_named, weights_file
 from suite.statistics.run_table import architecture
 from suite.store.earlier import run_folder
 from suite.store.evaluations import stored_test
 from suite.store.folder import RunFolder
 from suite.store.identity import EvaluationSpec, RunSpec, crop_rule_of, digest
 
+# Releases that are known by the names of their files: kind of source, name, data set.  The SHA-256 stands beside it.
+RELEASES = (
+    ("timm", r"_in21k(?!_ft)", "imagenet-21k"),
+    ("mfnet", r"^MFNet2D_ImageNet1k", "imagenet"),
+)
 PACKAGES = ("torch", "torchvision", "numpy")  # with CUDA and cuDNN: what computes
 
 
@@ -66,12 +72,13 @@ def of_run(
         "held_out": p.dev,
         "resolution": p.size,
         "augmentation": {
-            "crop": f"scales {text(p.augmentation.scales)}",
+            "crop": _training_crop(p.augmentation),
             "flip": result.get("flip", p.augmentation.flip),
         },
         "optimiser": {
             "momentum": p.momentum,
             "weight_decay": p.weight_decay,
+            "norm_decay": p.norm_decay,
             "nesterov": p.nesterov,
             "gradient_limit": "none" if p.clip_gradient is None else p.clip_gradient,
         },
@@ -101,6 +108,20 @@ def of_run(
     }
 
 
+def _training_crop(how: Augmentation) -> str:
+    """The training crop and its settings in words, as the published record has them."""
+    return _crop_itself(how) + ("" if how.picture == "stored" else f", of {how.picture} pictures")
+
+
+def _crop_itself(how: Augmentation) -> str:
+    if how.crop == "multi_scale":
+        return f"scales {text(how.scales)}"
+    if how.crop == "random_resized":
+        return f"random resized, area {how.area[0]:g} to {how.area[1]:g}, aspect {how.aspect[0]:g} to {how.aspect[1]:g}"
+    places = ", top left/centre/bottom right" if how.crop == "diagonal" else ""
+    return f"short side {how.short_side[0]} to {how.short_side[1]}{places}"
+
+
 def _test_crop(size: int | None, rule: str) -> int | str | None:
     """Pixels, and the rule by which test pictures are resized and cropped where it is not the usual one."""
     return size if size is None or rule == "short_side" else f"{size}, {rule}"
@@ -123,6 +144,9 @@ def _pretraining(init: str | None, source: Mapping[str, Any] | None, model: str)
     if init is None or run_named(init):
         return None
     kind, path = weights_file(init)
+    for released, name, data in RELEASES:
+        if path and kind == released and re.search(name, path.name):
+            return data
     return kind if path is None or kind == "imagenet" else f"{kind or 'suite'} checkpoint"
 
 

@@ -2,8 +2,8 @@
 
 Sources: `imagenet` (torchvision's weights, inflated where needed), `imagenet:FILE` (the same from a local file),
 `ibm:PATH` (a checkpoint in the key names of the deep_analysis authors' release), `tsm:PATH` (of the TSM release),
-`pytorchvideo:PATH` (SlowFast as PyTorchVideo releases it) and `PATH` (the suite's own).  Each has a file in
-`suite/models/checkpoints/`.
+`pytorchvideo:PATH` (SlowFast as PyTorchVideo releases it), `timm:PATH` (ViT-B/16 in timm's layout, for CSTransformer),
+`mfnet:PATH` (of the MF-Net release) and `PATH` (the suite's own).  Each has a file in `suite/models/checkpoints/`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from suite.models import NORMALISATION, normalisation
 from suite.models.blocks.attention import interpolated
-from suite.models.checkpoints import deep_analysis, own, pytorchvideo, torchvision, tsm
+from suite.models.checkpoints import deep_analysis, mfnet, own, pytorchvideo, timm, torchvision, tsm
 from suite.models.checkpoints.fresh import BLOCKS, HEAD, leave_blocks, leave_classifier, started_anew
 from suite.models.checkpoints.own import check_content, save_dict
 from suite.models.checkpoints.source import Source, read_checkpoint
@@ -33,6 +33,8 @@ FOREIGN = {  # prefix of a source -> the file that opens it
     "ibm": deep_analysis,
     "tsm": tsm,
     "pytorchvideo": pytorchvideo,
+    "timm": timm,
+    "mfnet": mfnet,
 }
 
 
@@ -45,11 +47,11 @@ class Report:
     total: int
     missing: list[str]
     unexpected: list[str]
-    normalisation: dict[str, Any]  # mean and std that the weights expect
+    normalisation: dict[str, Any]  # mean and std that the weights expect, and what of them was `adapted` to the model's
     classes: list[str] | None = None
     interpolated: list[str] = field(default_factory=list)  # tensors that were made for another number of frames
     sha256: str | None = None  # of the file
-    fresh: list[str] = field(default_factory=list)  # what started anew because it was asked for: head, 2 blocks
+    fresh: list[str] = field(default_factory=list)  # what started anew, as asked for or by the source: head, 2 blocks
 
     def __str__(self) -> str:
         fresh = f", {' and '.join(self.fresh)} fresh" if self.fresh else ""
@@ -107,10 +109,10 @@ def load(
     with torch.no_grad():
         for key, value in fresh.items():
             target[key].copy_(value)
-    mean, std = NORMALISATION[normalisation(model.name.text)]
-    expected = {"mean": mean, "std": std}
+    mean, std = found.expects or NORMALISATION[normalisation(model.name.text)]
+    expected = {"mean": mean, "std": std, **({"adapted": found.adapted} if found.adapted else {})}
     sha256 = file_sha256(found.file) if found.file else None
-    anew = started_anew(model, missing) if init_fresh else []
+    anew = started_anew(model, missing) if init_fresh else found.fresh(missing) if found.fresh else []
     return Report(
         found.text, len(fresh), len(target), missing, unexpected, expected, found.classes, resampled, sha256, anew
     )

@@ -27,10 +27,11 @@ from suite.spec.protocol import (
     load_protocol,
 )
 from suite.spec.registrations import standalone_names
-from suite.spec.weight_sources import file_sha256, run_named, unchanged_file_sha256, weights_file
+from suite.spec.weight_sources import FOREIGN_KINDS, file_sha256, run_named, unchanged_file_sha256, weights_file
 
 __all__ = [
     "BACKBONES",
+    "FOREIGN_KINDS",
     "MAX_FRAMES",
     "MAX_PIXELS",
     "MAX_SEED",

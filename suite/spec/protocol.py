@@ -28,8 +28,18 @@ TUNABLE = (  # what a grid may tune: none changes the data, the views or the cos
 VIEWS = r"^[1-9][0-9]{0,2}x(1|3|10)$"  # clips x crops
 
 Crops = Annotated[Literal[1, 3, 10], IntegerChoice]
+TrainCrop = Literal["multi_scale", "short_side", "random_resized", "diagonal"]  # suite.data.transforms.training_box
+CROP_SETTINGS = {  # of Augmentation: those that a crop looks at
+    "multi_scale": ("scales",),
+    "short_side": ("short_side",),
+    "random_resized": ("area", "aspect"),
+    "diagonal": ("short_side",),
+}
 CropRule = Literal["short_side", "short_side_margin", "diagonal", "fixed_240x320"]  # suite.data.transforms
 Milestone = Annotated[int | float, Field(gt=0, le=MAX_EPOCHS)]
+Pixels = Annotated[int, Field(ge=16, le=MAX_PIXELS)]
+Area = Annotated[Real, Field(gt=0, le=1)]
+Aspect = Annotated[Real, Field(ge=0.1, le=10)]
 
 
 class Sampling(Strict):
@@ -44,12 +54,39 @@ class Sampling(Strict):
 class Augmentation(Strict):
     """What is done to a training clip; the same crop and flip for all its frames."""
 
+    # multi_scale: TSN; short_side: random short side, then a crop anywhere (SlowFast); random_resized: random area and
+    # aspect ratio (Inception); diagonal: random short side, then top left, centre or bottom right (CSTransformer)
+    crop: TrainCrop = "multi_scale"
     # multi-scale crop of TSN: fractions of the short side; (1.0,) leaves the position alone to chance
     scales: Annotated[tuple[Annotated[Real, Field(gt=0, le=1)], ...], Listed] = Field(
         (1.0, 0.875, 0.75, 0.66), min_length=1, max_length=100
     )
+    # the shape of the picture that is cropped, whatever the video's; 240x320: GTA and ARC on Something-Something
+    picture: Literal["stored", "240x320"] = "stored"
+    # short_side, diagonal: pixels of the short side, from and to, before the crop of the training size
+    short_side: Annotated[tuple[Pixels, ...], Listed] = Field((256, 320), min_length=2, max_length=2)
+    # random_resized: share of the picture's area, and width / height, from and to
+    area: Annotated[tuple[Area, ...], Listed] = Field((0.08, 1.0), min_length=2, max_length=2)
+    aspect: Annotated[tuple[Aspect, ...], Listed] = Field((0.75, 1.3333), min_length=2, max_length=2)
     # skip_sided: never a class whose name has a side (gta, Sec. 4.1); label_aware: flips it and swaps its label
     flip: Literal["label_aware", "skip_sided", "blind", "none"] = "label_aware"
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Augmentation:
+        for key in ("short_side", "area", "aspect"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"{key} is a range from its smallest to its largest value, not {low:g} to {high:g}")
+        return self
+
+    def used(self) -> dict[str, Any]:
+        """The settings that have an effect under its crop, as plain data.
+
+        The defaults of crop and picture are not named: runs from before there were others keep their ids.
+        """
+        keys = {"flip", *CROP_SETTINGS[self.crop]}
+        keys |= {key for key in ("crop", "picture") if getattr(self, key) != type(self).model_fields[key].default}
+        return self.model_dump(mode="json", include=keys)
 
 
 class Evaluation(Strict):
@@ -80,7 +117,7 @@ class Protocol(Strict):
 
     name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
-    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, ibm:PATH, tsm:PATH, pytorchvideo:PATH, or a path
+    init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, KIND:PATH (suite.models.weights), or a path
     # first stage: what may start anew where `init` has it not, the classifier of its classes or its add-on blocks
     init_fresh: Annotated[tuple[Literal["head", "blocks"], ...], Listed] = Field((), max_length=2)
     inflate: Literal["repeat", "mean", "center"] = "repeat"
@@ -92,6 +129,7 @@ class Protocol(Strict):
     momentum: Real = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     weight_decay: Real = Field(0.0, ge=0)
+    norm_decay: bool = True  # whether weight decay applies to normalisation layers too (PySlowFast: not)
     schedule: Literal["cosine", "multistep", "constant"] = "cosine"
     # multistep: epochs after which the learning rate falls by gamma
     milestones: Annotated[tuple[Milestone, ...], Listed] = Field((), max_length=1000)
@@ -116,6 +154,12 @@ class Protocol(Strict):
     @model_validator(mode="after")
     def _crops(self) -> Protocol:
         check_crop(self.evaluation.crop_rule, self.test_size)
+        how = self.augmentation
+        if "short_side" in CROP_SETTINGS[how.crop] and how.short_side[0] < self.size:
+            raise ValueError(
+                f"augmentation.short_side from {how.short_side[0]} leaves no room for a crop of {self.size} pixels; "
+                "raise it, or lower size"
+            )
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+FOREIGN_KINDS = ("imagenet", "ibm", "tsm", "pytorchvideo", "timm", "mfnet")  # KIND:PATH, of `suite.models.weights`
+
 
 def run_named(source: str) -> str | None:
     """ID of the source `run:ID`, a finished run; None for another source."""
@@ -25,7 +27,7 @@ def weights_file(source: str) -> tuple[str, Path | None]:
         return kind, None
     if source in ("scratch", "imagenet"):
         return source, None
-    if not colon or kind not in ("imagenet", "ibm", "tsm", "pytorchvideo"):
+    if not colon or kind not in FOREIGN_KINDS:
         kind, text = "", source
     path, folder = Path(text), os.environ.get("SUITE_WEIGHTS")
     if folder and path.name == text and not path.exists() and (Path(folder) / text).is_file():

@@ -22,7 +22,10 @@ from suite.spec import BadInput, Protocol, checked, run_named, unchanged_file_sh
 SCHEME = 2
 TOLERANCES = ("allow_missing", "allow_leakage")  # which videos a run saw is told by its manifests
 TEST_SPLIT = "val"
-LATER_SETTINGS = ("size", "crop_rule", "views")  # of suite.spec.Evaluation: left out of spec.yaml at their default
+LATER_SETTINGS = {  # of the parts of a protocol: left out of spec.yaml at their default
+    "evaluation": ("size", "crop_rule", "views"),
+    "augmentation": ("crop", "picture", "short_side", "area", "aspect"),
+}
 
 
 def digest(content: Any, length: int = 10) -> str:
@@ -37,7 +40,9 @@ def crop_rule_of(facts: dict[str, Any]) -> str:
 
 def _unused(protocol: Protocol) -> set[str]:
     """Keys that are left out at their defaults: runs from before there were such keys keep their spec.yaml."""
-    return {key for key in ("init_fresh", "tuned") if not getattr(protocol, key)}
+    defaults = type(protocol).model_fields
+    later = {key for key in ("init_fresh", "norm_decay") if getattr(protocol, key) == defaults[key].default}
+    return later | (set() if protocol.tuned else {"tuned"})
 
 
 @dataclass(frozen=True)
@@ -181,10 +186,11 @@ class RunSpec:
     def _protocol_written(self) -> dict[str, Any]:
         """As plain data; settings that came after the first release stand there where they are not at their default."""
         written = self.protocol.model_dump(mode="json", exclude={"chained", "source", *_unused(self.protocol)})
-        how = written["evaluation"]
-        for key in LATER_SETTINGS:
-            if getattr(self.protocol.evaluation, key) == type(self.protocol.evaluation).model_fields[key].default:
-                del how[key]
+        for part, keys in LATER_SETTINGS.items():
+            fields = type(getattr(self.protocol, part)).model_fields
+            for key in keys:
+                if getattr(getattr(self.protocol, part), key) == fields[key].default:
+                    del written[part][key]
         return written
 
     def training(self) -> dict[str, Any]:
@@ -192,8 +198,8 @@ class RunSpec:
         p = self.protocol
         kind, path = weights_file(p.init)
         by_content = path or run_named(p.init)
-        beside = ("name", "source", "chained", "evaluation", "init", *_unused(p), "init_fresh", *TOLERANCES)
-        recipe = p.model_dump(mode="json", exclude=set(beside))
+        beside = ("name", "source", "chained", "evaluation", "init", "init_fresh", *TOLERANCES)
+        recipe = p.model_dump(mode="json", exclude={*beside, *_unused(p)}) | {"augmentation": p.augmentation.used()}
         recipe["sampling"].pop("dense_clip")  # of test clips
         if p.selection == "best":
             recipe["selected_on"] = {"every_epochs": p.evaluation.every_epochs, **self.evaluation().content()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from suite.spec import BadInput, file_sha256, run_named
+from suite.spec import FOREIGN_KINDS, BadInput, file_sha256, run_named
 from suite.store.earlier import run_folder
 from suite.store.find import need_runs, run_at
 from suite.store.folder import RunFolder
@@ -76,4 +76,4 @@ def _start(spec: RunSpec) -> str:
 
 
 def _has_kind(init: str) -> bool:
-    return init.partition(":")[0] in ("scratch", "imagenet", "ibm", "tsm", "pytorchvideo")
+    return init.partition(":")[0] in ("scratch", *FOREIGN_KINDS)

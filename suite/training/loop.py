@@ -21,6 +21,7 @@ from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.training.optimiser import optimiser
 from suite.training.schedule import learning_rate
 
 CHECK_EVERY = 50  # steps between looks at whether the loss is finite
@@ -90,10 +91,7 @@ class Trainer:
         self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
         self.validate, self.curve = validate, curve
         self.best: Best | None = None  # where the protocol selects it
-        p = spec.protocol
-        self.optimizer = torch.optim.SGD(
-            model.parameters(), lr=p.lr, momentum=p.momentum, weight_decay=p.weight_decay, nesterov=p.nesterov
-        )
+        self.optimizer = optimiser(model, spec.protocol)
         self.device = next(model.parameters()).device
         self.set_position(Position())
 

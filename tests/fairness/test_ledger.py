@@ -46,6 +46,9 @@ def test_an_epoch_matched_control_leaves_frames_alone_to_differ():
     [
         ({"lr": 0.2}, "schedule"),
         ({"weight_decay": 0.1}, "optimiser"),
+        ({"norm_decay": False}, "optimiser"),
+        ({"augmentation": {"crop": "diagonal"}}, "augmentation"),
+        ({"augmentation": {"crop": "random_resized"}}, "augmentation"),
         ({"batch": 16}, "batch"),
         ({"step_batch": 8}, "batch_norm"),
         ({"size": 64}, "resolution"),
@@ -64,6 +67,19 @@ def test_whatever_else_differs_is_a_confound(change, field):
     verdict = judge(factors(), factors(**change))
     assert field in {d.field for d in verdict.confounds}
     assert not verdict.comparable
+
+
+@pytest.mark.parametrize(
+    ("init", "pretraining"),
+    [
+        ("timm:vit_base_patch16_224.augreg_in21k.pth", "imagenet-21k"),
+        ("timm:vit_base_patch16_224.augreg_in21k_ft_in1k.pth", "timm checkpoint"),
+        ("mfnet:MFNet2D_ImageNet1k-0000.pth", "imagenet"),
+        ("mfnet:MFNet3D_Kinetics-400_72.8.pth", "mfnet checkpoint"),
+    ],
+)
+def test_released_weights_are_known_by_the_name_of_their_file(init, pretraining):
+    assert factors(model="mfnet", init=init)["pretraining"] == pretraining
 
 
 def test_unknown_is_equal_to_nothing():

@@ -149,7 +149,7 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
         "suite.models.backbones": "resnet",
         "suite.models.blocks": "attention",
         "suite.models.temporal": "tam",
-        "suite.models.checkpoints": "fresh source own torchvision deep_analysis pytorchvideo tsm",
+        "suite.models.checkpoints": "fresh source own torchvision deep_analysis pytorchvideo tsm timm mfnet",
         "suite.spec": "errors files model_names protocol weight_sources",
         "suite": "device models",
         "suite.evaluation": "control",
@@ -160,6 +160,7 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
         "suite.data.flips",
         "suite.data.rng",
         "suite.training.loop",
+        "suite.training.optimiser",
         "suite.training.schedule",
     }
     assert set(tests) == both | {"suite.evaluation.inference", "suite.evaluation.evaluate"}

@@ -43,6 +43,38 @@ def test_what_trains_is_in_the_id(changes):
     assert spec(**changes).id != spec().id
 
 
+CROPS = [
+    {"augmentation.crop": "short_side"},
+    {"augmentation.crop": "diagonal"},
+    {"augmentation.crop": "random_resized"},
+    {"augmentation.picture": "240x320"},
+    {"augmentation.crop": "short_side", "augmentation.short_side": [256, 340]},
+    {"augmentation.crop": "random_resized", "augmentation.area": [0.2, 1.0]},
+    {"augmentation.crop": "random_resized", "augmentation.aspect": [1.0, 1.0]},
+    {"norm_decay": False},
+]
+
+
+def test_later_settings_of_training_are_in_the_id_where_they_have_an_effect():
+    assert len({spec(**changes).id for changes in [{}, *CROPS]}) == 1 + len(CROPS)
+    unused = {"augmentation.short_side": [256, 340], "augmentation.area": [0.2, 1.0], "augmentation.aspect": [1.0, 1.0]}
+    assert spec(**unused).id == spec().id  # the crop of TSN looks at none of them
+    other = {"augmentation.crop": "short_side", "augmentation.scales": [1.0]}
+    assert spec(**other).id == spec(**CROPS[0]).id
+
+
+def test_later_settings_are_written_where_they_are_not_at_their_default_and_read_again():
+    written = spec().resolved()["protocol"]
+    assert set(written["augmentation"]) == {"scales", "flip"}
+    assert "norm_decay" not in written
+    for changes in CROPS:
+        one = spec(**changes)
+        again = RunSpec.from_resolved(json.loads(json.dumps(one.resolved())))
+        assert again.id == one.id
+        assert again.protocol.augmentation == one.protocol.augmentation
+        assert again.protocol.norm_decay == one.protocol.norm_decay
+
+
 def test_the_test_has_an_id_of_its_own():
     ids = {spec(**changes).evaluation().id for changes in ({}, {"evaluation.clips": 4}, {"precision": "bf16"})}
     assert len(ids) == 3

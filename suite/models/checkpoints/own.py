@@ -51,7 +51,7 @@ def check_content(data: Any, source: str | Path) -> None:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise BadInput(
             f"{source} is not a checkpoint of this suite; foreign ones are named ibm:PATH, tsm:PATH, "
-            f"pytorchvideo:PATH or imagenet:PATH."
+            f"pytorchvideo:PATH, timm:PATH, mfnet:PATH or imagenet:PATH."
         )
     classes = data.get("classes")
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)

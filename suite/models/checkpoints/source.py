@@ -28,6 +28,9 @@ class Source:
     classes: list[str] | None = None
     own: bool = False  # the suite's own: what belongs to the frames of a clip may be of another number of them
     file: Path | None = None
+    expects: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # mean and std, where not those of the model
+    fresh: Callable[[list[str]], list[str]] | None = None  # missing keys -> what starts anew, in words
+    adapted: str = ""  # what was rewritten so that an input of the model's normalisation is right for them
 
 
 def read_checkpoint(path: str | Path) -> Any:
