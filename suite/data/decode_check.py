@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from suite.data.frame_folders import Undecodable, pattern_of, read_pictures
-from suite.data.index import SAVE_SECONDS, FileState, in_threads, write_cache
+from suite.data.index import SAVE_SECONDS, in_threads
+from suite.data.index_file import FileState, write_cache
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
 STORE = "decoded.json"  # beside the index of the videos
