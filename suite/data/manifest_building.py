@@ -48,7 +48,7 @@ def _refuse_repeated(items: list[Item], split: str) -> None:
         before = first.setdefault(item.id, item)
         if before is not item:
             break
-    places = ""
+    places = f", as {shown(before.path)} and {shown(item.path)}" if before.path != item.path else ""
     if item.place:
         same_file = before.file == item.file
         places = f", in {before.place} and {item.place.removeprefix(f'{item.file} ') if same_file else item.place}"
