@@ -19,6 +19,7 @@ from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
 from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
+from suite.program import command
 from suite.spec import BadInput, unknown
 
 
@@ -89,7 +90,8 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     if not whole.class_list and len(classes) > whole.num_classes:
         raise BadInput(
             f"The annotations of {whole.title} in {found.root} have {len(classes)} classes instead of "
-            f"{whole.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
+            f"{whole.num_classes}; they are those of another data set "
+            f"({command('data add NAME --root DIR')} makes it one)."
         )
     if about.subset is not None:
         classes = about.subset.choose(classes)

@@ -41,7 +41,8 @@ def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, t
                 write_cache(file, known)
                 saved = time.monotonic()
     finally:
-        write_cache(file, known)
+        if todo:
+            write_cache(file, known)
     return {video: str(known[path][-1]) for video, path in paths.items() if known[path][-1]}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, starmap
 from typing import Any, NamedTuple, overload
 
 NONE = -1  # of a label or a first frame
@@ -108,7 +108,7 @@ class VideoTable(Sequence[Video]):
         names = map(self._names.__getitem__, self._of_name)
         labels, firsts = map(_or_none, self._labels), map(_or_none, self._firsts)
         columns = (self._ids, self._paths, names, labels, self._frames, self._fps, self._fingerprints, firsts)
-        return map(Video._make, zip(*columns, strict=True))
+        return starmap(Video, zip(*columns, strict=True))
 
     def __eq__(self, other: Any) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
