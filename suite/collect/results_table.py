@@ -18,7 +18,7 @@ from suite.sweep.summary import SUMMARY, rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from suite.sweep.plan import Plan
+    from suite.sweep.plan import Plan, PlannedRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +112,22 @@ def run_rows(plan: Plan) -> pd.DataFrame:
     files = [
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
+    notes = [_data_notes(run) if ok else [] for run, ok in zip(plan.runs, done, strict=True)]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     return pd.DataFrame(rows(plan), columns=list(SUMMARY)).assign(
         factors=factors,
+        data_notes=notes,
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
     )
+
+
+def _data_notes(run: PlannedRun) -> list[str]:
+    """What the record of a run says of its videos: left out, held out by path, relabelled."""
+    data = run.folder.read_provenance().get("data")
+    notes = data.get("notes") if isinstance(data, dict) else None
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 def _published(source: str, datasets: set[str]) -> pd.DataFrame:

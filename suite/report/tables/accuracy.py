@@ -15,6 +15,7 @@ from suite.report.tables.names import listed, named_dataset, named_models
 from suite.report.tables.notes import (
     chosen_epochs_notes,
     confound_notes,
+    data_notes,
     describe_dataset,
     leakage_notes,
     published_notes,
@@ -121,7 +122,7 @@ def accuracy_table(
             lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(named_dataset(dataset), lines, describe_dataset(about), sources))
-    use = [*split_use(table.finished, dataset_title), *leakage_notes(table.runs)]
+    use = [*split_use(table.finished, dataset_title), *leakage_notes(table.runs), *data_notes(table.runs)]
     shown = set(printing.columns) or {"top1", "pair", "published"}
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use, printing, shown))
     details = " ".join(_accuracy_details(runs, evidence, bold, shown))
