@@ -8,57 +8,97 @@ from pathlib import Path
 from rich.console import Console
 
 from suite.data.dataset_info import info
-from suite.data.datasets import open_dataset
-from suite.data.manifest import same_videos
+from suite.data.datasets import Dataset, open_dataset
+from suite.data.manifest import Manifest, same_videos
+from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
-from suite.spec import BadInput, file_sha256
-from suite.sweep.plan import Plan
+from suite.program import command
+from suite.spec import BadInput, file_sha256, one_line, shown
+from suite.sweep.plan import Plan, PlannedRun
+
+SHOWN = 2  # undecodable videos that are named per split
 
 
-def prepare_data(plan: Plan, data: Path, console: Console) -> dict[str, int]:
-    """Generates missing calibration sets, indexes all data sets, and refuses those that the runs cannot use.
+def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, int], list[str]]:
+    """Generates missing calibration sets, indexes all data sets, decodes a few videos of each, and tells what it found.
 
-    Returns data set -> number of its training videos.
-
-    Raises BadInput when data are missing, more videos are missing than allowed, or a finished run saw other data.
+    Returns data set -> number of its training videos, and everything that would stop the runs: data that cannot be
+    read, more missing videos than allowed, undecodable videos in the sample, shared videos, finished runs that saw
+    other data.
     """
     from suite.data.decoding import chosen_decoder
     from suite.data.synthetic import synthesize
 
     chosen_decoder()  # refuses a wrong setting before the first run does
-    videos = {}
+    videos, problems = {}, []
     for name in datasets_of(plan):
-        runs = [run for run in plan.runs if run.spec.dataset == name]
         about = info(name)
         if about.reader == "calibrated":
             data.mkdir(parents=True, exist_ok=True)
             with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
                 synthesize((about.whole or about).name, data, processes=cores())
-        dataset = open_dataset(name, data)
-        manifests = {split: dataset.split(split) for split in ("train", "val")}
+        try:
+            dataset = open_dataset(name, data)
+            manifests = {split: dataset.split(split) for split in ("train", "val")}
+        except BadInput as error:
+            problems.append(_sentence(error))
+            continue
         videos[name] = len(manifests["train"].videos)
-        if len(dataset.classes) != about.num_classes:
-            raise BadInput(
-                f"{name} has {len(dataset.classes)} classes in {dataset.root}, not {about.num_classes}; a part of it "
-                "is a data set of its own (suite data add NAME --root DIR)."
-            )
-        for manifest in manifests.values():
-            for allowed in {run.spec.protocol.allow_missing for run in runs}:
-                manifest.require(allowed)
         counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.notes:
             console.print(f"  note: {note}")
-        for allowed in {run.spec.protocol.allow_leakage for run in runs}:
-            dataset.leakage().require(allowed, name)
-        results = [(run, run.folder.result()) for run in runs]
-        stale = [run for run, r in results if r is not None and not same_videos(manifests, r.get("manifests"))]
-        if stale:
-            raise BadInput(
-                f"{len(stale)} finished runs (first {stale[0].id}) used other videos of {name} than those in "
-                f"{dataset.root}; move {plan.folder / 'runs'} away to run them again."
-            )
-    return videos
+        problems += _problems([run for run in plan.runs if run.spec.dataset == name], dataset, plan.folder)
+    return videos, problems
+
+
+def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[str]:
+    """What would stop the runs of a data set that could be opened."""
+    about, problems = dataset.info, []
+    manifests = {split: dataset.split(split) for split in ("train", "val")}
+    if len(dataset.classes) != about.num_classes:
+        problems.append(
+            f"data set {about.name} has {len(dataset.classes)} classes in {dataset.root}, not {about.num_classes}; a "
+            f"part of it is a data set of its own ({command('data add NAME --root DIR')})"
+        )
+    allowed = min(run.spec.protocol.allow_missing for run in runs)
+    todo = any(run.state() != "done" for run in runs)
+    for manifest in manifests.values():
+        try:
+            manifest.require(allowed)
+        except BadInput as error:
+            lists, why = command(f"data check {about.name}"), _sentence(error).replace("Of", "of", 1)
+            problems.append(f"data set {about.name}: {why} ({lists} lists them)")
+            continue
+        problems += _sampled(manifest, about.name, allowed) if todo else []
+    try:
+        dataset.leakage().require(min(run.spec.protocol.allow_leakage for run in runs), about.name)
+    except BadInput as error:
+        problems.append(f"data set {_sentence(error)}")
+    finished = [(run, run.folder.result()) for run in runs]
+    stale = [run for run, r in finished if r is not None and not same_videos(manifests, r.get("manifests"))]
+    if stale:
+        problems.append(
+            f"{len(stale)} finished runs (first {stale[0].id}) used other videos of {about.name} than those in "
+            f"{dataset.root}; move {results / 'runs'} away to run them again"
+        )
+    return problems
+
+
+def _sampled(manifest: Manifest, name: str, allowed: int) -> list[str]:
+    """What is wrong with a few videos of a split, where more cannot be decoded than may be missing."""
+    count, found = undecodable_in_sample(manifest)
+    if not found or len(found) + len(manifest.missing) + len(manifest.undecodable) <= allowed:
+        return []
+    reasons = "; ".join(f"{shown(video)}: {one_line(why).rstrip('.')}" for video, why in list(found.items())[:SHOWN])
+    return [
+        f"data set {name}: of {count} videos of split '{manifest.split}', {len(found)} cannot be decoded to the end "
+        f"({reasons}); {command(f'data check {name} --full')} finds all such videos"
+    ]
+
+
+def _sentence(error: BadInput) -> str:
+    return str(error).rstrip(".")
 
 
 def refuse_other_weights(plan: Plan) -> None:

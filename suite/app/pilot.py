@@ -11,6 +11,7 @@ from typing import Any
 
 from suite.app.sweep import DONE, run_sweep
 from suite.data.dataset_info import info
+from suite.program import command
 from suite.report.console.plain import duration, show
 from suite.spec import BadInput
 from suite.sweep.estimate import speed_here
@@ -53,5 +54,6 @@ def run_pilot(
     failed = max(codes)
     if failed == DONE and seconds is not None:
         show("Every model was trained and tested. Such short runs are slower than long ones; at their speed, the sweep")
-        show(f"would take about {duration(seconds)} on this machine: suite sweep {name} {chosen.options()}".rstrip())
+        whole = command(f"sweep {name} {chosen.options()}".rstrip())
+        show(f"would take about {duration(seconds)} on this machine: {whole}")
     return failed

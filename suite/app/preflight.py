@@ -30,7 +30,7 @@ def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
                 open_dataset(name, data)
             except BadInput as error:
                 problems.append(str(error).rstrip("."))
-    _refuse(problems)
+    refuse(problems)
 
 
 def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
@@ -47,16 +47,21 @@ def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
     )
 
 
-def refuse_what_cannot_train(plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool) -> None:
+def refuse_what_cannot_train(
+    plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool, of_data: Iterable[str] = ()
+) -> None:
     """Raises BadInput for batches, memory, disk and time that the runs of a plan with costs cannot have.
 
-    videos: data set -> its training videos; cpu_is_meant: somebody asked for the CPU.
+    videos: data set -> its training videos; cpu_is_meant: somebody asked for the CPU; of_data: what is wrong with the
+    data, told with the rest.
     """
     todo = [run for run in plan.runs if run.state() != "done"]
-    _refuse([*_batches(todo, videos), *_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)])
+    of_machine = [*_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)]
+    refuse([*of_data, *_batches(todo, videos), *of_machine])
 
 
-def _refuse(problems: Iterable[str]) -> None:
+def refuse(problems: Iterable[str]) -> None:
+    """Raises BadInput that tells all problems at once; none is fine."""
     found = list(dict.fromkeys(problems))
     if len(found) == 1:
         raise BadInput(f"{found[0][0].upper()}{found[0][1:]}.")
@@ -70,6 +75,8 @@ def _batches(todo: list[PlannedRun], videos: Mapping[str, int]) -> list[str]:
     problems = []
     for run in todo:
         protocol = run.spec.protocol
+        if run.spec.dataset not in videos:
+            continue  # it cannot be read, which is a problem of its own
         count = int(videos[run.spec.dataset] * (1 - protocol.dev))
         if protocol.epochs and protocol.batch > count:
             step = min(protocol.per_step, count)

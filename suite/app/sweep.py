@@ -40,9 +40,9 @@ def run_sweep(
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
-        videos = prepare_data(plan, data, console)
+        videos, problems = prepare_data(plan, data, console)
         refuse_other_weights(plan)
-        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant)
+        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
         remember(plan)
         if not share:
             store_plan(plan)

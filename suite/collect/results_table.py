@@ -20,7 +20,7 @@ from suite.sweep.summary import SETTING, SUMMARY, rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from suite.sweep.plan import Plan
+    from suite.sweep.plan import Plan, PlannedRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +117,13 @@ def run_rows(plan: Plan) -> pd.DataFrame:
     files = [
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
+    notes = [_data_notes(run) if ok else [] for run, ok in zip(plan.runs, done, strict=True)]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     listed = rows(plan)
     columns = [*SUMMARY, *([SETTING] if any(SETTING in row for row in listed) else [])]
     return pd.DataFrame(listed, columns=columns).assign(
         factors=factors,
+        data_notes=notes,
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
@@ -143,6 +145,13 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         names.append(f"{name} ({run.axes_text})" if run.axes_text else name)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
     return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
+
+
+def _data_notes(run: PlannedRun) -> list[str]:
+    """What the record of a run says of its videos: left out, held out by path, relabelled."""
+    data = run.folder.read_provenance().get("data")
+    notes = data.get("notes") if isinstance(data, dict) else None
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
 def _published(source: str, datasets: set[str]) -> pd.DataFrame:

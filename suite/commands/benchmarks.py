@@ -28,6 +28,7 @@ def bench(
             "rcca: RCCA-3D against non-local blocks and a gather-based version; exit code 1 if it is not faster. "
             "arc: peak memory of ARC by number of steps. "
             "report: time and memory of a report over 300 generated runs. "
+            "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -52,7 +53,7 @@ def bench(
         typer.Option(
             metavar="N",
             help="For intervals: videos per sweep, at least 1,000 (default: 1,000). For report: predictions per run "
-            "(default: 12,000).",
+            "(default: 12,000). For manifest: videos of the data set (default: 240,000).",
         ),
     ] = None,
     as_json: Json = False,
@@ -72,8 +73,13 @@ def bench(
             raise BadInput(f"--videos expects at least 1, not {videos}.")
         _report(videos or 12_000, as_json)
         return
+    if what == "manifest":
+        if videos is not None and videos < 1:
+            raise BadInput(f"--videos expects at least 1, not {videos}.")
+        _manifest(videos or 240_000, rounds, as_json)
+        return
     if what != "layout":
-        raise BadInput(f"suite bench expects layout, rcca, arc, report or intervals, not '{what}'.")
+        raise BadInput(f"suite bench expects layout, rcca, arc, report, manifest or intervals, not '{what}'.")
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device
@@ -121,6 +127,25 @@ def _report(videos: int, as_json: bool) -> None:
             f"peak memory {found['gib']:.2f} GiB, on {found['cores']} cores"
         )
         show(f"bold in a table of 96 models on 12000 videos: {found['bold_seconds']:.1f} s")
+
+
+def _manifest(videos: int, rounds: int, as_json: bool) -> None:
+    from suite.benchmarks.manifest import bench_manifest
+
+    found = bench_manifest(videos, rounds)
+    if as_json:
+        print_json(found)
+    else:
+        show(
+            f"{found['videos']} videos: {found['seconds']:.2f} s (minimum of {found['rounds']}), peak memory "
+            f"{found['mib']:.0f} MiB; load average of the machine {found['load']:.1f}"
+        )
+        show(
+            f"memory of a data-loader worker that is not shared: {found['worker_start_mib']:.0f} MiB at its first "
+            f"batch, {found['worker_end_mib']:.0f} MiB after all videos"
+        )
+    if not found["holds"]:
+        raise typer.Exit(1)
 
 
 def _intervals(sweeps: int, videos: int, as_json: bool) -> None:

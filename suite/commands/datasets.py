@@ -76,6 +76,7 @@ def add_command(
     edit. Videos are not copied.
     """
     from suite.data.adding import TITLES, add_dataset
+    from suite.program import command
 
     found = add_dataset(name, root, format, data_root(data))
     if as_json:
@@ -87,7 +88,7 @@ def add_command(
     show(f"{found.train} training and {found.val} validation videos. Wrote {found.file}.")
     for remark in found.remarks:
         show(f"Note: {remark}")
-    show(f"Check its videos: suite data check {name}")
+    show(f"Check its videos: {command(f'data check {name}')}")
     show(f'Train on it: make sweep GRID=demo ARGS="--data-set {name}"')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -140,8 +141,9 @@ def plain_errors(batches: Iterator[Any]) -> Any:
 
 def worker_settings(workers: int) -> dict[str, Any]:
     """Arguments of a DataLoader with that many workers; results do not depend on them."""
-    return {"num_workers": workers, "persistent_workers": workers > 0, "worker_init_fn": _one_thread}
+    return {"num_workers": workers, "persistent_workers": workers > 0, "worker_init_fn": _start_worker}
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
+    gc.freeze()  # a collection writes into every object of the parent, and so copies its memory
     torch.set_num_threads(1)  # workers are the parallelism

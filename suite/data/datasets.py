@@ -17,8 +17,10 @@ from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
+from suite.data.remarks import left_out, relabelled
 from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
+from suite.program import command
 from suite.spec import BadInput, unknown
 
 
@@ -54,13 +56,14 @@ class Dataset:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what differs from a complete copy; not errors."""
-        notes = list(self.remarks)
+        """Sentences on what differs from a complete copy, is left out, held out or relabelled; not errors."""
+        notes = [*self.remarks, *relabelled(self.flip_map)]
         for split in ("train", "val"):
             manifest, expected = self.split(split), self.info.expected.get(split)
             count = len(manifest.videos) + len(manifest.missing) + len(manifest.undecodable)
             if expected is not None and count != expected:
                 notes.append(f"Split '{split}' of {self.info.name} lists {count} videos; {expected} are expected.")
+            notes += left_out(manifest)
             if copies := duplicates(manifest):
                 of = len(manifest.videos)
                 notes.append(f"Split '{split}': {copies} of {of} videos repeat the content of an earlier one.")
@@ -89,7 +92,8 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     if not whole.class_list and len(classes) > whole.num_classes:
         raise BadInput(
             f"The annotations of {whole.title} in {found.root} have {len(classes)} classes instead of "
-            f"{whole.num_classes}; they are those of another data set (suite data add NAME --root DIR makes it one)."
+            f"{whole.num_classes}; they are those of another data set "
+            f"({command('data add NAME --root DIR')} makes it one)."
         )
     if about.subset is not None:
         classes = about.subset.choose(classes)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from suite.data.frame_folders import Undecodable, pattern_of, read_pictures
-from suite.data.index import SAVE_SECONDS, FileState, in_threads, write_cache
+from suite.data.index import SAVE_SECONDS, in_threads
+from suite.data.index_file import FileState, write_cache
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
 STORE = "decoded.json"  # beside the index of the videos
@@ -40,7 +41,8 @@ def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, t
                 write_cache(file, known)
                 saved = time.monotonic()
     finally:
-        write_cache(file, known)
+        if todo:
+            write_cache(file, known)
     return {video: str(known[path][-1]) for video, path in paths.items() if known[path][-1]}
 
 

@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import json
 import os
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from suite.data import frame_folders
+from suite.data.index_file import Entry, FileState, load, save
 from suite.spec import BadInput, file_sha256
 
-INDEX_VERSION = 2
 SAVE_SECONDS = 60.0  # a killed indexing of 170,000 videos loses at most that
 BLOCK = 64 * 1024  # bytes that a fingerprint reads at each end of a file
 FINGERPRINT_DIGITS = 32  # 128 bits
-
-
-class FileState(NamedTuple):
-    """What shows a change of a file without reading it: size in bytes, times in nanoseconds."""
-
-    size: int
-    mtime: int
-    inode: int
-    ctime: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> FileState:
-        """From what `os.stat` returns."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-
-
-class Entry(NamedTuple):
-    """What the index holds of a file; frames 0 marks one that cannot be decoded, fps is in frames per second."""
-
-    size: int
-    mtime: int
-    inode: int
-    ctime: int
-    frames: int
-    fps: float
-    fingerprint: str
-
-    @property
-    def state(self) -> FileState:
-        """The state of the file when it was indexed."""
-        return FileState(*self[:4])
 
 
 @contextmanager
@@ -82,7 +50,7 @@ def fingerprint(path: Path | str) -> str:
 
 
 class Index:
-    """What is known of the files below a folder, remembered by path in one JSON file.
+    """What is known of the files below a folder, remembered by path in one file.
 
     An entry holds for as long as size, time of change, inode and ctime of its file stay: no program can set ctime, so
     bytes written into a file are noticed even where size and mtime are put back, and a file moved or copied over
@@ -94,26 +62,28 @@ class Index:
     def __init__(self, root: Path, base: Path) -> None:
         self.base = base
         self.file = _index_file(root, base)
-        self.entries, self.full = self._load()
+        self.entries, self.full = load(self.file)
 
-    def update(self, states: dict[str, FileState], threads: int = 0) -> None:
-        """Looks into the files that are new or have changed since."""
-        known = self.entries
-        todo = [path for path, state in states.items() if path not in known or known[path][:4] != state]
+    def update(self, paths: list[str], states: array[int], threads: int = 0) -> None:
+        """Looks into the files that are new or have changed since.  states: four numbers per file, see `FileState`."""
+        todo = self.entries.changed(paths, states)
         if not todo:
             return
-        saved = time.monotonic()
+        saved, new = time.monotonic(), {}
         with garbage_collection(True):  # this may take hours
-            for path, *found in self._probe({path: states[path] for path in todo}, threads):
-                self.entries[path] = Entry(*states[path], *found)
+            for path, *found in self._probe(todo, threads):
+                new[path] = Entry(*todo[path], *found)
                 if time.monotonic() - saved > SAVE_SECONDS:
-                    self.save()
-                    saved = time.monotonic()
-        self.save()
+                    self._add(new)
+                    saved, new = time.monotonic(), {}
+        self._add(new)
 
     def mark_undecodable(self, path: str, state: FileState) -> None:
         """Stores that a file cannot be decoded, until it changes."""
-        self.entries[path] = Entry(*state, 0, 0.0, "")
+        self._add({path: Entry(*state, 0, 0.0, "")})
+
+    def _add(self, new: dict[str, Entry]) -> None:
+        self.entries = self.entries.merged(new)
         self.save()
 
     def hash_files(self, paths: Iterable[str], threads: int = 0) -> dict[str, tuple[str, str | None]]:
@@ -157,36 +127,11 @@ class Index:
 
         yield from in_threads(one, list(states), threads)
 
-    def _load(self) -> tuple[dict[str, Entry], dict[str, str]]:
-        try:
-            data = json.loads(self.file.read_text())
-            if data["version"] != INDEX_VERSION:
-                return {}, {}
-            videos = data["videos"]
-            if not all(map(len(Entry._fields).__eq__, map(len, videos.values()))):
-                return {}, {}
-            entries = map(partial(tuple.__new__, Entry), videos.values())
-            return dict(zip(videos, entries, strict=True)), dict(data["full"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}, {}  # only a cache: what cannot be read is made again
-
     def save(self) -> None:
         """Writes the index, merged with what other processes have written; a disk that cannot be written is ignored."""
-        entries, full = self._load()  # another process may have indexed another split meanwhile
-        self.entries, self.full = {**entries, **self.entries}, {**full, **self.full}
-        data = {"version": INDEX_VERSION, "videos": self.entries, "full": self.full}
-        write_cache(self.file, data)
-
-
-def write_cache(file: Path, data: Any) -> None:
-    """Writes JSON in one step; a disk that is full or cannot be written costs time, not the run."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(data, separators=(",", ":")))
-        os.replace(temporary, file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        entries, full = load(self.file)  # another process may have indexed another split meanwhile
+        self.entries, self.full = entries.merged(self.entries), {**full, **self.full}
+        save(self.file, self.entries, self.full)
 
 
 def in_threads(work: Callable[[str], Any], paths: list[str], threads: int) -> Iterator[Any]:
@@ -203,10 +148,10 @@ def in_threads(work: Callable[[str], Any], paths: list[str], threads: int) -> It
 
 def _index_file(root: Path, base: Path) -> Path:
     """`SUITE_CACHE`, else `.suite-cache` in the data set's root, else the user's cache folder."""
-    name = f"videos-{hashlib.sha256(os.path.realpath(base).encode()).hexdigest()[:16]}.json"
+    name = f"videos-{hashlib.sha256(os.path.realpath(base).encode()).hexdigest()[:16]}.npz"
     if os.environ.get("SUITE_CACHE"):
         return Path(os.environ["SUITE_CACHE"]).expanduser() / name
     local = root / ".suite-cache"
     if os.access(local if local.is_dir() else root, os.W_OK):
-        return local / "videos.json"  # moves with the data
+        return local / "videos.npz"  # moves with the data
     return Path.home() / ".cache" / "video-fair-bench" / name

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from json.encoder import encode_basestring_ascii as _text  # as json.dumps writes a string
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from suite.data.index import FileState, Index
+from suite.data.index import Index
+from suite.data.index_file import FileState
+from suite.data.video_table import Video, VideoTable
 from suite.spec import BadInput
 
 SCHEME = 2  # of a manifest's hash; scheme 1, of older results, is of the list of videos alone
@@ -21,6 +24,7 @@ class Item(NamedTuple):
     """A line of an annotation file: `path` is relative to the folder of videos, `class_name` None when unlabelled.
 
     The video may be a part of what lies there: `frames` frames from frame `first`, or from second `start` to `end`.
+    file, line: of the annotations; of a JSON list the number of the entry, counted from 0.
     """
 
     id: str
@@ -31,24 +35,15 @@ class Item(NamedTuple):
     frames: int | None = None
     start: float | None = None
     end: float | None = None
+    file: Path | None = None
+    line: int | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """A video that can be read; `path` is relative to the data set's root, `fps` in frames per second.
-
-    fingerprint: of its file's content (`suite.data.index.fingerprint`), "" where it was not taken; first: the frame of
-    its file with which it begins, None where it is the whole file.
-    """
-
-    id: str
-    path: str
-    class_name: str | None
-    label: int | None
-    frames: int
-    fps: float
-    fingerprint: str = ""
-    first: int | None = None
+    @property
+    def place(self) -> str:
+        """Where the annotations name it, for messages: "FILE line 3", "FILE entry 3" of a JSON list; "" if unknown."""
+        if self.file is None or self.line is None:
+            return ""
+        return f"{self.file} {'entry' if self.file.suffix == '.json' else 'line'} {self.line}"
 
 
 @dataclass(frozen=True)
@@ -57,13 +52,17 @@ class Manifest:
 
     split: str
     classes: tuple[str, ...]
-    videos: tuple[Video, ...]
+    videos: Sequence[Video]  # a VideoTable, whatever it is given
     missing: tuple[str, ...] = ()
     undecodable: tuple[str, ...] = ()
     root: Path = field(default=Path("."), repr=False, compare=False)  # of this machine; not in the hash
     folder: str = field(default=".", repr=False, compare=False)  # where in the root the videos are
     # path of each video that cannot be used; like `missing` and `undecodable` by id, and not in the hash
     lost: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.videos, VideoTable):
+            object.__setattr__(self, "videos", VideoTable(self.videos))
 
     @cached_property
     def sha256(self) -> str:
@@ -73,18 +72,19 @@ class Manifest:
     @cached_property
     def list_sha256(self) -> str:
         """Hash of the list of videos: ids, paths, labels, frames and rates.  It was the whole hash in scheme 1."""
-        keys = ("id", "path", "class_name", "label", "frames", "fps")
-        content = {
-            "split": self.split,
-            "classes": self.classes,
-            "videos": [
-                {key: getattr(video, key) for key in keys} | ({} if video.first is None else {"first": video.first})
-                for video in self.videos
-            ],
-            "missing": self.missing,
-            "undecodable": self.undecodable,
-        }
-        return _digest(content)
+        digest = hashlib.sha256(f'{{"classes":{_json(self.classes)},"missing":{_json(self.missing)},'.encode())
+        digest.update(f'"split":{_json(self.split)},"undecodable":{_json(self.undecodable)},"videos":['.encode())
+        comma, names = "", {name: _json(name) for name in (None, *self.classes)}
+        for video, path, name, label, frames, fps, _, first in self.videos:
+            # the JSON of one object with sorted keys, a video at a time: a hundredth of the memory
+            fields = f'"class_name":{names.get(name) or _json(name)},'
+            fields += "" if first is None else f'"first":{first},'
+            fields += f'"fps":{fps!r},"frames":{frames},"id":{_text(video)},'
+            fields += f'"label":{"null" if label is None else label},"path":{_text(path)}'
+            digest.update(f"{comma}{{{fields}}}".encode())
+            comma = ","
+        digest.update(b"]}")
+        return digest.hexdigest()
 
     @cached_property
     def content_sha256(self) -> str | None:
@@ -178,5 +178,9 @@ def same_videos(manifests: Mapping[str, Manifest], recorded: Any) -> bool:
     return all(manifest.matches(recorded[split]) for split, manifest in manifests.items())
 
 
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
 def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_json(content).encode()).hexdigest()

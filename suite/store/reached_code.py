@@ -32,6 +32,8 @@ _NEVER_FOLLOWED = {
     "suite.data.manifest:mark_undecodable": "marks a video for the next indexing",
     "suite.data.dataset_info": "facts of a data set, whose classes the manifest's hash has",
     "suite.data.check": "reports what is there",
+    "suite.data.remarks": "tells what is left out",
+    "suite.program": "words commands in messages",
     "suite.data.subsets": "chooses videos, whose list the manifest's hash has",
     "suite.spec.registrations": "reads names from registrations; a new one must not change the code of the others",
     "suite.store.identity": "names runs and their tests; what they hold is in the run's spec.yaml",

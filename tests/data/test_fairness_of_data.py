@@ -12,6 +12,7 @@ from rich.console import Console
 
 from suite.__main__ import main
 from suite.app.data import prepare_data
+from suite.app.preflight import refuse
 from suite.collect.frames import frames_by_frames
 from suite.collect.resolve import read_result
 from suite.collect.results_table import run_rows
@@ -41,6 +42,10 @@ chain: {frames: [4]}
 set: {epochs: 1, batch: 8, size: 32}
 """
 CONSOLE = Console(quiet=True)
+
+
+def check_data(plan, data):
+    refuse(prepare_data(plan, data, CONSOLE)[1])
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +186,7 @@ def alike(data):
 def test_a_run_on_exchanged_videos_is_stale_and_confounded(usual, home, data, tmp_path):
     exchange(data, *alike(data))
     with pytest.raises(BadInput, match=r"1 finished runs .* used other videos of calib_order"):
-        prepare_data(usual, data, CONSOLE)
+        check_data(usual, data)
     other = trained(home, tmp_path / "results", data)
     found = verdict(usual, other)
     assert [d["field"] for d in found["confounds"]] == ["data"]
@@ -209,7 +214,7 @@ def to_scheme_1(plan, home):
 @pytest.mark.slow
 def test_a_run_from_before_fingerprints_is_accepted_where_its_list_of_videos_is_the_same(copied, home, data):
     folder = to_scheme_1(copied, home)
-    prepare_data(copied, home / "data", CONSOLE)
+    check_data(copied, home / "data")
     test = evaluate_run(folder, root=home / "data")[0]
     assert test["top1"] == folder.result()["top1"]
     evaluate_run(folder, [8], root=home / "data")
@@ -217,7 +222,7 @@ def test_a_run_from_before_fingerprints_is_accepted_where_its_list_of_videos_is_
     assert probe_run(folder, ("none",), root=home / "data")["n"] == 16
     file_of(data, 1_000_001).unlink()
     with pytest.raises(BadInput, match=r"used other videos|missing"):
-        prepare_data(copied, data, CONSOLE)
+        check_data(copied, data)
     with pytest.raises(BadInput, match="are not those that"):
         probe_run(folder, ("none",), root=data)
 

@@ -13,6 +13,7 @@ from suite.data.check import check
 from suite.data.dataset_info import info, names
 from suite.data.datasets import open_dataset
 from suite.data.flips import mirrored, swap_sides
+from suite.data.index_file import load
 from suite.data.manifest import Item
 from suite.data.manifest_building import build_manifest
 from suite.spec import BadInput
@@ -123,14 +124,33 @@ def test_an_unchanged_video_is_not_probed_again_and_a_changed_one_is(data, monke
 def test_the_index_goes_where_suite_cache_says(data, tmp_path, monkeypatch):
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
     open_dataset("mini_ssv2", data).split("val")
-    assert list((tmp_path / "cache").glob("*.json"))
+    assert list((tmp_path / "cache").glob("*.npz"))
     assert not (data / "something-something-v2" / ".suite-cache").exists()
 
 
 def test_a_damaged_index_is_made_again(data):
     before = open_dataset("mini_ssv2", data).split("val")
-    (data / "something-something-v2" / ".suite-cache" / "videos.json").write_text('{"version": 1, "vid')
+    index = data / "something-something-v2" / ".suite-cache" / "videos.npz"
+    for content in (
+        b"",
+        b"no index",
+        index.read_bytes()[:-400],
+        index.read_bytes().replace(b"1001.webm", b"1002.webm"),
+    ):
+        index.write_bytes(content)
+        assert open_dataset("mini_ssv2", data).split("val") == before
+
+
+def test_an_index_of_the_older_version_is_taken_over(data, monkeypatch):
+    before = open_dataset("mini_ssv2", data).split("val")
+    index = data / "something-something-v2" / ".suite-cache" / "videos.npz"
+    rows, full = load(index)
+    content = {"version": 2, "videos": {path: list(row) for path, row in rows.rows().items()}, "full": full}
+    write_json(index.with_suffix(".json"), content)
+    index.unlink()
+    monkeypatch.setattr(manifests.Index, "_probe", lambda self, paths, threads: pytest.fail("looked into again"))
     assert open_dataset("mini_ssv2", data).split("val") == before
+    assert index.is_file()
 
 
 @pytest.mark.parametrize("video", ["../secret", "/etc/passwd", "a/../../x", "..\\x", "x\0y"])

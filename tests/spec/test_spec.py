@@ -14,8 +14,8 @@ from suite.sweep.plan import Selection, make_plan
 
 ROOT = Path(__file__).parents[2]
 ORDER = """
-    spec statistics device data models store evaluation training sweep fairness published collect report benchmarks
-    app commands __main__ lock_for_system_torch
+    spec statistics device program data models store evaluation training sweep fairness published collect report
+    benchmarks app commands __main__ lock_for_system_torch
 """.split()
 
 

@@ -144,7 +144,7 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
     """The list is here so that whoever makes more code count, or less, sees it."""
     trains, tests = (reached("tam-resnet18", kind) for kind in KINDS)
     both = {
-        "suite.data": "clips datasets decoding frame_folders manifest sampling transforms",
+        "suite.data": "clips datasets decoding frame_folders manifest sampling transforms video_table",
         "suite.models": "add_on_blocks assembly inputs layers network options positions registry sites weights",
         "suite.models.backbones": "resnet",
         "suite.models.blocks": "attention",

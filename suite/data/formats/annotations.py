@@ -118,7 +118,7 @@ def rows_of(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
     reader = csv.reader(io.StringIO(text_of(path), newline=""), delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            if "".join(row).strip():
+            if row and (row[0].strip() or "".join(row).strip()):
                 yield reader.line_num, row
     except csv.Error as error:
         raise BadInput(f"{path} line {reader.line_num} is not valid CSV: {error}.") from None

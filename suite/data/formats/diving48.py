@@ -57,10 +57,11 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             label = entry.get("label")
             if type(label) is not int or not 0 <= label < len(classes):
                 raise BadInput(
-                    f"{path}: the label {shown(label)} of video '{video}' is not one of the {len(classes)} classes "
-                    f"of {vocabulary.name}."
+                    f"{path} entry {number}: the label {shown(label)} of video {shown(video)} is not one of the "
+                    f"{len(classes)} classes of {vocabulary.name}."
                 )
-            items.append(Item(video, media_path(video, spec, ".mp4"), classes[label], label))
+            place = media_path(video, spec, ".mp4")
+            items.append(Item(video, place, classes[label], label, file=path, line=number))
         return items
 
     return Annotations(root, media_folder(root, spec, MEDIA), classes, read)

@@ -58,7 +58,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             label = labels.get(name)
             if name and label is None:
                 known_class(name, labels, path, line, "the training file")
-            items.append(Item(video, placed.get(video) or video + suffix, name or None, label))
+            where = placed.get(video) or video + suffix
+            items.append(Item(video, where, name or None, label, None, None, None, None, path, line))
         return items
 
     return Annotations(root, spec.media or ".", classes, read)

@@ -165,7 +165,8 @@ def _items(dialect: str, path: Path, spec: FormatSpec, classes: tuple[str, ...])
             raise BadInput(f"{path} line {line} has more or fewer numbers than the lines before it.")
         part = f"[{first}+{frames}]" if first else ""  # several parts of one video differ in their first frame
         name = classes[label] if classes else str(label)
-        items.append(Item(without_suffix(video) + part, media_path(video, spec), name, label, first, frames))
+        place = media_path(video, spec)
+        items.append(Item(without_suffix(video) + part, place, name, label, first, frames, file=path, line=line))
     return items
 
 

@@ -9,7 +9,7 @@ A line is `blocking/getty-karate-video-id635808620_4.mp4,blocking,3,0`, without 
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from suite.data.formats.annotations import (
     Annotations,
@@ -27,7 +27,7 @@ from suite.data.formats.annotations import (
     without_suffix,
 )
 from suite.data.manifest import Item
-from suite.spec import BadInput
+from suite.spec import BadInput, shown
 
 CATEGORIES = ("moments_categories.txt", "annotations/moments_categories.txt")
 FILES = {"train": "trainingSet", "val": "validationSet"}
@@ -58,7 +58,14 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             if not video:
                 raise BadInput(f"{path} line {line} has no path.")
             label = known_class(name, labels, path, line, categories.name)
-            items.append(Item(without_suffix(video), folder + media_path(video, spec), name, label))
+            lies_in = PurePosixPath(video).parent.name
+            if lies_in != name and lies_in in labels:
+                raise BadInput(
+                    f"{path} line {line}: the video {shown(video)} lies in the folder of the class {shown(lies_in)} "
+                    f"and its label is {shown(name)}; correct one of the two."
+                )
+            place = folder + media_path(video, spec)
+            items.append(Item(without_suffix(video), place, name, label, file=path, line=line))
         return items
 
     return Annotations(root, spec.media or ".", classes, read)

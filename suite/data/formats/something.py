@@ -122,17 +122,18 @@ def read_items(files: Files, split: str, classes: tuple[str, ...], among: tuple[
         video = str(entry["id"])
         template = entry.get("template")
         if template is None and split == "test":
-            items.append(Item(video, f"{video}.webm", None, None))
+            items.append(Item(video, f"{video}.webm", None, None, file=path, line=place))
             continue
         if not isinstance(template, str):
-            raise BadInput(f"{path}: video '{video}' has no 'template', so its class is unknown.")
+            raise BadInput(f"{path} entry {place}: video '{video}' has no 'template', so its class is unknown.")
         name = class_of(template)
         if name not in known:
             raise BadInput(
-                f"{path}: the template '{template}' of video '{video}' is not among the classes of the labels file."
+                f"{path} entry {place}: the template {shown(template)} of video {shown(video)} is not among the "
+                f"classes of the labels file."
             )
         if name in labels:
-            items.append(Item(video, f"{video}.webm", name, labels[name]))
+            items.append(Item(video, f"{video}.webm", name, labels[name], file=path, line=place))
     return items
 
 

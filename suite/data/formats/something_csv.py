@@ -55,7 +55,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             if not video or (not found and split != "test"):
                 raise BadInput(f"{path} line {line} is not 'id;class'.")
             label = known_class(name, labels, path, line, "the labels file") if found else None
-            items.append(Item(video, media_path(video, spec, ".webm"), name if found else None, label))
+            place = media_path(video, spec, ".webm")
+            items.append(Item(video, place, name if found else None, label, file=path, line=line))
         return items
 
     return Annotations(root, media, classes, read)

@@ -129,7 +129,8 @@ def _items(path: Path, spec: FormatSpec, part: str | None = None) -> Iterator[tu
             raise BadInput(f"{where} ends at {end:g} s, before its start at {start:g} s.")
         video, name = video.strip(), name.strip() if name is not None else None
         cut = "" if start is None and end is None else f"[{_mark(start)}-{_mark(end)}]"
-        yield split, Item(without_suffix(video) + cut, media_path(video, spec), name, None, start=start, end=end)
+        item = Item(without_suffix(video) + cut, media_path(video, spec), name, None, start=start, end=end)
+        yield split, item._replace(file=path, line=line)
 
 
 def _mark(seconds: float | None) -> str:

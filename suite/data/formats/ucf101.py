@@ -63,7 +63,8 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
             if number and whole_number(number, path, line, "label") != label + 1:
                 raise BadInput(f"{path} line {line}: the label {number} is not that of the class '{name}'.")
             file = PurePosixPath(video).name
-            items.append(Item(without_suffix(file), media_path(video if nested else file, spec), name, label))
+            place = media_path(video if nested else file, spec)
+            items.append(Item(without_suffix(file), place, name, label, file=path, line=line))
         return items
 
     return Annotations(root, media, classes, read)

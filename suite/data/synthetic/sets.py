@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.program import command
 from suite.spec import BadInput, unknown
 
 GENERATOR = "video-fair-bench calibrated sets"
@@ -187,7 +188,7 @@ def locate(name: str, level: str, root: Path) -> Path:
             return folder
     raise BadInput(
         f"The calibration data set '{name}' (level {level}) is not in '{root}': there is no {inner / CARD}; "
-        f"generate it with suite data synthesize, or give another folder with DATA= or SUITE_DATA."
+        f"generate it with {command('data synthesize')}, or give another folder with DATA= or SUITE_DATA."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.program import command
 from suite.spec import printable
 
 
@@ -22,4 +23,4 @@ def print_leftovers(found: dict[str, Any]) -> None:
     elif found["removed"]:
         print(f"Removed {runs}.")
     else:
-        print(f"Found {runs}; nothing is removed without --yes: suite clean {found['grid']} --yes")
+        print(f"Found {runs}; nothing is removed without --yes: {command('clean ' + found['grid'] + ' --yes')}")

@@ -16,6 +16,7 @@ from suite.report.tables.notes import (
     chosen_epochs_notes,
     chosen_settings,
     confound_notes,
+    data_notes,
     describe_dataset,
     leakage_notes,
     published_notes,
@@ -124,6 +125,7 @@ def accuracy_table(
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(named_dataset(dataset), lines, describe_dataset(about), sources))
     use = [*split_use(table.finished, dataset_title), *tuning_notes(table.finished), *leakage_notes(table.runs)]
+    use += data_notes(table.runs)
     shown = set(printing.columns) or {"top1", "pair", "published"}
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use, printing, shown))
     details = " ".join([*_accuracy_details(runs, evidence, bold, shown), *chosen_settings(table.finished)])

@@ -1,4 +1,4 @@
-"""Notes under tables of accuracies: shared videos, choice of epochs, confounded cells, facts of a data set."""
+"""Notes under tables of accuracies: what is left out, choice of epochs, confounded cells, data sets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
+from suite.data.remarks import LABEL_AWARE, SHARED
 from suite.published.references import REFERENCES
 from suite.report.names import dataset_title
 from suite.statistics.rounding import rounded
@@ -53,6 +54,29 @@ def chosen_settings(runs: pd.DataFrame) -> list[str]:
     named = zip(rows["dataset"], rows["name"], rows["frames"], rows["seed"], rows["chosen"], strict=True)
     each = [f"{n} on {d}, {f:.0f} frames, seed {s:.0f}: {c}" for d, n, f, s, c in named]
     return [f"Chosen on dev: {'; '.join(each)}."]
+
+
+def data_notes(rows: pd.DataFrame) -> list[str]:
+    """A sentence per data set and way in which its videos were left out, held out or relabelled.
+
+    rows: with the columns `factors` and `data_notes`, the sentences of each run's record.
+    """
+    if "data_notes" not in rows:
+        return []
+    notes = []
+    for dataset, factors, recorded in zip(rows["dataset"], rows["factors"], rows["data_notes"], strict=True):
+        factors, title = factors if isinstance(factors, dict) else {}, dataset_title(dataset)
+        recorded = recorded if isinstance(recorded, list) else []
+        flip = (factors.get("augmentation") or {}).get("flip")
+        told = [note for note in recorded if SHARED not in note]  # see `leakage_notes`
+        told = [note for note in told if flip == "label_aware" or not note.startswith(LABEL_AWARE)]
+        missing, held_out = factors.get("missing"), factors.get("held_out")
+        if isinstance(missing, int) and missing and not any("left out" in note for note in told):
+            told.append(f"{missing} training and validation videos are missing or undecodable, and left out.")
+        if isinstance(held_out, float) and held_out:
+            told.append(f"{100 * held_out:g} % of the training videos are held out (dev split) and not trained on.")
+        notes += [f"{title}: {note}" for note in told]
+    return list(dict.fromkeys(notes))
 
 
 def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:

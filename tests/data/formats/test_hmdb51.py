@@ -41,6 +41,20 @@ def test_split_2_takes_the_files_of_split_2(tmp_path):
     assert "<class>_test_split3.txt" in error_of("hmdb51@split=3", tmp_path)
 
 
+def test_two_classes_may_have_a_file_of_one_name(tmp_path):
+    """Ids of other videos stay their file names."""
+    root = write_set(tmp_path)
+    for place, name in enumerate(NAMES):
+        lists = root / FOLDER / f"{name}_test_split1.txt"
+        lists.write_text(lists.read_text() + f"same.avi {place + 1}\n")
+        write_counted(root / "hmdb51_org" / name / "same.avi", 6 + place)
+    dataset = open_dataset("hmdb51", root)
+    assert ids(dataset.split("train")) == [NAMES["brush_hair"][0], "brush_hair/same", ODD]
+    assert ids(dataset.split("val")) == ["b c", "-d", "clap/same"]
+    assert dataset.split("val").videos[2].frames == 7
+    assert dataset.leakage().ids == []
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_videos_may_be_folders_of_pictures_with_or_without_a_folder_per_class(user_set, nested):
     root = user_set("classes: 2\nformat: hmdb51\nlayout: frames")

@@ -1,5 +1,6 @@
 """Kinetics: CSV files, and videos in the folders that copies of it have."""
 
+import csv
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suite.data.datasets import open_dataset
+from suite.data.index import fingerprint
 from tests.data.formats.reading import class_names, error_of, ids, opens_or_refuses, shown_frames, train_frames
 from tests.videos import write_counted, write_text
 
@@ -46,6 +48,19 @@ def test_videos_are_found_by_name_in_every_layout(tmp_path, layout):
     assert shown_frames(train, 1) == list(range(7))
     numbers, label = train_frames(dataset, 1)
     assert (numbers, label) == (sorted(numbers), 2)
+
+
+def test_a_plain_reading_of_the_file_gives_the_same_videos(tmp_path):
+    train = open_dataset("kinetics400", write_set(tmp_path, "per split and class")).split("train")
+    with (tmp_path / "train.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = sorted({row["label"] for row in rows})
+    for video, row in zip(train.videos, rows, strict=True):
+        clip = f"{row['youtube_id']}_{int(row['time_start']):06d}_{int(row['time_end']):06d}"
+        path = f"videos/train/{row['label']}/{clip}.mp4"
+        content = fingerprint(tmp_path / path)
+        frames = 6 + list(CLIPS).index(clip)
+        assert video == (clip, path, row["label"], names.index(row["label"]), frames, 12.0, content, None)
 
 
 @pytest.mark.parametrize("layout", ["flat", "per class with underscores", "per split and class"])

@@ -53,6 +53,11 @@ def test_videos_may_be_folders_of_pictures(user_set):
             "trainingSet.csv line 3: the class 'playing sports'",
         ),
         ("trainingSet.csv", "../../b.mp4,blocking\n", "lies outside"),
+        (
+            "trainingSet.csv",
+            TRAIN + "playing+sports/b.mp4,blocking,1,0\n",
+            "trainingSet.csv line 3: the video 'playing+sports/b.mp4' lies in the folder of the class 'playing+sports'",
+        ),
         ("trainingSet.csv", ",blocking\n", "trainingSet.csv line 1 has no path"),
         ("trainingSet.csv", TRAIN + TRAIN, "twice"),
         ("trainingSet.csv", '"a,blocking\n', "trainingSet.csv line 1 is not valid CSV"),
