@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.models.frame_wise import frame_wise_baseline
 from suite.spec import BadInput
 from suite.statistics import run_table
 from suite.statistics.contribution import contribution_cells
@@ -34,6 +35,8 @@ class ResultsTable:
     @classmethod
     def of(cls, results: pd.DataFrame) -> ResultsTable:
         """The table of rows in any order; raises BadInput where they lack a column that is needed."""
+        if "name" in results:
+            results = results.assign(frame_wise=[frame_wise_baseline(str(name)) for name in results["name"]])
         return cls(run_table.tidy(results))
 
     @cached_property
@@ -48,7 +51,7 @@ class ResultsTable:
 
     @cached_property
     def contribution_cells(self) -> pd.DataFrame:
-        """Phi and Psi of every finished run against its TSN baseline."""
+        """Phi and Psi of every finished run against its frame-wise baseline."""
         return contribution_cells(self.single_models.finished)
 
     @cached_property
