@@ -48,7 +48,8 @@ class Audited:
     counted_gflops: float
     printed_params: float
     counted_params: float
-    explanation: str  # "agrees", what explains the difference, or "unexplained: ..."
+    explanation: str  # "agrees", what explains the difference, or "unexplained: ..." and what was tried
+    remark: str = ""  # on a difference, see cost_remarks
 
     @property
     def agrees(self) -> bool:
@@ -183,9 +184,8 @@ def _audited(row: _Printed, table: _Table) -> Audited:
     except BadInput as error:
         return Audited(**facts, explanation=f"unexplained: {error}")
     differences = sorted((n for n in notes if n != "agrees"), key=lambda note: not note.startswith("unexplained"))
-    if differences and (known := remark(row.row["paper"], row.row["table"], row.name)):
-        differences.append(known)
-    return Audited(**facts, explanation="; ".join(differences) or "agrees")
+    known = remark(row.row["paper"], row.row["table"], row.name) if differences else ""
+    return Audited(**facts, explanation="; ".join(differences) or "agrees", remark=known)
 
 
 def _classes(dataset: str) -> int:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from suite.collect.evidence import Evidence, confounded
 from suite.collect.results_table import ResultsTable
 from suite.published.beside import Pair, known_factors, number
-from suite.report.tables.names import named_architecture, named_dataset
+from suite.report.tables.names import listed, named_architecture, named_dataset
 from suite.report.tables.notes import marks_note, published_notes
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
+from suite.spec import display_architecture
 from suite.statistics.contribution import contribution
 
 if TYPE_CHECKING:
@@ -89,10 +90,10 @@ def contribution_table(
         details = f"Intervals: paired on videos where predictions of all runs are stored, else {alone}."
         note += "" if evidence.outcomes else f", {alone}"
     note += "."
-    own = found[found["frame_wise"] != ""].drop_duplicates("module")
-    baselines = [f"{named_architecture(m)}: {b}" for m, b in zip(own["module"], own["frame_wise"], strict=True)]
-    if baselines:
-        note += f" In place of TSN, the frame-wise network of an architecture of its own is {'; '.join(baselines)}."
+    own = found[found["frame_wise"] != ""].groupby("frame_wise", sort=False)["module"].unique()
+    if len(own):
+        pairs = [f"{name} for {listed(display_architecture(m) for m in models)}" for name, models in own.items()]
+        note += f" The frame-wise network is {'; '.join(pairs)} (and TSN for the other models)."
     if several:
         details += " Several seeds: means over seeds, of the baseline with the same seeds."
     if counts:
