@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.fairness.tuned import is_chosen
-from suite.spec import BadInput
+from suite.models.frame_wise import frame_wise_baseline
+from suite.spec import BadInput, without_setting
 from suite.statistics import run_table
 from suite.statistics.contribution import contribution_cells
 from suite.store.evaluations import predictions_of
@@ -36,6 +37,8 @@ class ResultsTable:
     @classmethod
     def of(cls, results: pd.DataFrame) -> ResultsTable:
         """The table of rows in any order; raises BadInput where they lack a column that is needed."""
+        if "name" in results:
+            results = results.assign(frame_wise=[_frame_wise(str(name)) for name in results["name"]])
         return cls(run_table.tidy(results))
 
     @cached_property
@@ -50,7 +53,7 @@ class ResultsTable:
 
     @cached_property
     def contribution_cells(self) -> pd.DataFrame:
-        """Phi and Psi of every finished run against its TSN baseline."""
+        """Phi and Psi of every finished run against its frame-wise baseline."""
         return contribution_cells(self.single_models.finished)
 
     @cached_property
@@ -75,6 +78,10 @@ class ResultsTable:
     def where(self, kept: pd.Series) -> ResultsTable:
         """The table of the runs for which `kept` (bool, by the index of `runs`) holds; itself where that is all."""
         return self if kept.all() else ResultsTable(self.runs[kept].reset_index(drop=True))
+
+
+def _frame_wise(name: str) -> str:
+    return frame_wise_baseline(without_setting(name)[0])
 
 
 def collect_results(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.models.cost import cost
+from suite.models.frame_wise import frame_wise_baseline
 from suite.models.registry import add_on_blocks, standalone_architectures, temporal_modules
 from suite.spec import standalone_names
 
@@ -12,7 +13,8 @@ CLASSES, SIZE = 400, 224  # of the examples
 
 
 def catalogue(costs: bool = True) -> list[dict[str, Any]]:
-    """A row per registration: what it says, and params and macs of its example at 224 pixels."""
+    """A row per registration: what it says, the frame-wise baseline of its example, and its params and macs at 224
+    pixels."""
     rows = []
     for kind, known in (
         ("module", temporal_modules()),
@@ -29,6 +31,7 @@ def catalogue(costs: bool = True) -> list[dict[str, Any]]:
                 "paper": found.paper,
                 "formula": found.equation,
                 "example": found.example,
+                "frame_wise": frame_wise_baseline(found.example),
                 "frames": None,
                 "params": None,
                 "macs": None,

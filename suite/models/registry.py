@@ -75,7 +75,7 @@ class StandaloneArchitecture(Registration):
     names: of its models, as a person writes them; normalisation: of its input, a key of `suite.models.NORMALISATION`
     or made of the model; depths: residual blocks per stage of a model, res2 first, empty where it has none; takes: the
     sites at which it has add-on blocks; narrowed: the options of one model where they depend on its variant or on each
-    other.
+    other; frame_wise: the model that sees each frame on its own and stands for it in Phi and Psi, empty for none.
     """
 
     names: tuple[str, ...] = ()
@@ -83,6 +83,7 @@ class StandaloneArchitecture(Registration):
     depths: Callable[[ModelName], tuple[int, ...]] = lambda name: ()
     takes: tuple[str, ...] = ()
     narrowed: Callable[[ModelName, Options], Options] = lambda name, options: options
+    frame_wise: Callable[[ModelName], str] = lambda name: ""
 
 
 MODULE_SITES = ("block_entrance", "convolution", "none")  # described at temporal_module
@@ -202,6 +203,7 @@ def standalone_architecture(
     normalisation: str | Callable[[ModelName], str] = "imagenet",
     options: Options | None = None,
     narrowed: Callable[[ModelName, Options], Options] = lambda name, options: options,
+    frame_wise: Callable[[ModelName], str] = lambda name: "",
     depths: Callable[[ModelName], tuple[int, ...]] = lambda name: (),
     takes: tuple[str, ...] = (),
     start_only: tuple[str, ...] = (),
@@ -224,6 +226,7 @@ def standalone_architecture(
             names=tuple(names) or (name,),
             normalisation=normalisation,
             narrowed=narrowed,
+            frame_wise=frame_wise,
             depths=depths,
             takes=tuple(_known(site, BLOCK_SITES, name) for site in takes),
             paper=paper,

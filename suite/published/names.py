@@ -9,6 +9,7 @@ from suite.models import canonical_name
 from suite.spec import BACKBONES, BadInput, Part, standalone_names
 
 RCCA_FIVE = "conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"  # rcca3d, Sec. 4.1, where five modules stand
+PYSLOWFAST = "conv3_2/conv3_4/conv4_2/conv4_4/conv4_6"  # its non-local blocks: 1, 3 and 1, 3, 5, counted from 0
 PARTS = {"embedding": "linear embedding", "fusion": "adaptive fusion", "attention": "backward attention"}  # arc, 5a
 POOLS = {"S": "s", "T": "t", "ST": "st", "S+T": "both"}  # arc, Table 5d
 DATASETS = {"diving48_v2": "diving48"}  # the suite's Diving48 is its second version
@@ -134,6 +135,7 @@ def _rcca3d(part: str, row: dict[str, Any], setting: str) -> dict[str, str]:
     if part not in ("nl", "rcca"):
         return {}
     at = re.search(r"conv\d_\d", setting)
+    before = "conv2_2" if setting == "conv2" else "conv3_3"  # Sec. 4.3 says no more; any block of res2 costs the same
     five = "five_modules" in row["notes"].split()
     # the cost printed for one non-local block is that of keys that are not pooled; of MF-Net's five they are said to be
     varied = {"pool": "1"} if part == "nl" and not five else {}
@@ -142,20 +144,30 @@ def _rcca3d(part: str, row: dict[str, Any], setting: str) -> dict[str, str]:
         for key, pattern in (("structure", r"structure (\w)"), ("r", r"R=(\d)"), ("fraction", r"C_d=(\S+)"))
         if (match := re.search(pattern, setting))
     }
-    return {"at": at[0] if at else RCCA_FIVE if five else "conv3_3", **varied}
+    return {"at": at[0] if at else RCCA_FIVE if five else before, **varied}
 
 
 def _gta(part: str, row: dict[str, Any], setting: str) -> dict[str, str]:
-    on_slowfast = row["module"].startswith("slowfast")
-    if on_slowfast and part in ("nl", "dnl", "gta"):
-        return {"pool": "before"}  # the printed costs of the 3-D rows are those of a map that is pooled first
-    if part != "gta":
+    pyslowfast = row["module"].startswith("slowfast") or row["table"] == "5"  # the codebase of these rows
+    if part == "slowfast-resnet101":
+        return {"res4": "6"}  # as PySlowFast configures it, and as the printed 106 G has it
+    if part not in ("nl", "dnl", "sa", "ta", "tape", "gta"):
         return {}
+    # eq. 2 divides by the root of the width; the paper's own blocks start as Kaiming's, of the non-local block it says
+    # nothing
+    start = {"scale": "sqrt"} if part == "nl" else {"zero_init": "no"}
+    if pyslowfast:  # by the printed costs the map is pooled before the projections
+        return start | {"pool": "before", "at": PYSLOWFAST}
+    if part != "gta":
+        return start
     places = "/".join(f"{stage}:{count}" for stage, count in re.findall(r"(res\d) x(\d)", setting))
     groups = re.search(r"G=(\d+)", setting)
     alone = setting.startswith("+") and "SA" not in setting
     return (
-        ({"at": places} if places else {}) | ({"groups": groups[1]} if groups else {}) | ({"sa": "no"} if alone else {})
+        start
+        | ({"at": places} if places else {})
+        | ({"groups": groups[1]} if groups else {})
+        | ({"sa": "no"} if alone else {})
     )
 
 

@@ -13,7 +13,7 @@ from suite.spec import BadInput, Part, parse_model, without_setting
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "control", "source")
+TEXT = ("id", "name", "dataset", "module", "backbone", "pooling", "state", "control", "source", "frame_wise")
 COUNTS = ("frames", "seed", "n", "params", "conv_gmacs", "gmacs", "views", "epochs", "epochs_seen", "selected_epoch")
 ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")  # percent
 BOUNDS = ("chance", "ceiling_blind", "ceiling_ordered")  # percent, of the data set
@@ -58,7 +58,8 @@ def _component_text(part: Part) -> str:
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     """A sorted copy with all columns of TEXT and NUMBERS, and `architecture` and `body` taken from the name.
 
-    Unknown text is "", an unknown number NaN.  Order: data set, backbone (standalone
+    `frame_wise`, the model that Phi and Psi of a row are computed against, is TSN of the same backbone where the rows
+    do not say.  Other unknown text is "", an unknown number NaN.  Order: data set, backbone (standalone
     architectures last), module, pooling, frames, seed.
     Raises BadInput when a column is missing without which a row says nothing.
     """
@@ -78,6 +79,8 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     named = [architecture(*row) for row in zip(out["name"], out["module"], out["backbone"], strict=True)]
     out["architecture"] = [a for a, _ in named]
     out["body"] = [b for _, b in named]
+    tsn = [f"tsn-{body}" if body else "" for body in out["body"]]
+    out["frame_wise"] = [said or usual for said, usual in zip(out["frame_wise"], tsn, strict=True)]
     order = sorted(range(len(out)), key=[_sort_key(row) for row in out.to_dict("records")].__getitem__)
     return out.iloc[order].reset_index(drop=True)
 

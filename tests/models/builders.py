@@ -30,9 +30,9 @@ def redrawn(block, seed=0):
     return block
 
 
-def started(block, channels=32, frames=4):
+def started(block, channels=32, frames=4, **options):
     torch.manual_seed(0)
-    layer = find_add_on_block(block).cls(channels, frames)
+    layer = find_add_on_block(block).cls(channels, frames, **options)
     for module in layer.modules():
         if hasattr(module, "start"):
             module.start()

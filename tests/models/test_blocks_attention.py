@@ -16,6 +16,41 @@ from tests.models.builders import on_meta, redrawn, started, volume
 BLOCKS = ("nl", "dnl", "sa", "ta", "tape", "gta")
 
 
+# --- starts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_starts_as_the_identity_unless_told_otherwise(block):
+    x = volume(1, 32, 4, 4, 4).float()
+    with torch.no_grad():
+        assert torch.equal(started(block).eval()(x), x)
+        y = started(block, zero_init="no").eval()(x)
+    assert y.isfinite().all()
+    assert not torch.allclose(y, x, atol=1e-2)
+
+
+def test_without_zero_init_every_projection_of_gta_starts_as_kaimings():
+    block = started("gta", channels=512, zero_init="no")
+    for branch in (block.pixel, block.regional):
+        for layer in (branch.g, branch.out):
+            fan_in = layer.weight[0].numel()
+            assert float(layer.weight.std().detach()) == pytest.approx((2 / fan_in) ** 0.5, rel=0.03)
+    assert (block.spatial.out.bn.weight == 1).all()
+
+
+def test_the_scaled_non_local_block_divides_by_the_root_of_its_inner_width():
+    """gta eq. 2, in which C is the width of what is multiplied."""
+    x = volume(1, 8, 2, 3, 3)
+    blocks = {scale: redrawn(NonLocal(8, 2, pool="1", scale=scale)) for scale in ("none", "sqrt")}
+    q, k, v = (
+        torch.einsum("dc,bcthw->bdthw", layer.weight.flatten(1), x).flatten(2)[0] + layer.bias[:, None]
+        for layer in (blocks["sqrt"].theta, blocks["sqrt"].phi, blocks["sqrt"].g)
+    )
+    for scale, factor in (("none", 1.0), ("sqrt", 4**-0.5)):
+        expected = (factor * q.T @ k).softmax(1) @ v.T
+        torch.testing.assert_close(blocks[scale].attended(x).flatten(1, 2)[0], expected)
+
+
 # --- costs --------------------------------------------------------------------------------------------------------
 
 

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer, vit_b_16
 
-from suite.models import build
+from suite.models import build, canonical_name
 from suite.models.cost import cost
+from suite.models.frame_wise import frame_wise_baseline
 from suite.models.networks.cstransformer import CrossStageAttention, CrossStageTransformer
 from suite.models.options import model_options
 from suite.spec import BadInput, parse_model
-from tests.models.builders import clip, on_meta
+from tests.models.builders import clip, on_meta, redrawn
 
 RCCA3D_PLACES = "at=conv3_1/conv3_3/conv4_1/conv4_3/conv4_5"
 
@@ -72,6 +73,41 @@ def test_what_mfnet_cannot_be_is_refused(name, says):
         build(name, 5, 4, 32)
 
 
+@pytest.mark.parametrize("name", ["mfnet", "cstransformer-v1", "cstransformer-v2", "cstransformer-v3@head=all"])
+def test_the_frame_wise_baseline_of_an_architecture_averages_over_frames_seen_alone(name):
+    baseline = frame_wise_baseline(name)
+    assert canonical_name(baseline) == baseline == frame_wise_baseline(baseline)
+    net = tiny(baseline) if name != "mfnet" else redrawn(build(baseline, 5, 4, 32))
+    x = clip()
+    out, alone = logits(net, x), []
+    for t in range(4):
+        alone.append(logits(net, x[:, :, t : t + 1].expand_as(x)))
+    torch.testing.assert_close(out, torch.stack(alone).mean(0), rtol=0, atol=1e-9)
+    for other in (x.flip(2), x[:, :, [2, 0, 3, 1]]):
+        torch.testing.assert_close(logits(net, other), out, rtol=0, atol=1e-9)
+    assert (out - logits(net, x.roll(1, 3))).abs().max() > 1e-6, "it looks at its frames"
+
+
+@pytest.mark.parametrize("name", ["mfnet", "cstransformer-v1", "cstransformer-v2", "cstransformer-v3"])
+def test_the_frame_wise_baseline_of_an_architecture_has_fewer_parameters_and_no_time(name):
+    with on_meta():
+        whole, baseline = build(name, 5, 4, 32), build(frame_wise_baseline(name), 5, 4, 32)
+    theirs = dict(whole.named_parameters())
+    for key, value in baseline.named_parameters():
+        assert value.ndim < 5 or value.shape[2] == 1, key
+        assert value.numel() <= theirs[key].numel(), key
+    assert sum(p.numel() for p in baseline.parameters()) < sum(p.numel() for p in theirs.values())
+
+
+def test_v2_and_v3_share_the_baseline_of_their_twelve_spatial_blocks_and_slowfast_has_tsn():
+    assert frame_wise_baseline("cstransformer-v3") == frame_wise_baseline("cstransformer-v2@cssa=no,fam=no")
+    assert frame_wise_baseline("cstransformer-v1") != frame_wise_baseline("cstransformer-v2")
+    assert frame_wise_baseline("slowfast-resnet101@res4=6+gta") == "tsn-resnet101"
+    assert frame_wise_baseline("mfnet+rcca") == "mfnet-2d"
+    assert frame_wise_baseline("tsm-resnet18-tp+arc@n=2") == "tsn-resnet18"
+    assert frame_wise_baseline("torchvision:r3d_18") == frame_wise_baseline("no such model") == ""
+
+
 # --- CSTransformer ------------------------------------------------------------------------------------------------
 
 
@@ -82,7 +118,7 @@ def test_without_cross_stage_parts_or_with_ratios_at_zero_it_is_the_baseline(var
     off = tiny(f"cstransformer-{variant}@cssa=no,fam=no")
     off.load_state_dict(baseline.state_dict())
     assert torch.equal(logits(off, clip()), expected)
-    whole = tiny(f"cstransformer-{variant}")
+    whole = tiny(f"cstransformer-{variant}@beta_init=0")
     missing, unexpected = whole.load_state_dict(baseline.state_dict(), strict=False)
     assert unexpected == []
     assert all(re.search(r"alpha|^fam\.", key) for key in missing)
@@ -93,6 +129,16 @@ def test_without_cross_stage_parts_or_with_ratios_at_zero_it_is_the_baseline(var
             nn.init.constant_(value, 0.5)
             assert (logits(whole, clip()) - expected).abs().max() > 1e-6, key
             value.data.copy_(start)
+
+
+@pytest.mark.parametrize("start", ["0", "1"])
+def test_only_from_one_do_the_betas_have_gradients_of_ordinary_size(start):
+    """At 0 the layer normalisation behind a beta multiplies its gradient by 1 / sqrt(eps); noise decides its sign."""
+    net = tiny(f"cstransformer-v2@beta_init={start}")
+    assert (net.fam.beta == float(start)).all()
+    net(clip()).square().sum().backward()
+    others = max(p.grad.norm() for key, p in net.named_parameters() if "beta" not in key)
+    assert (net.fam.beta.grad.norm() > others) == (start == "0")
 
 
 def test_the_map_before_is_added_as_it_was_and_not_as_it_was_fused():
@@ -190,6 +236,8 @@ def test_printed_gflops_are_about_two_per_multiply_add(name, gflops):
         ("cstransformer-v2@ratio=3", 32, "known: 1, 2, 4"),
         ("cstransformer-v2@positions=no", 32, "option of cstransformer-v2"),
         ("cstransformer-v2-baseline@fam=yes", 32, "give fam=yes to cstransformer-v2 instead"),
+        ("cstransformer-v2-spatial@cssa=no", 32, "the spatial network has neither cssa nor fam; give cssa=no to"),
+        ("cstransformer-v2-spatial@ratio=2", 32, "option of cstransformer-v2-spatial 'ratio'"),
         ("cstransformer-v2+rcca", 32, "residual blocks, which cstransformer-v2 does not have"),
     ],
 )

@@ -116,6 +116,19 @@ def test_runs_that_are_not_done_are_in_no_table(rows):
         assert "i3d" not in to_csv(table)
 
 
+def test_the_note_names_a_baseline_that_is_not_tsn():
+    row = {"dataset": "ucf101", "frames": 16, "seed": 0, "state": "done", "module": "mfnet", "backbone": ""}
+    names = {"mfnet": 70.0, "mfnet+rcca": 76.0, "mfnet-2d": 40.0}
+    rows = pd.DataFrame([row | {"id": name, "name": name, "top1": top1} for name, top1 in names.items()])
+    table = contribution_table(rows)
+    assert "The frame-wise network is mfnet-2d for MF-Net and MF-Net + RCCA-3D" in table.note
+    lines = {line["module"]: line for line in csv_of(table)}
+    assert {key: line["frame_wise"] for key, line in lines.items()} == dict.fromkeys(lines, "mfnet-2d")
+    assert sorted(float(line["psi_ta"]) for line in lines.values()) == pytest.approx([0.5, 0.6])
+    tsn = pd.DataFrame([row | {"id": n, "name": n, "top1": 50.0} for n in ("tsn-resnet18", "i3d-resnet18")])
+    assert "The frame-wise network is" not in contribution_table(tsn).note
+
+
 def test_a_contribution_without_baseline_is_an_empty_cell(rows):
     line = next(r for r in csv_of(contribution_table(rows[rows["module"] != "tsn"])) if r["module"] == "i3d")
     assert (line["phi"], line["n_phi"], line["psi_ta"]) == ("", "", "")

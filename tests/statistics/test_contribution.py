@@ -89,6 +89,24 @@ def test_no_other_run_stands_in_for_a_missing_baseline(baseline):
     assert math.isnan(cell["baseline"])
 
 
+def test_an_architecture_of_its_own_is_compared_with_the_frame_wise_network_that_it_names():
+    rows = [run("mfnet", 70.0), run("mfnet+rcca", 76.0), run("mfnet-2d", 40.0), run("tsn-resnet50", 20.0)]
+    rows += [run("slowfast-resnet50", 60.0), run("cstransformer-v3", 80.0), run("cstransformer-v2-spatial", 60.0)]
+    rows = [row | {"backbone": "" if "resnet" not in row["name"] else "resnet50"} for row in rows]
+    table = contribution(pd.DataFrame(rows)).set_index("module")
+    assert table["psi_ta"].to_dict() == pytest.approx(
+        {"mfnet": 0.5, "mfnet+rcca": 0.6, "slowfast": 0.5, "cstransformer-v3": 0.5}
+    )
+    named = {"mfnet": "mfnet-2d", "mfnet+rcca": "mfnet-2d", "cstransformer-v3": "cstransformer-v2-spatial"}
+    assert table["frame_wise"].to_dict() == named | {"slowfast": ""}
+
+
+@pytest.mark.parametrize("stands_in", ["tsn-resnet50", "mfnet-2d+rcca", "cstransformer-v1-spatial"])
+def test_no_other_network_stands_in_for_the_frame_wise_one(stands_in):
+    table = cells(pd.DataFrame([run("mfnet", 70.0) | {"backbone": ""}, run(stands_in, 40.0)]))
+    assert table.loc[table["module"] == "mfnet", "psi"].isna().all()
+
+
 def test_each_seed_is_held_against_the_baseline_of_its_own_seed():
     rows = [run("tsn-resnet18", 40.0), run("tsn-resnet18", 50.0, seed=1)]
     rows += [run("i3d-resnet18", 70.0), run("i3d-resnet18", 75.0, seed=1)]

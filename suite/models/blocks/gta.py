@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.models.blocks.attention import check_frames, every_other_block, inner_width, kaiming_start, tokens, untokens
-from suite.models.blocks.nonlocal_ import POOLS, SpatialAttention
+from suite.models.blocks.nonlocal_ import POOLS, ZERO_INIT, SpatialAttention
 from suite.models.layers import SpatialConv
 from suite.models.registry import add_on_block
 
@@ -85,15 +85,18 @@ class RegionBranch(PixelBranch):
         "regions": ("4", "8", "16", "32"),
         "sa": ("yes", "no"),
         "pool": POOLS,
+        "zero_init": ZERO_INIT,
     },
+    start_only=("zero_init",),
     maps=("attention", "regions"),
 )
 class GlobalTemporalAttention(nn.Module):
     """Spatial attention, then Y = X + pixel branch + region branch (gta eq 8): (B, C, T, H, W) -> the same shape.
 
     Inner width C/4.  `branches=` keeps one of the two, `groups=` is G, `regions=` is R (not stated; 8 comes nearest to
-    the printed 50.2 G of Table 1), `sa=no` leaves the spatial attention out (Table 3), `pool=` is its own.  Both W_O
-    start at zero: a pretrained network first gives what it gave without the block.
+    the printed 50.2 G of Table 1), `sa=no` leaves the spatial attention out (Table 3), `pool=` is its own.  Both W_O,
+    and the norm of the spatial attention, start at zero: a pretrained network first gives what it gave without the
+    block.  With `zero_init=no` W_O starts as the other projections do (Kaiming, gta Sec. 4.1) and the norm at one.
     """
 
     def __init__(
@@ -105,10 +108,11 @@ class GlobalTemporalAttention(nn.Module):
         regions: str = "8",
         sa: str = "yes",
         pool: str = "2",
+        zero_init: str = "yes",
     ):
         super().__init__()
-        self.frames = frames
-        self.spatial = SpatialAttention(channels, frames, pool) if sa == "yes" else None
+        self.frames, self.zero_init = frames, zero_init
+        self.spatial = SpatialAttention(channels, frames, pool, zero_init) if sa == "yes" else None
         self.pixel = PixelBranch(channels, frames, int(groups)) if branches != "region" else None
         self.regional = RegionBranch(channels, frames, int(groups), int(regions)) if branches != "pixel" else None
 
@@ -116,7 +120,8 @@ class GlobalTemporalAttention(nn.Module):
         for branch in (self.pixel, self.regional):
             if branch is not None:
                 kaiming_start(branch)
-                nn.init.zeros_(branch.out.weight)
+                if self.zero_init == "yes":
+                    nn.init.zeros_(branch.out.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         check_frames("gta", x, self.frames)

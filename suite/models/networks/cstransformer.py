@@ -67,14 +67,14 @@ class TransformerBlock(nn.Module):
 class Aggregation(nn.Module):
     """Adds the features of the earlier blocks to those of the last: sum of LN(beta_i V_i), and V_L (eq. 9).
 
-    beta_i is a scalar per block and starts at 0 (neither is stated).  Layer normalisation takes a factor out again, so
-    that away from 0 a beta passes on hardly more than its sign, and the gain of its LN scales the feature; at 0 its
-    gradient is 1 / sqrt(eps) times as large, so that the first step of training switches the features on.
+    beta_i is a scalar per block (neither that nor its start is stated).  Layer normalisation takes a factor out again:
+    away from 0 a beta passes on hardly more than its sign, and the gain of its LN scales the feature.  At 0 its
+    gradient is 1 / sqrt(eps) times as large, and noise decides the sign in the first step.  So it starts at 1.
     """
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int, beta: float):
         super().__init__()
-        self.beta = nn.Parameter(torch.zeros(blocks))
+        self.beta = nn.Parameter(torch.full((blocks,), beta))
         self.norms = nn.ModuleList(nn.LayerNorm(width, eps=EPS) for _ in range(blocks))
 
     def forward(self, earlier: list[Tensor], last: Tensor) -> Tensor:
@@ -99,20 +99,25 @@ class TokenHead(nn.Module):
 
 def is_baseline(name: ModelName) -> bool:
     """Whether a variant goes without `cssa` and `fam`."""
-    return name.module.endswith("-baseline")
+    return not re.fullmatch(r"cstransformer-v\d", name.module)
 
 
 def options_of_variant(name: ModelName, options: Options) -> Options:
     """The baseline has neither `cssa` nor `fam`.  Raises BadInput where one is given."""
-    if not is_baseline(name):
-        return options
-    for key in ("cssa", "fam"):
-        if key in dict(name.options):
-            raise BadInput(
-                f"'{name.text}': the baseline has neither cssa nor fam; give {key}={dict(name.options)[key]} to "
-                f"{name.module.removesuffix('-baseline')} instead."
-            )
-    return {key: values for key, values in options.items() if key not in ("cssa", "fam")}
+    absent = {"cssa", "fam", "beta_init"} if is_baseline(name) else set()
+    absent |= {"temporal_position", "ratio"} if name.module.endswith("-spatial") else set()
+    given, (variant, kind) = dict(name.options), re.fullmatch(r"(cstransformer-v\d)-?(.*)", name.module).groups()
+    for key in given.keys() & absent & {"cssa", "fam"}:
+        raise BadInput(
+            f"'{name.text}': the {kind} network has neither cssa nor fam; give {key}={given[key]} to {variant} instead."
+        )
+    absent |= {"beta_init"} if given.get("fam") == "no" else set()
+    return {key: values for key, values in options.items() if key not in absent}
+
+
+def spatial_network(name: ModelName) -> str:
+    """The spatial blocks of a variant alone; V2 and V3 have the same ones."""
+    return f"cstransformer-{'v1' if '-v1' in name.module else 'v2'}-spatial"
 
 
 @standalone_architecture(
@@ -121,8 +126,10 @@ def options_of_variant(name: ModelName, options: Options) -> Options:
     names=(
         "cstransformer-v1",
         "cstransformer-v1-baseline",
+        "cstransformer-v1-spatial",
         "cstransformer-v2",
         "cstransformer-v2-baseline",
+        "cstransformer-v2-spatial",
         "cstransformer-v3",
         "cstransformer-v3-baseline",
     ),
@@ -136,8 +143,11 @@ def options_of_variant(name: ModelName, options: Options) -> Options:
         "temporal_position": ("yes", "no"),
         "ratio": ("1", "2", "4"),
         "head": ("class", "all"),
+        "beta_init": ("1", "0"),
     },
+    start_only=("beta_init",),
     narrowed=options_of_variant,
+    frame_wise=spatial_network,
 )
 class CrossStageTransformer(nn.Module):
     """Clip (B, 3, T, H, W) -> logits (B, classes); `cstransformer-v1|v2|v3`, each also as `-baseline`.
@@ -149,7 +159,9 @@ class CrossStageTransformer(nn.Module):
     `spatial_position`, `temporal_position` encodings (eqs. 1 to 3), `ratio` of a temporal block's MLP (Table 1d), and
     `head`, the tokens it reads: the class tokens of all frames, or all tokens.  The paper leaves the last open.  With
     the class tokens the temporal blocks of the patches do not reach the logits (no temporal block mixes places); they
-    are computed and counted nevertheless, as in the printed costs.
+    are computed and counted nevertheless, as in the printed costs.  `beta_init`: the start of beta (eq. 9).
+    `-spatial` is the spatial blocks alone, ViT-B/16 on every frame (V1: its first 10 blocks), with the class tokens
+    averaged over the frames; no temporal blocks and no temporal encoding.
 
     Raises BadInput for a size that is no multiple of the patch's 16 pixels.
     """
@@ -170,6 +182,7 @@ class CrossStageTransformer(nn.Module):
         temporal_position: str = "yes",
         ratio: str = "1",
         head: str = "class",
+        beta_init: str = "1",
         *,
         width: int = 768,
         heads: int = 12,
@@ -185,20 +198,22 @@ class CrossStageTransformer(nn.Module):
             )
         self.frames, self.size = frames, size
         spatial, temporal = VARIANTS[name.module.split("-")[1]]
+        temporal = 0 if name.module.endswith("-spatial") else temporal
         crossed = cssa == "yes" and not baseline
         self.patches = nn.Conv2d(3, width, PATCH, PATCH)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.spatial_position = self.temporal_position = None
         if spatial_position == "yes":
             self.spatial_position = nn.Parameter(torch.empty(1, 1 + (size // PATCH) ** 2, width))
-        if temporal_position == "yes":
+        if temporal and temporal_position == "yes":
             self.temporal_position = nn.Parameter(torch.empty(frames, 1, width))
         # The first block of either kind has no map of its shape before it, and attends plainly.
         self.spatial = nn.ModuleList(TransformerBlock(width, heads, 4, crossed and i > 0) for i in range(spatial))
         self.temporal = nn.ModuleList(
             TransformerBlock(width, heads, int(ratio), crossed and i > 0) for i in range(temporal)
         )
-        self.fam = Aggregation(width, spatial + temporal - 1) if fam == "yes" and not baseline else None
+        earlier = spatial + temporal - 1 if fam == "yes" and not baseline else 0
+        self.fam = Aggregation(width, earlier, float(beta_init)) if earlier else None
         self.head = TokenHead(width, num_classes, dropout)
         self._start()
 
@@ -231,7 +246,7 @@ class CrossStageTransformer(nn.Module):
         return torch.cat([token.expand(len(patches), -1, -1), patches], 1)
 
     def features(self, blocks: nn.ModuleList, x: Tensor) -> list[Tensor]:
-        """What every block of one kind puts out; tokens in and out (N, L, C)."""
+        """What every block puts out; tokens in and out (N, L, C)."""
         features, logits = [], None
         for i, block in enumerate(blocks):
             keep = i + 1 < len(blocks) and blocks[i + 1].attention.alpha is not None

@@ -44,13 +44,22 @@ def _fibers(channels: int, out: int, time: int, stride: tuple[int, int, int] = (
 class Unit(nn.Module):
     """A multi-fiber unit: multiplexer, fibers in time and space, fibers in space (in a stage's first unit: 1x1x1)."""
 
-    def __init__(self, add_on_blocks: AddOnBlocks, at: tuple[int, int], channels: int, width: int, stride, frames: int):
-        """at: stage (2 to 5) and unit within it; frames: of its output."""
+    def __init__(
+        self,
+        add_on_blocks: AddOnBlocks,
+        at: tuple[int, int],
+        channels: int,
+        width: int,
+        stride: tuple[int, int, int],
+        frames: int,
+        kernel: int,
+    ):
+        """at: stage (2 to 5) and unit within it; frames: of its output; kernel: length in time of its 3x3 fibers."""
         super().__init__()
         first = at[1] == 0
         self.gather = _pointwise(channels, width // 4)
         self.scatter = _pointwise(width // 4, channels)
-        self.conv1 = _fibers(channels, width, 3, stride)
+        self.conv1 = _fibers(channels, width, kernel, stride)
         self.conv2 = _pointwise(width, width) if first else _fibers(width, width, 1)
         self.residual = add_on_blocks.residual(width)
         self.shortcut = _pointwise(channels, width, stride) if first else None
@@ -70,6 +79,8 @@ class Unit(nn.Module):
     paper="MF-Net, Chen et al. 2018",
     equation="rcca3d Table 5",
     frames=16,
+    names=("mfnet", "mfnet-2d"),
+    frame_wise=lambda name: "mfnet-2d",
     depths=lambda name: DEPTHS,
     takes=("block_exit", "residual"),  # its convolutions have 16 groups, which no decorator takes
 )
@@ -78,19 +89,26 @@ class MFNet(nn.Module):
 
     Published with 16 frames of 224x224 and the 400 classes of Kinetics: 8.0 M parameters, 11.1 G multiply-adds (rcca3d
     Table 5).  The second stage halves the frames: add-on blocks see ceil(T / 2) of them.
+
+    `mfnet-2d` is its 2-D counterpart, of ours: every kernel has length 1 in time and nothing strides in time, so that
+    each frame is seen on its own and all count alike.
     """
 
     def __init__(self, name: ModelName, num_classes: int, frames: int, size: int, dropout: float):
         super().__init__()
         add_on_blocks = AddOnBlocks(name, DEPTHS)
-        self.conv1 = nn.Conv3d(3, 16, (3, 5, 5), (1, 2, 2), (1, 2, 2), bias=False)
+        in_time = name.module == "mfnet"
+        kernel = 3 if in_time else 1
+        self.conv1 = nn.Conv3d(3, 16, (kernel, 5, 5), (1, 2, 2), (kernel // 2, 2, 2), bias=False)
         self.bn1 = nn.BatchNorm3d(16)
         self.maxpool = SpatialMaxPool(3, 2, 1)
-        channels, frames = 16, (frames + 1) // 2
+        channels, frames = 16, (frames + 1) // 2 if in_time else frames
         for stage, (depth, width, stride) in STAGES.items():
+            first = stride if in_time else (1, *stride[1:])
             units = []
             for i in range(depth):
-                units.append(Unit(add_on_blocks, (stage, i), channels, width, (1, 1, 1) if i else stride, frames))
+                strides = (1, 1, 1) if i else first
+                units.append(Unit(add_on_blocks, (stage, i), channels, width, strides, frames, kernel))
                 channels = width
             self.add_module(f"conv{stage}", nn.Sequential(*units))
         self.bn5 = nn.BatchNorm3d(channels)

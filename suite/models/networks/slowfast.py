@@ -134,6 +134,7 @@ def options_of_variant(name: ModelName, options: Options) -> Options:
     normalisation="slowfast",
     options={"clip": tuple(CLIPS), "res4": ("all", "6")},
     narrowed=options_of_variant,
+    frame_wise=lambda name: f"tsn-{name.backbone}",  # on the same clip, all of whose frames its fast pathway reads
     depths=residual_blocks,
     takes=("block_exit",),
 )

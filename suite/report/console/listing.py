@@ -92,6 +92,7 @@ def print_models(found: dict[str, Any]) -> None:
         show(made, "Options, default first:\n" + "\n".join(options) if options else "", "")
     at = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "block_exit"]
     stages = [f"+{entry['name']}" for entry in found["blocks"] if entry["site"] == "decorator"]
+    frame_wise = [f"{e['frame_wise']} for {e['example']}" for e in found["networks"] if e["frame_wise"]]
     show(
         f"Backbones: {', '.join(found['backbones'])}.\n"
         "A model name has the form <module>-<backbone>[-tp][@key=value,...][+<block>[@key=value,...]...], e.g. "
@@ -100,7 +101,8 @@ def print_models(found: dict[str, Any]) -> None:
         f"inception_v1: pool={'|'.join(LAST_POOL)}.\n"
         f"Block positions: at=conv3_3 (one block), res3:2/res4:3 (every other block) or res3 (the last block of a "
         f"stage) for {', '.join(at)}; stages=res3/res4 for {', '.join(stages)}.\n"
-        f"Standalone architectures: {', '.join(found['names'])}.",
+        f"Standalone architectures: {', '.join(found['names'])}.\n"
+        f"Frame-wise baselines of Φ and Ψ: {', '.join(frame_wise)}; for modules, tsn on the same backbone.",
     )
 
 

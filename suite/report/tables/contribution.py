@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from suite.collect.evidence import Evidence, confounded
 from suite.collect.results_table import ResultsTable
 from suite.published.beside import Pair, known_factors, number
-from suite.report.tables.names import named_architecture, named_dataset
+from suite.report.tables.names import listed, named_architecture, named_dataset
 from suite.report.tables.notes import marks_note, published_notes
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Estimate, Part, Printing, Table
+from suite.spec import display_architecture
 from suite.statistics.contribution import contribution
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def contribution_table(
 ) -> Table:
     """Phi, Psi_ta and Psi_ta+tp as fractions with 95 % intervals and the number of cells (deep_analysis, Table 7).
 
-    Beside them the same means of the `reference` rows of the same cells.  A cell without its TSN baseline counts
+    Beside them the same means of the `reference` rows of the same cells.  A cell without its baseline counts
     nowhere; a mean of none is empty.  `confounded` counts the cells that differ from their baseline in a factor that
     confounds; letters name what the runs behind a mean differ in, numbers what the published runs differ in from ours.
     A strict table is computed without confounded runs and withholds published means of confounded ones.
@@ -48,6 +49,7 @@ def contribution_table(
         columns += [Column(f"confounded_{key}", "confounded", head)]
         columns += [Column(f"published_{key}", "published", head, digits=3)]
     columns += [Column(f"published_{key}_mark", csv_only=True) for key in keys]
+    columns.append(Column("frame_wise", csv_only=True))
     counts = _confounded_cells(cells, odd)
     runs_of = cells.groupby(["source", "dataset", "label"])["id"].agg(" ".join)
     lines, sources = [], []
@@ -71,7 +73,7 @@ def contribution_table(
             if marks[-1]:
                 value = Estimate(math.nan if evidence.strict else value, mark=marks[-1])
             line.append(value)
-        lines.append((*line, *marks))
+        lines.append((*line, *marks, row["frame_wise"]))
         sources.append(runs_of[row["source"], dataset, module])
     several = table.finished["seed"].nunique() > 1
     note = (
@@ -88,8 +90,12 @@ def contribution_table(
         details = f"Intervals: paired on videos where predictions of all runs are stored, else {alone}."
         note += "" if evidence.outcomes else f", {alone}"
     note += "."
+    own = found[found["frame_wise"] != ""].groupby("frame_wise", sort=False)["module"].unique()
+    if len(own):
+        pairs = [f"{name} for {listed(display_architecture(m) for m in models)}" for name, models in own.items()]
+        note += f" The frame-wise network is {'; '.join(pairs)} (and TSN for the other models)."
     if several:
-        details += " Several seeds: means over seeds, of the TSN with the same seeds."
+        details += " Several seeds: means over seeds, of the baseline with the same seeds."
     if counts:
         note += " Confounded: cells that differ from their baseline in more than the module and pooling."
     note += "".join(f" {text}" for text in published_notes(differences, evidence.strict))
@@ -133,10 +139,7 @@ def _confounded_cells(cells: pd.DataFrame, odd: set[str]) -> dict[tuple[str, str
 def _counterparts(done: pd.DataFrame, reference: pd.DataFrame) -> ResultsTable:
     """The published rows of the models that we have, and their baselines: means over other cells are not ours."""
     ours = set(zip(done["dataset"], done["name"], done["frames"], strict=True))
-    ours |= {
-        (dataset, f"tsn-{body}", frames)
-        for dataset, body, frames in zip(done["dataset"], done["body"], done["frames"], strict=True)
-    }
+    ours |= set(zip(done["dataset"], done["frame_wise"], done["frames"], strict=True))
     kept = [key in ours for key in zip(reference["dataset"], reference["name"], reference["frames"], strict=True)]
     return ResultsTable.of(reference[kept])
 

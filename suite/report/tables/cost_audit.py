@@ -28,6 +28,7 @@ def audit_table(found: list[Audited]) -> Table:
         Column("params_ratio", "ratio", "parameters (M)", digits=3),
         Column("explanation", "explanation", text=True),
     )
+    remarks = list(dict.fromkeys(row.remark for row in found if row.remark))
     parts = []
     for paper in dict.fromkeys(row.paper for row in found):
         lines = [
@@ -36,20 +37,21 @@ def audit_table(found: list[Audited]) -> Table:
                 COUNTS.get(row.convention, ""),
                 *(row.printed_gflops, row.counted_gflops, row.counted_gflops / row.printed_gflops),
                 *(row.printed_params, row.counted_params, row.counted_params / row.printed_params),
-                row.explanation,
+                row.explanation + (f" [{remarks.index(row.remark) + 1}]" if row.remark else ""),
             )
             for row in found
             if row.paper == paper
         ]
         parts.append(Part(paper, lines))
-    return Table("cost_audit", "Cost audit", f"{summary(found)} {NOTE}", columns, parts)
+    known = "".join(f" [{number}] {text}" for number, text in enumerate(remarks, 1))
+    return Table("cost_audit", "Cost audit", f"{summary(found)} {NOTE}{known}", columns, parts)
 
 
 NOTE = (
     "GFLOPs are counted in the convention and for the number of views of the paper (all multiply-adds where the "
     "convention is unknown). A cost agrees if GFLOPs differ by at most 2 % and parameters by at most 1 %. It is "
-    "explained if another input size, another number of classes or another counting convention gives the published "
-    "value, and unexplained otherwise."
+    "explained if another counting convention, another input size for all rows of the network in its table, or another "
+    "number of classes gives the published value, and unexplained otherwise."
 )
 
 
