@@ -16,6 +16,7 @@ from suite.spec import BadInput
     epilog=examples(
         "suite reproduce  all tables, figures and findings",
         "suite reproduce costs  reported and counted costs",
+        "suite reproduce coverage  which grid runs which printed number",
         "suite reproduce --finding KEY  one finding with its numbers",
     ),
 )
@@ -25,7 +26,7 @@ def reproduce(
         typer.Argument(
             metavar="WHAT",
             help="all: tables, figures and findings. costs: compare every reported cost with our count. brief: the "
-            "summary in docs/published-record.md.",
+            "summary in docs/published-record.md. coverage: which grid runs which printed number.",
         ),
     ] = "all",
     results: Results = RESULTS,
@@ -38,9 +39,11 @@ def reproduce(
 
     Uses only the published numbers of five papers, and writes tables and figures to <results>/reproduced.
     """
-    if what not in ("all", "costs", "brief"):
-        raise BadInput(f"suite reproduce expects all, costs or brief, not '{what}'.")
-    if what == "brief":
+    if what not in ("all", "costs", "brief", "coverage"):
+        raise BadInput(f"suite reproduce expects all, costs, brief or coverage, not '{what}'.")
+    if what == "coverage":
+        _coverage(as_json)
+    elif what == "brief":
         _brief(as_json)
     elif what == "costs":
         _costs(results, as_json)
@@ -80,6 +83,19 @@ def _brief(as_json: bool) -> None:
     found = {finding.key: finding for finding in findings()}
     text = {"brief": in_brief(found), "confounds": confound_counts(found)}
     print_json(text) if as_json else show("\n".join(text.values()))
+
+
+def _coverage(as_json: bool) -> None:
+    from suite.published.coverage import coverage, figures
+    from suite.report.published.coverage import coverage_page
+
+    rows, of_figures = coverage(), figures()
+    if as_json:
+        print_json(
+            {"rows": [asdict(row) for row in rows], "figures": {k: v.model_dump() for k, v in of_figures.items()}}
+        )
+    else:
+        show(coverage_page(rows, of_figures))
 
 
 def _costs(results: Results, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from suite.models import canonical_name
@@ -13,11 +14,19 @@ PYSLOWFAST = "conv3_2/conv3_4/conv4_2/conv4_4/conv4_6"  # its non-local blocks: 
 PARTS = {"embedding": "linear embedding", "fusion": "adaptive fusion", "attention": "backward attention"}  # arc, 5a
 POOLS = {"S": "s", "T": "t", "ST": "st", "S+T": "both"}  # arc, Table 5d
 DATASETS = {"diving48_v2": "diving48"}  # the suite's Diving48 is its second version
-SPLITS = (None, "", "val", "split1")  # the suite's UCF101 and HMDB51 are their first split
+# two data sets are called Mini-Kinetics: that of rcca3d is the one of Xie et al., that of deep_analysis its own
+OF_PAPER = {("rcca3d", "mini_kinetics"): "mini_kinetics_xie"}
+SPLITS = (None, "", "val", "split1", "split2", "split3")  # of which the suite has models; not their mean, nor test
 FRAMES = {  # of tables that do not state them
     ("deep_analysis", "6"): 8,  # the rows of all places are the 8-frame runs of deep_analysis_mini.csv
     ("gta", "5"): 8,  # C2D-R50 of PySlowFast, whose costs at 8 frames are those printed
 }
+
+
+def dataset_of(row: dict[str, Any]) -> str:
+    """The suite's name of the data set of a row, with the official split where that is not the first."""
+    name = OF_PAPER.get((row["paper"], row["dataset"])) or DATASETS.get(row["dataset"], row["dataset"])
+    return f"{name}@split={row['split'][-1]}" if row["split"] in ("split2", "split3") else name
 
 
 def canonical(name: str) -> str:
@@ -76,6 +85,13 @@ def namesake(rows: list[dict[str, Any]], factors: dict[str, Any]) -> dict[str, A
     return next(row for row in rows if row["top1"] in values) if len(values) == 1 else None
 
 
+def differences(row: dict[str, Any], factors: dict[str, Any]) -> list[str]:
+    """In what of pretraining, sampling and views a run differs from what a published row states."""
+    tests = {"pretraining": _pretraining, "sampling": _sampling, "views": _views}
+    stated = {name: (test(row["factors"]), test(factors)) for name, test in tests.items()}
+    return [name for name, (theirs, ours) in stated.items() if theirs is not None and theirs != ours]
+
+
 def _values(rows: list[dict[str, Any]]) -> set[float]:
     """The accuracies of rows, without those that are another one printed with one decimal instead of two."""
     values = {row["top1"] for row in rows}
@@ -85,6 +101,8 @@ def _values(rows: list[dict[str, Any]]) -> set[float]:
 
 def _pretraining(factors: dict[str, Any]) -> str | None:
     text = factors.get("pretraining")
+    if isinstance(text, Mapping):
+        return text.get("data set")
     return {"scratch": "none", "imagenet-21k": "imagenet"}.get(text, text.partition(":")[0] if text else None)
 
 

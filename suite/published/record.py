@@ -203,6 +203,10 @@ def _wide(paper: str, table: str | None, folder: Path) -> pd.DataFrame:
     return out.assign(notes=joined).reset_index()
 
 
+# data sets of videos that printed models were pretrained on -> the suite's names; mini-kinetics is that of rcca3d
+ON_VIDEOS = {"kinetics400": "kinetics400", "mini-kinetics": "mini_kinetics_xie"}
+
+
 @lru_cache
 def _protocols(folder: Path) -> dict[str, list[dict[str, Any]]]:
     return read_yaml(folder / "protocols.yaml", "Published protocols")
@@ -236,6 +240,8 @@ def factors_of(row: dict[str, Any], folder: Path = PUBLISHED) -> dict[str, Any]:
         said["ensemble"] = {"models": len(counts) if len(counts) > 1 else None, "average": None, "weights": None}
     elif "two_stream" not in codes:
         said["ensemble"] = ONE_MODEL
+    if row["pretraining"] in ON_VIDEOS:  # as of our runs, whose other parts (model, frames) are not printed
+        said["pretraining"] = {"data set": ON_VIDEOS[row["pretraining"]]}
     said["test_crop"] = int(row["crop"]) if row["crop"] else None
     said["test_frames"] = said["frames"] if own else None
     said["sampling"] = {"rule": row["sampling"]} if row["sampling"] else None

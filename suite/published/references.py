@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.fairness.factors import chain_of
 from suite.published.grim import explain, fits
-from suite.published.names import DATASETS, SPLITS, frames_of, suite_name
+from suite.published.names import SPLITS, dataset_of, frames_of, suite_name
 from suite.published.record import PUBLISHED, factors_of, stated, wide
 from suite.spec import BACKBONES, BadInput, unknown
 from suite.statistics.contribution import contribution_cells
@@ -187,7 +187,7 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
                 "id": f"published.{paper}.{row['table'].replace(' ', '')}.{row['row']}.{row['dataset']}",
                 "name": label,
                 "suite_name": suite_name(row) if row["split"] in SPLITS else "",
-                "dataset": DATASETS.get(row["dataset"], row["dataset"]),
+                "dataset": dataset_of(row),
                 "module": row["module"] if row["module"] != "other" else row["model"],
                 "backbone": row["backbone"] if row["backbone"] in BACKBONES else row["backbone"] or "",
                 "pooling": row["pooling"] or "none",

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -61,14 +61,23 @@ def checked(kind: type[BaseModel], data: Any, where: str) -> Any:
         raise _sentence(kind, error.errors()[0], where) from None
 
 
+def _model_in(kind: Any) -> Any:
+    """The part of a file that a type holds: of `Part | None`, a list of parts or a dictionary of them."""
+    if hasattr(kind, "model_fields") or not get_args(kind):
+        return kind
+    found = [part for part in map(_model_in, get_args(kind)) if hasattr(part, "model_fields")]
+    return found[0] if found else kind
+
+
 def _sentence(kind: type[BaseModel], error: Any, where: str) -> BadInput:
     """The error of pydantic in the words of a person who wrote the file."""
     location = list(error["loc"])
     if error["type"] == "extra_forbidden":
-        model = kind
+        model: Any = kind
         for part in location[:-1]:
-            model = model.model_fields[str(part)].annotation
-        return unknown(f"key in {where}", str(location[-1]), model.model_fields)
+            fields = getattr(model, "model_fields", {})
+            model = _model_in(fields[str(part)].annotation if str(part) in fields else model)
+        return unknown(f"key in {where}", str(location[-1]), getattr(model, "model_fields", {}))
     while location and location[-1] in ("int", "float", "[key]"):  # pydantic's own: which type of several it tried
         location.pop()
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")

@@ -14,7 +14,7 @@ from suite.spec.errors import BadInput, shown
 from suite.spec.experiments import find_grid, grid_name
 from suite.spec.files import Listed, Name, Strict, checked, read_yaml
 from suite.spec.model_names import parse_model
-from suite.spec.protocol import MAX_FRAMES, TUNABLE, VIEWS
+from suite.spec.protocol import MAX_FRAMES, TUNABLE, Views
 
 MAX_SEED = 2**63 - 1
 MAX_LISTED = 1000  # values of one axis
@@ -37,6 +37,7 @@ def _split_off(data: Any, own: Iterable[str]) -> Any:
     if not isinstance(data, dict):
         return data
     own, found = set(own) - {"protocol"}, {}
+    data = {"on" if key is True else key: value for key, value in data.items()}  # YAML 1.1 reads `on` as true
     for key in [key for key in data if key not in own]:
         values = data[key]
         if not isinstance(values, list) or not values:
@@ -114,7 +115,7 @@ class Ensemble(Strict):
     """An ensemble of each model: its runs of several frame counts, averaged as `suite fuse` does."""
 
     frames: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_FRAMES)], ...], Listed] = Field(min_length=2)
-    views: Annotated[str, Field(pattern=VIEWS)] | None = None  # of each run, clips x crops; None: its own test
+    views: Views | None = None  # of each run, clips x crops; None: its own test
     fusion: Literal["softmax", "logits"] = "softmax"
     only: Annotated[tuple[Name, ...], Listed] = ()  # globs on model names; all without it
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from suite.spec.errors import unknown
 from suite.spec.experiments import find_protocol
@@ -25,7 +26,15 @@ TUNABLE = (  # what a grid may tune: none changes the data, the views or the cos
     "gamma",
     "clip_gradient",
 )
-VIEWS = r"^[1-9][0-9]{0,2}x(1|3|10)$"  # clips x crops
+
+
+def _views(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}x(1|3|10)", text):
+        raise ValueError("it should be clips x crops, such as 10x3, with 1, 3 or 10 crops")
+    return text
+
+
+Views = Annotated[str, AfterValidator(_views)]
 
 Crops = Annotated[Literal[1, 3, 10], IntegerChoice]
 TrainCrop = Literal["multi_scale", "short_side", "random_resized", "diagonal"]  # suite.data.transforms.training_box
@@ -98,7 +107,7 @@ class Evaluation(Strict):
     crop_rule: CropRule = "short_side"  # how a picture is resized before it is cropped, and where three crops lie
     video_clips: int = Field(0, ge=0, le=MAX_CLIPS)  # video level beside it: that many clips; 0: not computed
     video_crops: Crops = 1
-    views: Annotated[tuple[Annotated[str, Field(pattern=VIEWS)], ...], Listed] = ()  # further tests, clips x crops
+    views: Annotated[tuple[Views, ...], Listed] = ()  # further tests, clips x crops
     fusion: Literal["logits", "softmax"] = "logits"
     every_epochs: int = Field(
         0, ge=0, le=MAX_EPOCHS

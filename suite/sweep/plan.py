@@ -187,7 +187,7 @@ def _add_cost(run: PlannedRun) -> None:
     p, about = run.spec.protocol, info(run.spec.dataset)
     found = cost(run.spec.network, run.spec.frames, p.size, about.num_classes)
     train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
-    views = p.evaluation.clips * p.evaluation.crops + p.evaluation.video_clips * p.evaluation.video_crops
+    views = sum(test.clips * test.crops for test in run.spec.evaluations())
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
     training = found.macs * 3 * train * (1 - p.dev) * p.epochs  # backward costs twice the forward pass
     tested = found if p.test_size == p.size else cost(run.spec.network, run.spec.frames, p.test_size, about.num_classes)

@@ -7,6 +7,7 @@ import pytest
 
 from suite.data.dataset_info import info, names
 from suite.data.datasets import open_dataset
+from suite.published.coverage import planned_factors
 from suite.published.names import PYSLOWFAST, canonical, namesake
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, grid_files, load_grid, load_protocol, protocol_files
@@ -20,17 +21,14 @@ PAPERS = [name for name in GRIDS if load_grid(name).reference not in (None, "dee
 
 def beside(name, tmp_path):
     """(run, the published row that is printed beside it) of the runs of a grid that have one."""
-    from suite.fairness.run_factors import of_run
-
     rows = published_rows(load_grid(name).reference)
     by_key = {}
     for row in rows[rows["suite_name"] != ""].to_dict("records"):
         by_key.setdefault((row["dataset"], canonical(row["suite_name"]), row["frames"]), []).append(row)
     found = []
     for run in make_plan(name, Selection(), tmp_path, costs=False).runs:
-        chain = [run.parent.spec] if run.parent else []
         key = (run.spec.dataset, canonical(run.spec.model), run.spec.frames)
-        if row := namesake(by_key.get(key, []), of_run(run.spec, chain)):
+        if row := namesake(by_key.get(key, []), planned_factors(run)):
             found.append((run, row))
     return found
 
@@ -40,7 +38,7 @@ def test_every_grid_plans_without_data_and_names_no_model_twice(name, tmp_path):
     plan = make_plan(name, Selection(), tmp_path, costs=False)
     models = [canonical(model) for model in plan.grid.model_names()]
     assert len(set(models)) == len(models)  # nor under another spelling
-    assert len(plan.runs) >= len(models) * len(plan.grid.data) * len(plan.grid.chain.frames)
+    assert len(plan.runs) >= len(models) * len(plan.grid.data) * len(plan.grid.frame_counts)
     file = grid_files()[name]
     asked = file.stem if file.parent.name == "experiments" else f"{file.parent.name}/{file.stem}"
     text = file.read_text()
@@ -201,11 +199,8 @@ ELSEWHERE = {  # where a protocol departs from the record, and says so
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS)
 def test_protocols_have_the_numbers_that_the_papers_state(name, tmp_path):
-    from suite.fairness.run_factors import of_run
-
     compared = 0
     for run, row in beside(name, tmp_path):
-        chain = [run.parent.spec] if run.parent else []
         ours, theirs = of_run(run.spec, chain), row["factors"]
         pairs = [(key, ours[key], theirs.get(key)) for key in NUMBERS]
         pairs += [
@@ -274,7 +269,7 @@ def _models():
             (model, frames, grid.data[0])
             for grid in map(load_grid, GRIDS)
             for model in grid.model_names()
-            for frames in grid.chain.frames[:1]
+            for frames in grid.frame_counts[:1]
         }
     )
 
