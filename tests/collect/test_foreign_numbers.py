@@ -159,7 +159,16 @@ OURS = factors()
         ("chain_frames", "[]"),
         ("selection", "Last epoch"),
         ("sampling", {"rule": "Uniform", "variant": "segment"}),
-        ("optimiser", {"momentum": "0.9", "weight_decay": "0.0", "nesterov": "false", "gradient_limit": "None"}),
+        (
+            "optimiser",
+            {
+                "momentum": "0.9",
+                "weight_decay": "0.0",
+                "norm_decay": "yes",
+                "nesterov": "false",
+                "gradient_limit": "None",
+            },
+        ),
         ("schedule", {"kind": "Cosine", "lr": "1e-1", "epochs": "6", "warmup": 0}),
     ],
 )
