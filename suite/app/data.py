@@ -10,6 +10,7 @@ from rich.console import Console
 from suite.data.dataset_info import info
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.manifest import Manifest, same_videos
+from suite.data.resemblance import looks_like
 from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
 from suite.program import command
@@ -46,7 +47,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
         videos[name] = len(manifests["train"].videos)
         counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
-        for note in dataset.notes:
+        for note in dataset.differences:
             console.print(f"  note: {note}")
         problems += _problems([run for run in plan.runs if run.spec.dataset == name], dataset, plan.folder)
     return videos, problems
@@ -57,9 +58,10 @@ def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[s
     about, problems = dataset.info, []
     manifests = {split: dataset.split(split) for split in ("train", "val")}
     if len(dataset.classes) != about.num_classes:
+        part, like = command("data add NAME --root DIR"), looks_like(dataset.classes, about)
         problems.append(
-            f"data set {about.name} has {len(dataset.classes)} classes in {dataset.root}, not {about.num_classes}; a "
-            f"part of it is a data set of its own ({command('data add NAME --root DIR')})"
+            f"data set {about.name} has {len(dataset.classes)} classes in {dataset.root}, not "
+            f"{about.num_classes}{like}; a part of it is a data set of its own ({part})"
         )
     allowed = min(run.spec.protocol.allow_missing for run in runs)
     todo = any(run.state() != "done" for run in runs)

@@ -137,7 +137,8 @@ def _manifest(videos: int, rounds: int, as_json: bool) -> None:
         print_json(found)
     else:
         show(
-            f"{found['videos']} videos: {found['seconds']:.2f} s (minimum of {found['rounds']}), peak memory "
+            f"{found['videos']} videos: {found['seconds']:.2f} s (minimum of {found['rounds']}; CPU time "
+            f"{found['cpu_seconds']:.2f} s), peak memory "
             f"{found['mib']:.0f} MiB; load average of the machine {found['load']:.1f}"
         )
         show(

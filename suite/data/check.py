@@ -51,7 +51,7 @@ def check(
         "duplicates": {"train": duplicates(train), "val": duplicates(val)},
         "classes_without": [name for name, count in _smallest(dataset.classes, train, val).items() if count == 0],
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
-        "notes": dataset.notes,
+        "notes": dataset.differences,
     }
     if full:
         checks = {manifest.split: full_check(manifest) for manifest in (train, val)}

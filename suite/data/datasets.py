@@ -18,6 +18,7 @@ from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
 from suite.data.remarks import left_out, relabelled
+from suite.data.resemblance import looks_like
 from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
 from suite.program import command
@@ -56,8 +57,13 @@ class Dataset:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what differs from a complete copy, is left out, held out or relabelled; not errors."""
-        notes = [*self.remarks, *relabelled(self.flip_map)]
+        """Sentences for a run's record: the differences, and what flips do to labels."""
+        return [*self.differences, *relabelled(self.flip_map)]
+
+    @property
+    def differences(self) -> list[str]:
+        """Sentences on what differs from a complete copy, is left out or held out; not errors."""
+        notes = list(self.remarks)
         for split in ("train", "val"):
             manifest, expected = self.split(split), self.info.expected.get(split)
             count = len(manifest.videos) + len(manifest.missing) + len(manifest.undecodable)
@@ -92,7 +98,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     if not whole.class_list and len(classes) > whole.num_classes:
         raise BadInput(
             f"The annotations of {whole.title} in {found.root} have {len(classes)} classes instead of "
-            f"{whole.num_classes}; they are those of another data set "
+            f"{whole.num_classes}{looks_like(classes, whole)}; they are those of another data set "
             f"({command('data add NAME --root DIR')} makes it one)."
         )
     if about.subset is not None:
@@ -111,7 +117,10 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
     dataset = Dataset(about, found.root, classes, flips, read, list(found.remarks))
     if lacking := about.num_classes - len(set(classes) & set(found.classes)):
-        dataset.remarks.append(f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}.")
+        dataset.remarks.append(
+            f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}: they have "
+            f"{len(found.classes)} classes{looks_like(found.classes, whole)}."
+        )
     return dataset
 
 

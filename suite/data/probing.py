@@ -22,6 +22,9 @@ def probe(path: Path | str) -> tuple[int, float, str]:
 
     try:
         with av.open(str(path)) as container:
+            if not container.streams.video:
+                audio = ", only audio" if container.streams.audio else ""
+                raise Undecodable(f"Video {path} has no video stream{audio}.")
             stream = container.streams.video[0]
             one_thread(stream)
             frames, end, opened = 0, 0.0, False
@@ -36,6 +39,8 @@ def probe(path: Path | str) -> tuple[int, float, str]:
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             codec = stream.codec_context.name
             length = _declared_seconds(container, stream)
+    except Undecodable:
+        raise
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
         raise Undecodable(f"Video {path} cannot be decoded ({first_line(error)}).") from None
     if not opened or frames == 0:

@@ -30,9 +30,11 @@ def relabelled(flip_map: Mapping[int, int | None]) -> list[str]:
     """A sentence where a horizontal flip changes labels, or may not be applied."""
     swapped = sum(mirror not in (None, label) for label, mirror in flip_map.items())
     never = sum(mirror is None for mirror in flip_map.values())
-    if not swapped and not never:
-        return []
-    return [
-        f"{LABEL_AWARE} give flipped training clips of {swapped} classes the label of their mirrored class; clips of "
-        f"{never} classes, whose mirrored class is not in the data set, are never flipped."
-    ]
+    facts = [f"give flipped training clips of {_classes(swapped)} the label of the mirrored class"] if swapped else []
+    if never:
+        facts.append(f"leave out the clips of {_classes(never)} whose mirrored class is not in the data set")
+    return [f"{LABEL_AWARE} {' and '.join(facts)}."] if facts else []
+
+
+def _classes(count: int) -> str:
+    return f"{count} class{'' if count == 1 else 'es'}"
