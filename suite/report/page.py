@@ -36,9 +36,10 @@ CROSSED = " A cross marks confounded runs; see the note of the accuracy table."
 TOP1 = "Top-1 accuracy: share of test videos whose label has the highest score, with the test views of the protocol"
 LAST_EPOCH = " and the weights after the last epoch (no epoch is selected on the test videos)"
 PHI_PSI = (
-    "Spatial contribution Φ: share of a model's accuracy that the frame-wise TSN of the same backbone, frames and seed "
-    "reaches too. Temporal improvement Ψ: share of that TSN's errors that the temporal module corrects (negative if it "
-    "adds errors). CSV files and file names use the model names that commands accept, such as "
+    "Spatial contribution Φ: share of a model's accuracy that the frame-wise network with the same frames and seed "
+    "reaches too, which is TSN of the same backbone unless the table names another. Temporal improvement Ψ: share of "
+    "that network's errors that the temporal module corrects (negative if it adds errors). CSV files and file names "
+    "use the model names that commands accept, such as "
     "tam-resnet18-tp for TAM-ResNet-18 + TP (temporal pooling)."
 )
 STATES = ("done", "failed", "blocked", "running", "todo")

@@ -73,7 +73,15 @@ def test_what_mfnet_cannot_be_is_refused(name, says):
         build(name, 5, 4, 32)
 
 
-@pytest.mark.parametrize("name", ["mfnet", "cstransformer-v1", "cstransformer-v2", "cstransformer-v3@head=all"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("mfnet", marks=pytest.mark.slow),
+        "cstransformer-v1",
+        "cstransformer-v2",
+        "cstransformer-v3@head=all",
+    ],
+)
 def test_the_frame_wise_baseline_of_an_architecture_averages_over_frames_seen_alone(name):
     baseline = frame_wise_baseline(name)
     assert canonical_name(baseline) == baseline == frame_wise_baseline(baseline)
@@ -86,6 +94,19 @@ def test_the_frame_wise_baseline_of_an_architecture_averages_over_frames_seen_al
     for other in (x.flip(2), x[:, :, [2, 0, 3, 1]]):
         torch.testing.assert_close(logits(net, other), out, rtol=0, atol=1e-9)
     assert (out - logits(net, x.roll(1, 3))).abs().max() > 1e-6, "it looks at its frames"
+
+
+@pytest.mark.slow
+def test_mfnet_with_kernels_at_the_middle_tap_sees_every_other_frame_as_its_2d_counterpart_does():
+    flat, deep = redrawn(build("mfnet-2d", 5, 4, 32)), redrawn(build("mfnet", 5, 8, 32))
+    for (key, value), (theirs, kernel) in zip(deep.named_parameters(), flat.named_parameters(), strict=True):
+        assert key == theirs
+        if kernel.shape == value.shape:
+            value.data.copy_(kernel)
+        else:
+            value.data.zero_()[:, :, 1].copy_(kernel[:, :, 0])
+    x = clip(8)
+    torch.testing.assert_close(logits(deep, x), logits(flat, x[:, :, ::2]), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["mfnet", "cstransformer-v1", "cstransformer-v2", "cstransformer-v3"])
@@ -176,7 +197,7 @@ def test_its_spatial_half_is_torchvisions_vit_frame_by_frame():
             torch.testing.assert_close(tokens[:, t, 0], vit(clip()[:, :, t]), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("variant", ["v1", "v2", "v3-baseline"])
+@pytest.mark.parametrize("variant", ["v1", "v2", "v3-baseline", "v1-spatial", "v2-spatial"])
 def test_every_tensor_of_vit_b_16_has_its_place(variant):
     with on_meta():
         theirs = vit_b_16().state_dict()

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 import suite
-from suite.models import NORMALISATION, registry
+from suite.models import NORMALISATION, canonical_name, registry
 from suite.models.blocks.attention import attention_maps
 from suite.models.cost import cost
+from suite.models.frame_wise import frame_wise_baseline
 from suite.models.options import model_options
 from suite.models.registry import add_on_block, add_on_blocks, standalone_architectures, temporal_modules
 from suite.spec import BadInput, parse_model, standalone_names
@@ -192,6 +193,13 @@ def test_every_example_is_a_model_that_has_what_it_is_an_example_of():
         assert set(one.start_only) <= set(one.options)
         if isinstance(kind := getattr(one, "normalisation", "imagenet"), str):
             assert kind in NORMALISATION
+
+
+def test_the_frame_wise_baseline_of_every_architecture_is_a_model_that_is_its_own():
+    named = {name: frame_wise_baseline(name) for name in standalone_names() if ":" not in name}
+    assert set(named.values()) >= {"mfnet-2d", "cstransformer-v1-spatial", "cstransformer-v2-spatial", "tsn-resnet50"}
+    for baseline in filter(None, named.values()):
+        assert canonical_name(baseline) == baseline == frame_wise_baseline(baseline)
 
 
 def test_blocks_show_the_maps_that_they_say():
