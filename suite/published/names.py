@@ -71,13 +71,15 @@ def frames_of(row: dict[str, Any]) -> float:
 def namesake(rows: list[dict[str, Any]], factors: dict[str, Any]) -> dict[str, Any] | None:
     """Of published rows of one model, data set and number of frames, the one to print beside a run of these factors.
 
-    Quoted rows stand beside none, rows pretrained on videos not beside runs that are not.  While the others print
+    Quoted rows stand beside none, rows pretrained on videos not beside runs that are not, nor on other videos.  While the others print
     different accuracies, those of the same pretraining, sampling and views are kept where there are any; None when
     they still differ.
     """
     rows = [row for row in rows if row.get("origin") != "quoted"]
     if "pretraining" in factors:
         rows = [row for row in rows if _on_videos(row["factors"]) == _on_videos(factors)]
+    if isinstance(factors.get("pretraining"), Mapping):  # of another checkpoint the data set is not known
+        rows = [row for row in rows if _pretraining(row["factors"]) == _pretraining(factors)]
     for test in (_pretraining, _sampling, _views):
         if len(_values(rows)) > 1:
             rows = [row for row in rows if test(row["factors"]) == test(factors)] or rows
