@@ -134,4 +134,5 @@ def test_a_checkout_does_not_list_its_grids_twice(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert all(path.is_relative_to(tmp_path) for path in grid_files().values()), "the copy is the user's"
     monkeypatch.chdir(SHIPPED.parent)
-    assert len(grid_files()) == len(EARLIER_NAMES)
+    grids = [file for file in SHIPPED.rglob("*.yaml") if file.parent.name != "protocols"]
+    assert len(grid_files()) == len(grids) >= len(EARLIER_NAMES)
