@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -76,7 +75,7 @@ def _read(root: str, workers: int) -> dict[str, Any]:
     found = {
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
-        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "mib": _peak_mib(),
     }
     return found | (_in_workers(manifest, workers) if workers else {})
 
@@ -101,6 +100,12 @@ def _in_workers(manifest: Any, workers: int) -> dict[str, float]:
             if batch == 0:
                 private.append(_private_mib(pids.tolist()[0]))
     return {"worker_start_mib": private[0], "worker_end_mib": private[-1]}
+
+
+def _peak_mib() -> float:
+    """Peak memory of this process; `getrusage` would give that of the process that started it, if it was larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def _private_mib(pid: int) -> float:
