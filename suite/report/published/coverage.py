@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from suite.published.coverage import Covered, Reading
+from suite.published.names import plain_name
 from suite.report.names import dataset_title
 
 HEAD = """# Which grid runs which printed number
 
-Every top-1 accuracy that the five papers print of models of their own, with the grid that plans its run. Such a grid is run by
-its name: `make sweep GRID=arc/frames DATA=/your/data`. This page is made by `suite reproduce coverage`; with `--json`, the
-command also gives the ids of the runs. Rows that a paper quotes from others are not listed.
+Every top-1 accuracy that the five papers print of models of their own, with the grid that plans its run. Such a grid is
+run by its name: `make sweep GRID=arc/frames DATA=/your/data`. This page is made by `suite reproduce coverage`; with
+`--json`, the command also gives the ids of the runs. Rows that a paper quotes from others are not listed.
 """
 
 
@@ -31,9 +31,9 @@ def coverage_page(found: Sequence[Covered], figures: Mapping[str, Reading]) -> s
         for row in of_paper:
             if row.table:
                 where = ", ".join(map(_grid, row.grid.split()[:2])) or "none"
-                cells = [row.table, row.printed, dataset_title(row.dataset), f"{row.top1:g}"]
+                cells = [row.table, plain_name(row.printed), dataset_title(row.dataset), f"{row.top1:g}"]
                 cells.append(where + (f": {row.why}" if row.why else ""))
-                lines.append("| " + " | ".join(_escaped(cell) for cell in cells) + " |")
+                lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     lines += ["## Figures", "", "| figure | grid |", "| --- | --- |"]
     for name, reading in figures.items():
@@ -48,11 +48,6 @@ def _in_order(found: Sequence[Covered]) -> list[Covered]:
     """The rows of a paper together, the 288 runs first."""
     papers = list(dict.fromkeys(row.paper for row in found))
     return sorted(found, key=lambda row: papers.index(row.paper))
-
-
-def _escaped(cell: str) -> str:
-    """Text of a paper in a cell: no link, and no end of the cell."""
-    return re.sub(r"([|\[\]])", r"\\\1", cell)
 
 
 def _grid(place: str) -> str:

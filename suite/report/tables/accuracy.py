@@ -13,6 +13,7 @@ from suite.published.names import canonical
 from suite.report.names import dataset_title
 from suite.report.tables.names import listed, named_dataset, named_models
 from suite.report.tables.notes import (
+    chosen_by_cell,
     chosen_epochs_notes,
     chosen_settings,
     confound_notes,
@@ -74,6 +75,7 @@ def accuracy_table(
     frames = sorted(set(everything["frames"]))
     several = bool((runs["seeds"] > 1).any())
     fixed = parameters_are_fixed(everything)
+    chosen = chosen_by_cell(table.finished)
     columns = [*MODEL, Column("seeds", "seeds", text=True, csv_only=not several, choice="seeds")]
     if fixed:
         columns.append(Column("mparams", "parameters (M)", digits=2, print_only=True, choice="params"))
@@ -85,6 +87,7 @@ def accuracy_table(
             Column(f"published_top1_f{f}", "published (%)", group, percent=True, choice="published"),
             Column(f"published_top1_f{f}_mark", csv_only=True),
         ]
+        columns += [Column(f"chosen_f{f}", csv_only=True)] if chosen else []
         for key, head in MORE.items():
             columns.append(Column(f"{key}_f{f}", head, group, percent=True, csv_only=True, choice=key))
         if not fixed:
@@ -117,6 +120,7 @@ def accuracy_table(
                 shown = _estimate(run, index in best.labels, evidence, behind.get(f, []))
                 line += [shown, run.get("pair_top1")]
                 line += _published_cells(published, (dataset, canonical(head[1]), f), evidence.strict)
+                line += [chosen.get((dataset, run.get("name"), f))] if chosen else []
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
                 line += [evidence.calibration_error(run) if run else None]
                 line += [] if fixed else [run["params"] / 1e6 if run else None]

@@ -10,6 +10,7 @@ from suite.collect.evidence import Evidence
 from suite.data.remarks import LABEL_AWARE, SHARED
 from suite.published.references import REFERENCES
 from suite.report.names import dataset_title
+from suite.spec import display_name
 from suite.statistics.rounding import rounded
 
 if TYPE_CHECKING:
@@ -44,16 +45,26 @@ def tuning_notes(runs: pd.DataFrame) -> list[str]:
     ]
 
 
+def chosen_by_cell(runs: pd.DataFrame) -> dict[tuple[str, str, float], str]:
+    """(data set, name, frames) -> the values that were chosen for that model, by seed where these differ."""
+    if "chosen" not in runs:
+        return {}
+    rows = runs[runs["chosen"].notna() & (runs["chosen"] != "")]
+    found = {}
+    for key, of_cell in rows.groupby(["dataset", "name", "frames"], sort=False):
+        values = list(dict.fromkeys(of_cell["chosen"]))
+        seeds = zip(of_cell["seed"], of_cell["chosen"], strict=True)
+        found[key] = values[0] if len(values) == 1 else "; ".join(f"seed {s:.0f}: {value}" for s, value in seeds)
+    return found
+
+
 def chosen_settings(runs: pd.DataFrame) -> list[str]:
     """The values that were chosen for each model, a sentence; nothing where none was tuned."""
-    if "chosen" not in runs:
-        return []
-    rows = runs[runs["chosen"].notna() & (runs["chosen"] != "")]
-    if rows.empty:
-        return []
-    named = zip(rows["dataset"], rows["name"], rows["frames"], rows["seed"], rows["chosen"], strict=True)
-    each = [f"{n} on {d}, {f:.0f} frames, seed {s:.0f}: {c}" for d, n, f, s, c in named]
-    return [f"Chosen on dev: {'; '.join(each)}."]
+    each = [
+        f"{display_name(name)} on {dataset_title(dataset)}, {frames:.0f} frames: {values}"
+        for (dataset, name, frames), values in chosen_by_cell(runs).items()
+    ]
+    return [f"Chosen on dev: {'; '.join(each)}."] if each else []
 
 
 def data_notes(rows: pd.DataFrame) -> list[str]:
