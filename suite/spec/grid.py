@@ -50,7 +50,18 @@ def _split_off(data: Any, own: Iterable[str]) -> Any:
     return {key: value for key, value in data.items() if key in own} | {"protocol": found}
 
 
-class Axes(Strict):
+class _WithProtocolKeys(Strict):
+    """A part of a grid file whose other keys are those of the protocol, each with a list of values."""
+
+    protocol: Values = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _protocol_keys(cls, data: Any) -> Any:
+        return _split_off(data, cls.model_fields)
+
+
+class Axes(_WithProtocolKeys):
     """The axes of a grid, whose product gives its models; one run per seed.
 
     Any other key is one of the protocol with the values that it is to have: `sampling.rule: [uniform, dense]`.
@@ -63,13 +74,6 @@ class Axes(Strict):
         (0,), min_length=1, max_length=MAX_LISTED
     )
 
-    protocol: Values = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _protocol_keys(cls, data: Any) -> Any:
-        return _split_off(data, cls.model_fields)
-
     @model_validator(mode="after")
     def _module_and_backbone(self) -> Axes:
         if bool(self.module) != bool(self.backbone):
@@ -78,16 +82,10 @@ class Axes(Strict):
         return self
 
 
-class Tune(Strict):
+class Tune(_WithProtocolKeys):
     """Protocol keys that are tuned for each model: one run per combination of their values, the best on `on` counts."""
 
     on: Literal["dev"] = "dev"  # training videos held out (`dev` of the protocol), never the reported split
-    protocol: Values = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _protocol_keys(cls, data: Any) -> Any:
-        return _split_off(data, cls.model_fields)
 
     @model_validator(mode="after")
     def _tunable(self) -> Tune:
