@@ -40,13 +40,22 @@ def run_pilot(
     Returns the worst of the exit codes of its sweeps, one per data set.  Raises BadInput for what would stop the whole.
     """
     whole = make_plan(name, chosen, results)
-    datasets = list(dict.fromkeys(run.spec.dataset for run in whole.runs))
-    if odd := [dataset for dataset in datasets if info(dataset).subset is not None]:
+    datasets = list(dict.fromkeys(run.spec.dataset for run in whole.runs if run.parent or not whole.grid.pretrain))
+    before = info(whole.grid.pretrain.data).name if whole.grid.pretrain else ""
+    if odd := [dataset for dataset in (*datasets, *([before] if before else [])) if info(dataset).subset is not None]:
         raise BadInput(f"{odd[0]} is a part of a data set already; a pilot takes two classes of a whole one.")
+    listed = {*whole.grid.axes.protocol, *(whole.grid.tune.protocol if whole.grid.tune else ())}
+    settings = {key: value for key, value in PROTOCOL.items() if key not in listed}
+    settings |= {"dev": 0.5} if whole.grid.tune else {}  # two of the four videos to choose on
     codes, seconds = [], None
     for dataset in datasets:
         selection = replace(
-            chosen, frames=(whole.runs[0].spec.frames,), set=chosen.set | PROTOCOL, data=(dataset + PART,), shard=None
+            chosen,
+            frames=(whole.grid.frame_counts[0],),
+            set=chosen.set | settings,
+            data=(dataset + PART,),
+            pretrained_on=before + PART if before else "",
+            shard=None,
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)
         codes.append(run_sweep(plan, data, machine, False, options))

@@ -146,10 +146,10 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     if SETTING not in ours:
         return ours
     kept, names, chosen = [], [], []
-    for run, name in zip(plan.runs, ours["name"], strict=True):
+    for run in plan.runs:
         tuned = run.spec.protocol.tuned
         kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
-        names.append(f"{name} ({run.axes_text})" if run.axes_text else name)
+        names.append(run.label)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
     return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
 

@@ -63,6 +63,11 @@ class PlannedRun:
         """`setting_text` without what was tuned: what stands behind the name of its model in tables."""
         return settings_text({key: value for key, value in self.setting.items() if key not in self.spec.protocol.tuned})
 
+    @property
+    def label(self) -> str:
+        """The name of its model in tables, with its values of axes behind it."""
+        return f"{self.spec.model} ({self.axes_text})" if self.axes_text else self.spec.model
+
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
         state = self.folder.state()

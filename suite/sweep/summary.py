@@ -78,7 +78,7 @@ def status(plan: Plan) -> dict[str, Any]:
         state = run.state()
         counts[state] += 1
         error = run.folder.error() if state == "failed" else None
-        entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control")}
+        entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control", SETTING)}
         listed.append(entry | {"error": error["error"] if error else None})
     return counts | {"runs": listed}
 

@@ -47,6 +47,7 @@ def print_status(grid: str, found: dict[str, Any]) -> None:
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
+        name += f" ({run['setting']})" if run.get("setting") else ""
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
         made.add_row(*cells, run["error"] or "")
     show(made, f"\n{grid}: {counts}")

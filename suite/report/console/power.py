@@ -9,8 +9,10 @@ from suite.collect.outcomes import load_outcomes
 from suite.collect.power import DISCORDANCE, SEED_SD, PowerSetting, measured, resolution
 from suite.collect.results_table import ResultsTable
 from suite.data.dataset_info import info
+from suite.fairness.tuned import is_chosen
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
+from suite.sweep.planned_run import PlannedRun
 from suite.sweep.summary import row
 
 MOST_READ = 48  # finished runs whose predictions are read: a plan should answer at once
@@ -31,7 +33,7 @@ def plan_power(plan: Plan, discordance: float | None = None, seed_sd: float | No
         key: "stated" if stated[key] is not None else f"measured in {runs_read} runs" if key in found else "assumed"
         for key in stated
     }
-    models = len({run.spec.model for run in plan.runs if not run.spec.control})
+    models = len({run.label for run in plan.runs if not run.spec.control})
     seeds = len({run.spec.seed for run in plan.runs})
     datasets = []
     for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
@@ -46,14 +48,21 @@ def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
     """`measured` in finished runs of a plan, the number of their test videos by data set, and how many were read."""
     import pandas as pd
 
-    done = [run for run in plan.runs if not run.spec.control and run.state() == "done"]
+    done = [run for run in plan.runs if not run.spec.control and run.state() == "done" and _counts(run)]
     done = sorted(done, key=lambda run: (run.spec.dataset, run.spec.frames, run.spec.model, run.spec.seed))[:MOST_READ]
     if len(done) < 2:
         return {}, {}, 0
-    rows = pd.DataFrame([row(run) | {"predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done])
+    rows = pd.DataFrame(
+        [row(run) | {"name": run.label, "predictions": str(predictions_of(run.folder, run.spec)[0])} for run in done]
+    )
     videos = {name: int(n) for name, n in rows.groupby("dataset")["n"].min().items() if n > 0}
     table = ResultsTable.of(rows)
     return measured(table.cells, Evidence(load_outcomes(table.finished))), videos, len(done)
+
+
+def _counts(run: PlannedRun) -> bool:
+    """Whether tables show a finished run: of runs that were tuned, the chosen one."""
+    return not run.spec.protocol.tuned or is_chosen(run.spec, run.folder.path.parent)
 
 
 def describe_power(found: dict[str, Any]) -> list[str]:
