@@ -191,6 +191,10 @@ class Grid(Strict):
         """The frame counts of each chain of a model."""
         return [self.chain.frames] if self.chain else [(count,) for count in self.frames]
 
+    def fused_views(self) -> list[str]:
+        """The tests, clips x crops, that its ensembles need of their runs."""
+        return [ensemble.views for ensemble in self.fuse if ensemble.views]
+
     def settings(self) -> list[dict[str, Any]]:
         """The combinations of the protocol keys of `axes` and `tune`; one without a key where there are none."""
         values = self.axes.protocol | (self.tune.protocol if self.tune else {})

@@ -76,7 +76,7 @@ class Forest:
         stage = self.protocol.stage(chained, self.overrides, self.grid.set | setting)
         if self.grid.tune:
             stage = stage.with_tuned(self.grid.tune.protocol)
-        views = [ensemble.views for ensemble in self.grid.fuse if ensemble.views]
+        views = self.grid.fused_views()
         how = stage.evaluation
         if f"{how.video_clips}x{how.video_crops}" in views:
             raise BadInput(

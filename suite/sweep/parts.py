@@ -131,7 +131,8 @@ def _changed_keys(spec: RunSpec, protocol: Protocol, grid: Grid) -> dict[str, An
     chained = spec.parent is not None and not spec.transfer
 
     def stage(changes: dict[str, Any]) -> dict[str, Any]:
-        return _flat(protocol.stage(chained, changes, settings).model_dump(mode="json", exclude=UNCHANGED))
+        staged = protocol.stage(chained, changes, settings).with_views(grid.fused_views())
+        return _flat(staged.model_dump(mode="json", exclude=UNCHANGED))
 
     try:
         made = _flat(spec.protocol.model_dump(mode="json", exclude=UNCHANGED))
