@@ -111,6 +111,8 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
             f"--data-set takes one data set that grid {grid.name} does not list; start the sweep once for each."
         )
     names = _chosen(grid.model_names(), selection.only)
+    for ensemble in grid.fuse:
+        _chosen(grid.model_names(), ensemble.only)  # each glob names a model
     odd = sorted(set(selection.frames) - set(grid.frame_counts))
     if odd:
         raise BadInput(

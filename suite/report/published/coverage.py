@@ -11,9 +11,9 @@ from suite.report.names import dataset_title
 
 HEAD = """# Which grid runs which printed number
 
-Every top-1 accuracy that the five papers print of models of their own, with the grid that plans its run. Such a grid is run by
-its name: `make sweep GRID=arc/frames DATA=/your/data`. This page is made by `suite reproduce coverage`; with `--json`, the
-command also gives the ids of the runs. Rows that a paper quotes from others are not listed.
+Every top-1 accuracy that the five papers print of models of their own, with the grid that plans its run. Such a grid
+is run by its name: `make sweep GRID=arc/frames DATA=/your/data`. This page is made by `suite reproduce coverage`; with
+`--json`, the command also gives the ids of the runs. Rows that a paper quotes from others are not listed.
 """
 
 
@@ -52,7 +52,7 @@ def _in_order(found: Sequence[Covered]) -> list[Covered]:
 
 def _escaped(cell: str) -> str:
     """Text of a paper in a cell: no link, and no end of the cell."""
-    return re.sub(r"([|\[\]])", r"\\\1", cell)
+    return re.sub(r"([|\[\]]|(?<=\])\()", r"\\\1", cell)
 
 
 def _grid(place: str) -> str:
