@@ -20,7 +20,7 @@ class Forest:
     """How the runs of a grid follow each other.
 
     overrides: protocol keys of the command line; folder: results/<grid>; frames: the largest number of frames that is
-    wanted of each chain, None for all of it.
+    wanted of each chain, None for all of it; pretrain: the data set to pretrain on, "" for that of the grid.
     """
 
     grid: Grid
@@ -28,9 +28,12 @@ class Forest:
     overrides: Mapping[str, Any]
     folder: Path
     frames: frozenset[int] | None = None
+    pretrain: str = ""
 
     @classmethod
-    def of(cls, grid: Grid, overrides: Mapping[str, Any], folder: Path, frames: Iterable[int] = ()) -> Forest:
+    def of(
+        cls, grid: Grid, overrides: Mapping[str, Any], folder: Path, frames: Iterable[int] = (), pretrain: str = ""
+    ) -> Forest:
         """Raises BadInput for a protocol key or value of the grid that there is not, and for one set twice."""
         protocol = load_protocol(grid.protocol)
         for kind, values in (("axes", grid.axes.protocol), ("tune", grid.tune.protocol if grid.tune else {})):
@@ -39,7 +42,7 @@ class Forest:
                     raise BadInput(f"--set {key} changes what grid {grid.name} lists under '{kind}'; change the grid.")
                 for value in values[key]:
                     protocol.stage(False, {key: value}, grid.set, where=f"{kind} of grid {grid.name}")
-        return cls(grid, protocol, overrides, folder, frozenset(frames) or None)
+        return cls(grid, protocol, overrides, folder, frozenset(frames) or None, pretrain)
 
     def trees(self, model: str, seed: int, datasets: Iterable[str]) -> list[list[PlannedRun]]:
         """The runs of a model, parents before children, in lists that share no run: one per data set, setting and
@@ -67,9 +70,8 @@ class Forest:
         protocol = load_protocol(how.protocol) if how.protocol else self.protocol
         stage = protocol.stage(False, self.overrides, how.set, grid_part="set of pretrain")
         weights = source_sha256(stage.init, self.folder.parent)
-        spec = RunSpec(
-            model, info(how.data).name, how.frames or self.grid.frame_counts[0], seed, stage, weights_sha256=weights
-        )
+        data, frames = info(self.pretrain or how.data).name, how.frames or self.grid.frame_counts[0]
+        spec = RunSpec(model, data, frames, seed, stage, weights_sha256=weights)
         return PlannedRun(spec, source_folder(self.folder / "runs", spec.id))
 
     def _stage(self, chained: bool, setting: Mapping[str, Any]) -> Protocol:

@@ -33,7 +33,7 @@ from suite.sweep.planned_run import PlannedRun
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
-DATA_SET = "data-set"  # stands beside protocol keys in what a selection changes
+DATA_SET, PRETRAIN = "data-set", "pretrain"  # stand beside protocol keys in what a selection changes
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 
 
@@ -41,7 +41,8 @@ NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is
 class Selection:
     """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains.
 
-    data: data sets to use instead of those of the grid.
+    data: data sets to use instead of those of the grid; pretrain: the one to pretrain on instead of the grid's (only a
+    pilot asks for it).
     """
 
     only: tuple[str, ...] = ()
@@ -49,10 +50,11 @@ class Selection:
     set: dict[str, Any] = field(default_factory=dict)
     shard: tuple[int, int] | None = None
     data: tuple[str, ...] = ()
+    pretrain: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         plain = {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
-        return plain | ({"data": self.data} if self.data else {})
+        return plain | ({"data": self.data} if self.data else {}) | ({PRETRAIN: self.pretrain} if self.pretrain else {})
 
     def options(self) -> str:
         """As it is typed on the command line."""
@@ -71,6 +73,7 @@ class Selection:
             dict(data["set"]),
             tuple(data["shard"]) if data["shard"] else None,
             tuple(data.get("data", ())),
+            str(data.get(PRETRAIN, "")),
         )
 
 
@@ -92,7 +95,8 @@ def changes_of(selection: Selection, grid: Grid) -> dict[str, Any]:
     """What a selection changes of a grid, beside choosing among its runs."""
     usual = {info(name).name for name in grid.data} if selection.data else set()
     foreign = [name for name in dict.fromkeys(info(name).name for name in selection.data) if name not in usual]
-    return ({DATA_SET: ",".join(foreign)} if foreign else {}) | selection.set
+    changed = {DATA_SET: ",".join(foreign), PRETRAIN: selection.pretrain}
+    return {key: value for key, value in changed.items() if value} | selection.set
 
 
 def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
@@ -118,7 +122,7 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
         raise BadInput(
             f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.frame_counts))}."
         )
-    forest = Forest.of(grid, selection.set, results / grid.name, selection.frames)
+    forest = Forest.of(grid, selection.set, results / grid.name, selection.frames, selection.pretrain)
     datasets = list(dict.fromkeys(info(name).name for name in selection.data or grid.data))
     if grid.pretrain:  # one run that all data sets share
         chains = [tree for model in names for seed in grid.axes.seed for tree in forest.trees(model, seed, datasets)]
