@@ -107,3 +107,15 @@ def test_too_many_runs_or_values_are_refused_before_they_are_planned(tmp_path):
     (tmp_path / "mine.yaml").write_text(HEAD + FRAMES + f"axes: {{lr: [{many}]}}\n")
     with pytest.raises(BadInput, match="'lr' lists more than 1000 values"):
         load_grid(str(tmp_path / "mine.yaml"))
+
+
+def test_pretraining_on_data_without_a_reader_is_planned_and_refused_before_a_sweep(tmp_path, capsys, monkeypatch):
+    (tmp_path / "mine.yaml").write_text(HEAD + FRAMES + "pretrain: {data: mini_mit}\n")
+    assert len(make_plan(str(tmp_path / "mine.yaml"), Selection(), tmp_path, costs=False).runs) == 3
+    words = ["suite", "sweep", str(tmp_path / "mine.yaml"), "--results", str(tmp_path), "--data", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert (stopped.value.code, len(lines)) == (2, 1)
+    assert "this version has no reader for its annotation format" in lines[0]

@@ -18,7 +18,7 @@ data: calib_order
 models: [tsn-resnet18]
 frames: [2, 4]
 pretrain: {data: calib_scene, frames: 2, set: {epochs: 1, batch: 8}}
-set: {epochs: 1, batch: 8, sampling.rule: dense, evaluation.views: [1x3, 2x1]}
+set: {epochs: 1, batch: 8, sampling.rule: dense, evaluation.views: [2x1]}
 fuse: [{frames: [2, 4], views: 2x3, fusion: softmax}, {frames: [2, 4], fusion: logits, only: ['tsn-*']}]
 tables: [accuracy, views, splits]
 """

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from suite.app.data import datasets_of
 from suite.app.ensembles import make_ensembles
 from suite.app.export import export, report_archive
 from suite.collect.ensembles import read_ensemble
@@ -110,6 +111,13 @@ def test_a_finished_run_of_another_grid_pretrains_without_being_trained_again(ow
     assert not (own / "results" / "second" / "runs").exists()
 
 
+def test_the_videos_of_the_pretraining_are_needed_until_it_is_finished(own):
+    plan = planned(own, "transfer")
+    assert datasets_of(plan) == ["calib_order"]
+    plan.runs[0].folder.result_file.unlink()
+    assert datasets_of(planned(own, "transfer")) == ["calib_scene", "calib_order"]
+
+
 # --- fuse -----------------------------------------------------------------------------------------------------------
 
 
@@ -153,9 +161,9 @@ def test_an_ensemble_waits_for_all_its_runs_and_is_made_of_those_that_are_named(
 
 def test_every_row_of_the_views_table_is_a_test_of_its_own_bit_for_bit(home, tmp_path, capsys):
     rows = table_of(home, "transfer", "views").set_index(["frames", "clips", "crops"])
-    assert list(rows.index) == [(f, *views) for f in (2, 4) for views in ((1, 1), (1, 3), (2, 1), (2, 3))]
+    assert list(rows.index) == [(f, *views) for f in (2, 4) for views in ((1, 1), (2, 1), (2, 3))]
     run = planned(home, "transfer").runs[1]
-    for clips, crops in ((1, 3), (2, 1), (2, 3)):
+    for clips, crops in ((2, 1), (2, 3)):
         out = tmp_path / f"{clips}x{crops}"
         at = ("--out", out, "--root", home / "data", "--device", "cpu")
         found = json_of(capsys, "eval", run.folder.path, "--clips", clips, "--crops", crops, *at)["evaluations"][0]
@@ -261,7 +269,7 @@ def test_a_stored_plan_gives_back_the_same_runs_with_their_settings(own, grid):
     assert list(again.runs[-1].spec.protocol.tuned) == list(plan.runs[-1].spec.protocol.tuned)
 
 
-@pytest.mark.parametrize("grid", ["transfer", "tuned"])
+@pytest.mark.parametrize("grid", ["transfer", pytest.param("tuned", marks=pytest.mark.more)])
 def test_an_archive_gives_the_same_tables_on_another_machine(own, grid, tmp_path):
     plan = planned(own, grid)
     assert export(plan, tmp_path / "it.tar.gz")["left_out"] == []
