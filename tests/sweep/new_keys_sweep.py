@@ -63,7 +63,7 @@ def sweep(home, name, text):
 def make_new_keys_sweeps(home):
     """data/, and results/ with the sweeps `transfer` and `tuned`."""
     for data in ("calib_scene", "calib_order"):
-        synthesize(data, home / "data", videos={"train": 16, "val": 16})
+        synthesize(data, home / "data", videos={"train": 16, "val": 8})
     with drawing_nothing():
         sweep(home, "transfer", TRANSFER)
         sweep(home, "tuned", TUNED)

@@ -171,7 +171,7 @@ def test_every_row_of_the_views_table_is_a_test_of_its_own_bit_for_bit(home, tmp
         there = pd.read_parquet(stored_test(run.folder, run.spec.evaluation_with(f"{clips}x{crops}")).predictions)
         assert np.stack(alone["logits"]).tobytes() == np.stack(there["logits"]).tobytes()
         row = rows.loc[(2, clips, crops)]
-        assert (row["top1"], row["n"]) == (found["top1"], 16)
+        assert (row["top1"], row["n"]) == (found["top1"], 8)
         assert row["gmacs"] == pytest.approx(clips * crops * run.result()["macs"] / 1e9)
     logits, labels = logits_of(run.folder.path)
     assert rows.loc[(2, 1, 1)]["top1"] == 100 * (logits.argmax(1) == labels).mean()
@@ -272,8 +272,8 @@ def test_a_stored_plan_gives_back_the_same_runs_with_their_settings(own, grid):
 @pytest.mark.parametrize("grid", ["transfer", pytest.param("tuned", marks=pytest.mark.more)])
 def test_an_archive_gives_the_same_tables_on_another_machine(own, grid, tmp_path):
     plan = planned(own, grid)
-    assert export(plan, tmp_path / "it.tar.gz")["left_out"] == []
     with drawing_nothing():
+        assert export(plan, tmp_path / "it.tar.gz")["left_out"] == []
         again = report_archive(tmp_path / "it.tar.gz", tmp_path / "elsewhere")
     assert again["differ"] == []
     read = archived_plan(open_archive(tmp_path / "it.tar.gz", tmp_path / "elsewhere" / "archives"))
