@@ -13,7 +13,7 @@ from suite.app.sweep import DONE, run_sweep
 from suite.data.dataset_info import info
 from suite.program import command
 from suite.report.console.plain import duration, show
-from suite.spec import BadInput
+from suite.spec import BadInput, Grid
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Selection, make_plan
@@ -40,22 +40,19 @@ def run_pilot(
     Returns the worst of the exit codes of its sweeps, one per data set.  Raises BadInput for what would stop the whole.
     """
     whole = make_plan(name, chosen, results)
-    datasets = list(dict.fromkeys(run.spec.dataset for run in whole.runs if run.parent or not whole.grid.pretrain))
-    before = info(whole.grid.pretrain.data).name if whole.grid.pretrain else ""
-    if odd := [dataset for dataset in (*datasets, *([before] if before else [])) if info(dataset).subset is not None]:
+    stages = [run for run in whole.runs if not any(child.spec.transfer for child in run.children)]
+    datasets = list(dict.fromkeys(run.spec.dataset for run in stages))
+    if odd := [dataset for dataset in datasets if info(dataset).subset is not None]:
         raise BadInput(f"{odd[0]} is a part of a data set already; a pilot takes two classes of a whole one.")
-    listed = {*whole.grid.axes.protocol, *(whole.grid.tune.protocol if whole.grid.tune else ())}
-    settings = {key: value for key, value in PROTOCOL.items() if key not in listed}
-    settings |= {"dev": 0.5} if whole.grid.tune else {}  # two of the four videos to choose on
     codes, seconds = [], None
     for dataset in datasets:
         selection = replace(
             chosen,
-            frames=(whole.grid.frame_counts[0],),
-            set=chosen.set | settings,
+            frames=(stages[0].spec.frames,),
+            set=chosen.set | _protocol(whole.grid),
             data=(dataset + PART,),
-            pretrained_on=before + PART if before else "",
             shard=None,
+            pretrain=_pretraining(whole.grid),
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)
         codes.append(run_sweep(plan, data, machine, False, options))
@@ -66,3 +63,20 @@ def run_pilot(
         whole = command(f"sweep {name} {chosen.options()}".rstrip())
         show(f"would take about {duration(seconds)} on this machine: {whole}")
     return failed
+
+
+def _protocol(grid: Grid) -> dict[str, Any]:
+    """What a pilot sets: of `PROTOCOL` what the grid does not list as an axis; runs that are tuned need a dev split."""
+    listed = grid.axes.protocol | (grid.tune.protocol if grid.tune else {})
+    found = PROTOCOL | ({"dev": 0.5} if grid.tune else {})
+    if "warmup_epochs" in listed:  # shorter than the training
+        found |= {"epochs": 1 + int(max(listed["warmup_epochs"]))}
+    return {key: value for key, value in found.items() if key not in listed}
+
+
+def _pretraining(grid: Grid) -> str:
+    """The data set on which a pilot pretrains: a part of the grid's."""
+    if grid.pretrain is None:
+        return ""
+    data = info(grid.pretrain.data)
+    return data.name + ("" if data.subset else PART)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from suite.app.data import datasets_of
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.report.console.plain import duration, memory
@@ -24,7 +25,7 @@ SHOWN = 5  # problems of one kind that are told
 def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
     """Raises BadInput for weights files and data sets that are not there; before costs are counted."""
     problems = [_why_no_weights(run, plan) for run in plan.runs if run.spec.missing_weights]
-    for name in dict.fromkeys(run.spec.dataset for run in plan.runs):
+    for name in datasets_of(plan):
         if info(name).reader != "calibrated":
             try:
                 open_dataset(name, data)

@@ -1,8 +1,8 @@
 """Runs that were tuned alike: which of several settings counts for a model, and the factors that it has then.
 
 A grid with `tune` trains every model once per combination of values.  The run with the highest top-1 on the held-out
-(dev) split counts; of equal ones the first in the order of the grid.  Every model has had the same budget, so the
-values that were chosen confound no comparison, while another budget does.
+(dev) split counts; of equal ones the first, with keys in alphabetical order and values as they are listed.  Every model
+has had the same budget, so the values that were chosen confound no comparison, while another budget does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEDULE = {"lr": "lr", "gamma": "gamma", "warmup_epochs": "warmup"}
 
 
 def settings_tried(protocol: Protocol) -> list[dict[str, Any]]:
-    """The combinations of values that were tried, in the order of the grid."""
+    """The combinations of values that were tried; of equal runs the first counts."""
     return [dict(zip(protocol.tuned, values, strict=True)) for values in product(*protocol.tuned.values())]
 
 

@@ -54,7 +54,7 @@ def coverage() -> list[Covered]:
     grid fuses, or by what coverage.yaml says of it.  Raises BadInput where a file of grids or readings is malformed.
     """
     planned, places = _planned()
-    said = _readings().rows
+    said = readings().rows
     found = []
     for source in REFERENCES:
         rows = published_rows(source)
@@ -82,10 +82,10 @@ def coverage() -> list[Covered]:
 
 def figures() -> dict[str, Reading]:
     """The figures of results in the five papers, each with the grids that make it."""
-    return _readings().figures
+    return readings().figures
 
 
-def _readings() -> Readings:
+def readings() -> Readings:
     return checked(Readings, read_yaml(READINGS, "Readings"), READINGS.name)
 
 

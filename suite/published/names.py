@@ -71,9 +71,9 @@ def frames_of(row: dict[str, Any]) -> float:
 def namesake(rows: list[dict[str, Any]], factors: dict[str, Any]) -> dict[str, Any] | None:
     """Of published rows of one model, data set and number of frames, the one to print beside a run of these factors.
 
-    Quoted rows stand beside none, rows pretrained on videos only beside runs that are so too, on the same data set.
-    While the others print different accuracies, those of the same pretraining, sampling and views are kept where there
-    are any; None when they still differ.
+    Quoted rows stand beside none, rows pretrained on videos not beside runs that are not, nor beside those pretrained
+    on other videos.  While the others print different accuracies, those of the same pretraining, sampling and views are
+    kept where there are any; None when they still differ.
     """
     rows = [row for row in rows if row.get("origin") != "quoted"]
     if "pretraining" in factors:

@@ -37,6 +37,8 @@ def _split_off(data: Any, own: Iterable[str]) -> Any:
     if not isinstance(data, dict):
         return data
     own, found = set(own) - {"protocol"}, {}
+    if True in data and "on" in data:
+        raise ValueError("'on' is given twice")
     data = {"on" if key is True else key: value for key, value in data.items()}  # YAML 1.1 reads `on` as true
     for key in [key for key in data if key not in own]:
         values = data[key]
@@ -175,6 +177,8 @@ class Grid(Strict):
         for ensemble in self.fuse:
             if odd := [count for count in ensemble.frames if count not in self.frame_counts]:
                 raise ValueError(f"'fuse' names {odd[0]} frames, which are not among those of the grid")
+            if len(set(ensemble.frames)) < len(ensemble.frames):
+                raise ValueError("'fuse' names a number of frames twice; a run can be in an ensemble only once")
         return self
 
     def protocols(self) -> list[str]:
@@ -188,6 +192,10 @@ class Grid(Strict):
     def chains(self) -> list[tuple[int, ...]]:
         """The frame counts of each chain of a model."""
         return [self.chain.frames] if self.chain else [(count,) for count in self.frames]
+
+    def fused_views(self) -> list[str]:
+        """The tests, clips x crops, that its ensembles need of their runs."""
+        return [ensemble.views for ensemble in self.fuse if ensemble.views]
 
     def settings(self) -> list[dict[str, Any]]:
         """The combinations of the protocol keys of `axes` and `tune`; one without a key where there are none."""

@@ -127,7 +127,7 @@ class Protocol(Strict):
     name: Name
     source: str = ""  # where the numbers come from; not part of a run's identity
     init: Name = "imagenet"  # first stage: scratch, imagenet, run:ID, KIND:PATH (suite.models.weights), or a path
-    # first stage: what may start anew where `init` has it not, the classifier of its classes or its add-on blocks
+    # first stage: what may start anew where `init` has it not, its classifier or its add-on blocks
     init_fresh: Annotated[tuple[Literal["head", "blocks"], ...], Listed] = Field((), max_length=2)
     inflate: Literal["repeat", "mean", "center"] = "repeat"
     size: int = Field(224, ge=16, le=MAX_PIXELS)  # pixels
@@ -156,7 +156,7 @@ class Protocol(Strict):
     selection: Literal["last", "best"] = "last"  # whose weights are tested and kept: best is by top-1 on dev
     # configurations tried for one model alone before this one; None: unknown
     tuning: int | None = Field(None, ge=0, le=MAX_VIDEOS)
-    # `tune` of the grid: all values that are tried of each key, for every model; the best run on dev is reported
+    # `tune` of the grid: the values that are tried of each key
     tuned: dict[str, Annotated[tuple[Any, ...], Listed]] = Field(default_factory=dict)
     chained: dict[str, Any] = Field(default_factory=dict)  # what differs in stages that start from another run
 
@@ -247,8 +247,11 @@ class Protocol(Strict):
         return checked(Protocol, self.model_dump() | {"evaluation": evaluation}, f"protocol {self.name} with views")
 
     def with_tuned(self, values: Mapping[str, Sequence[Any]]) -> Protocol:
-        """The protocol of a run that is one of several among which the best on dev is reported (`tune` of a grid)."""
-        return checked(Protocol, self.model_dump() | {"tuned": dict(values)}, f"protocol {self.name} with tune")
+        """The protocol of a run that is tuned (`tune` of a grid); one budget is the same however it is written."""
+        data, where, tried = self.model_dump(), f"protocol {self.name} with tune", {}
+        for key in sorted(values):
+            tried[key] = [getattr(checked(Protocol, data | {key: value}, where), key) for value in values[key]]
+        return checked(Protocol, data | {"tuned": tried}, where)
 
 
 def _moved_milestones(milestones: Any, planned: Any, epochs: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from suite.models.user_code import RULES
 from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
-from suite.store.folder import RunFolder, dump_json, spec_of, write_atomic
+from suite.store.folder import RunFolder, dump_json, intact, sealed, spec_of, write_atomic
 from suite.store.provenance import environment
 from suite.sweep.plan import Plan, Selection
 from suite.sweep.planned_run import PlannedRun
@@ -167,7 +167,11 @@ def _clean(text: str, grid_folder: Path, dump: Callable[[Any], str]) -> str:
     except ValueError:  # a line that a kill cut short
         return ABSOLUTE.sub(r"\1", text)
     new = _without_paths(old, grid_folder)
-    return text if old == new else dump(new)
+    if old == new:
+        return text
+    if isinstance(old, dict) and "checksum" in old and intact(old):  # what was changed before stays refused
+        new = sealed({key: value for key, value in new.items() if key != "checksum"})
+    return dump(new)
 
 
 def _without_paths(value: Any, grid_folder: Path) -> Any:

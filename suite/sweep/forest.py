@@ -20,7 +20,7 @@ class Forest:
     """How the runs of a grid follow each other.
 
     overrides: protocol keys of the command line; folder: results/<grid>; frames: the largest number of frames that is
-    wanted of each chain, None for all of it; pretrained_on: a data set in place of `pretrain.data`.
+    wanted of each chain, None for all of it; pretrain: the data set to pretrain on, "" for that of the grid.
     """
 
     grid: Grid
@@ -28,16 +28,11 @@ class Forest:
     overrides: Mapping[str, Any]
     folder: Path
     frames: frozenset[int] | None = None
-    pretrained_on: str = ""
+    pretrain: str = ""
 
     @classmethod
     def of(
-        cls,
-        grid: Grid,
-        overrides: Mapping[str, Any],
-        folder: Path,
-        frames: Iterable[int] = (),
-        pretrained_on: str = "",
+        cls, grid: Grid, overrides: Mapping[str, Any], folder: Path, frames: Iterable[int] = (), pretrain: str = ""
     ) -> Forest:
         """Raises BadInput for a protocol key or value of the grid that there is not, and for one set twice."""
         protocol = load_protocol(grid.protocol)
@@ -47,7 +42,7 @@ class Forest:
                     raise BadInput(f"--set {key} changes what grid {grid.name} lists under '{kind}'; change the grid.")
                 for value in values[key]:
                     protocol.stage(False, {key: value}, grid.set, where=f"{kind} of grid {grid.name}")
-        return cls(grid, protocol, overrides, folder, frozenset(frames) or None, pretrained_on)
+        return cls(grid, protocol, overrides, folder, frozenset(frames) or None, pretrain)
 
     def trees(self, model: str, seed: int, datasets: Iterable[str]) -> list[list[PlannedRun]]:
         """The runs of a model, parents before children, in lists that share no run: one per data set, setting and
@@ -75,21 +70,15 @@ class Forest:
         protocol = load_protocol(how.protocol) if how.protocol else self.protocol
         stage = protocol.stage(False, self.overrides, how.set, grid_part="set of pretrain")
         weights = source_sha256(stage.init, self.folder.parent)
-        spec = RunSpec(
-            model,
-            info(self.pretrained_on or how.data).name,
-            how.frames or self.grid.frame_counts[0],
-            seed,
-            stage,
-            weights_sha256=weights,
-        )
+        data, frames = info(self.pretrain or how.data).name, how.frames or self.grid.frame_counts[0]
+        spec = RunSpec(model, data, frames, seed, stage, weights_sha256=weights)
         return PlannedRun(spec, source_folder(self.folder / "runs", spec.id))
 
     def _stage(self, chained: bool, setting: Mapping[str, Any]) -> Protocol:
         stage = self.protocol.stage(chained, self.overrides, self.grid.set | setting)
         if self.grid.tune:
             stage = stage.with_tuned(self.grid.tune.protocol)
-        views = [ensemble.views for ensemble in self.grid.fuse if ensemble.views]
+        views = self.grid.fused_views()
         how = stage.evaluation
         if f"{how.video_clips}x{how.video_crops}" in views:
             raise BadInput(

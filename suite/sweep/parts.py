@@ -16,7 +16,7 @@ from suite.data.dataset_info import info
 from suite.spec import BadInput, Grid, Protocol, load_protocol
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
-from suite.sweep.plan import DATA_SET, PRETRAINED_ON, Plan, Selection, changes_of, last_selection, make_plan
+from suite.sweep.plan import DATA_SET, PRETRAIN, Plan, Selection, changes_of, last_selection, make_plan
 from suite.sweep.planned_run import PlannedRun, settings_text
 from suite.sweep.stored import stored_plan
 
@@ -48,9 +48,9 @@ def report_parts(name: str, results: Path) -> list[Plan]:
 
 def _selection(settings: dict[str, Any]) -> Selection:
     """The whole grid with what `changes_of` gave."""
-    protocol = {key: value for key, value in settings.items() if key not in (DATA_SET, PRETRAINED_ON)}
+    protocol = {key: value for key, value in settings.items() if key not in (DATA_SET, PRETRAIN)}
     data = tuple(name for name in settings.get(DATA_SET, "").split(",") if name)
-    return Selection(set=protocol, data=data, pretrained_on=settings.get(PRETRAINED_ON, ""))
+    return Selection(set=protocol, data=data, pretrain=settings.get(PRETRAIN, ""))
 
 
 def part_folder(part: Plan, parts: Iterable[Plan]) -> Path:
@@ -132,7 +132,8 @@ def _changed_keys(spec: RunSpec, protocol: Protocol, grid: Grid) -> dict[str, An
     chained = spec.parent is not None and not spec.transfer
 
     def stage(changes: dict[str, Any]) -> dict[str, Any]:
-        return _flat(protocol.stage(chained, changes, settings).model_dump(mode="json", exclude=UNCHANGED))
+        staged = protocol.stage(chained, changes, settings).with_views(grid.fused_views())
+        return _flat(staged.model_dump(mode="json", exclude=UNCHANGED))
 
     try:
         made = _flat(spec.protocol.model_dump(mode="json", exclude=UNCHANGED))

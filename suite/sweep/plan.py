@@ -33,8 +33,7 @@ from suite.sweep.planned_run import PlannedRun
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
-DATA_SET = "data-set"  # stands beside protocol keys in what a selection changes, and so does
-PRETRAINED_ON = "pretrain-data-set"
+DATA_SET, PRETRAIN = "data-set", "pretrain"  # stand beside protocol keys in what a selection changes
 NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is not known without its files
 
 
@@ -42,7 +41,8 @@ NOMINAL_VIDEOS = {"train": 100_000, "val": 10_000}  # where a data set's size is
 class Selection:
     """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains.
 
-    data: data sets to use instead of those of the grid; pretrained_on: instead of its `pretrain.data`.
+    data: data sets to use instead of those of the grid; pretrain: the one to pretrain on instead of the grid's (only a
+    pilot asks for it).
     """
 
     only: tuple[str, ...] = ()
@@ -50,12 +50,11 @@ class Selection:
     set: dict[str, Any] = field(default_factory=dict)
     shard: tuple[int, int] | None = None
     data: tuple[str, ...] = ()
-    pretrained_on: str = ""
+    pretrain: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         plain = {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
-        later = {"data": self.data, "pretrained_on": self.pretrained_on}
-        return plain | {key: value for key, value in later.items() if value}
+        return plain | ({"data": self.data} if self.data else {}) | ({PRETRAIN: self.pretrain} if self.pretrain else {})
 
     def options(self) -> str:
         """As it is typed on the command line."""
@@ -74,7 +73,7 @@ class Selection:
             dict(data["set"]),
             tuple(data["shard"]) if data["shard"] else None,
             tuple(data.get("data", ())),
-            str(data.get("pretrained_on", "")),
+            str(data.get(PRETRAIN, "")),
         )
 
 
@@ -96,8 +95,8 @@ def changes_of(selection: Selection, grid: Grid) -> dict[str, Any]:
     """What a selection changes of a grid, beside choosing among its runs."""
     usual = {info(name).name for name in grid.data} if selection.data else set()
     foreign = [name for name in dict.fromkeys(info(name).name for name in selection.data) if name not in usual]
-    changes = {DATA_SET: ",".join(foreign), PRETRAINED_ON: selection.pretrained_on}
-    return {key: value for key, value in changes.items() if value} | selection.set
+    changed = {DATA_SET: ",".join(foreign), PRETRAIN: selection.pretrain}
+    return {key: value for key, value in changed.items() if value} | selection.set
 
 
 def make_plan(name: str, selection: Selection, results: Path, costs: bool = True) -> Plan:
@@ -116,12 +115,14 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
             f"--data-set takes one data set that grid {grid.name} does not list; start the sweep once for each."
         )
     names = _chosen(grid.model_names(), selection.only)
+    for ensemble in grid.fuse:
+        _chosen(grid.model_names(), ensemble.only)  # each glob names a model
     odd = sorted(set(selection.frames) - set(grid.frame_counts))
     if odd:
         raise BadInput(
             f"Grid {grid.name} has no runs of {odd[0]} frames; it has {', '.join(map(str, grid.frame_counts))}."
         )
-    forest = Forest.of(grid, selection.set, results / grid.name, selection.frames, selection.pretrained_on)
+    forest = Forest.of(grid, selection.set, results / grid.name, selection.frames, selection.pretrain)
     datasets = list(dict.fromkeys(info(name).name for name in selection.data or grid.data))
     if grid.pretrain:  # one run that all data sets share
         chains = [tree for model in names for seed in grid.axes.seed for tree in forest.trees(model, seed, datasets)]

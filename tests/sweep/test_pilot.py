@@ -8,7 +8,7 @@ from suite.data.datasets import open_dataset
 from suite.spec import BadInput
 from suite.sweep.executors.local import Machine
 from suite.sweep.parts import report_parts
-from suite.sweep.plan import Selection, make_plan
+from suite.sweep.plan import Selection, make_plan, remember
 from tests.sweep.builders import suite_process
 
 MACHINE = Machine(1, "cpu", 1, 0)
@@ -70,3 +70,35 @@ def test_the_pilot_of_a_grid_with_large_batches_runs_here(grid, tmp_path):
     part = open_dataset(f"calib_order{pilot.PART}", tmp_path / "data")
     assert [len(part.split(split).videos) for split in ("train", "val")] == [4, 4]
     assert not (tmp_path / "results" / "mine").exists()
+
+
+PRETRAINED = GRID.replace("chain", "pretrain: {data: calib_mixed, protocol: smoke, frames: 16}\nchain")
+TUNED = GRID.replace("set: {", "tune: {lr: [0.1, 0.01], warmup_epochs: [0, 2], on: dev}\nset: {dev: 0.25, ")
+AXES = GRID + "axes: {epochs: [1, 2], dropout: [0.0, 0.5]}\n"
+
+
+def test_a_pilot_pretrains_on_a_part_and_starts_every_data_set_from_it(tmp_path, swept):
+    (tmp_path / "mine.yaml").write_text(PRETRAINED)
+    name, results = str(tmp_path / "mine.yaml"), tmp_path / "results"
+    assert run_pilot(name, Selection(), tmp_path, results, MACHINE, {}) == 0
+    assert [{run.spec.dataset for run in plan.runs} for plan in swept] == [
+        {f"calib_mixed{pilot.PART}", f"calib_{data}{pilot.PART}"} for data in ("order", "scene")
+    ]
+    for plan in swept:
+        assert {run.spec.frames for run in plan.runs if run.spec.transfer} == {4}
+        assert {(run.spec.protocol.epochs, run.spec.protocol.batch) for run in plan.runs} == {(1, 2)}
+        remember(plan)
+        for run in plan.runs:
+            run.folder.create(run.spec)
+        parts = report_parts(name, results / pilot.FOLDER)
+        assert {run.id for run in plan.runs} <= {run.id for part in parts for run in part.runs}
+
+
+@pytest.mark.parametrize("text", [TUNED, AXES])
+def test_a_pilot_tries_every_setting_of_a_model(tmp_path, swept, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert run_pilot(str(tmp_path / "mine.yaml"), Selection(), tmp_path, tmp_path / "results", MACHINE, {}) == 0
+    for plan in swept:
+        assert len(plan.runs) == 2 * 4
+        assert len({run.setting_text for run in plan.runs}) == 4
+        assert bool(plan.runs[0].spec.protocol.dev) == bool(plan.grid.tune)

@@ -1,0 +1,151 @@
+"""Accuracy by the number of test views, and over the official splits of a data set: values, intervals, names, order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from suite.collect.results_table import ResultsTable
+from suite.collect.views import COLUMNS
+from suite.report.figures import views as figures
+from suite.report.tables.rendering.formats import to_latex, to_markdown
+from suite.report.tables.splits import splits_table
+from suite.report.tables.views import views_table
+from suite.statistics.proportions import mean_interval, newcombe, wilson
+from tests.builders import csv_of, summary_row
+from tests.report.builders import lines_of
+
+# --- the interval of a mean -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("percent", "n"), [(0.0, 40), (61.1, 1000), (100.0, 50)])
+def test_the_interval_of_the_mean_of_one_accuracy_is_wilsons(percent, n):
+    assert mean_interval([percent], [n]) == pytest.approx(wilson(percent, n))
+
+
+@pytest.mark.parametrize(("a", "n_a", "b", "n_b"), [(80, 70, 60, 80), (0, 10, 0, 20), (75, 12_000, 60, 1_000)])
+def test_the_interval_of_the_mean_of_two_is_newcombes_of_a_difference(a, n_a, b, n_b):
+    """The accuracies of a and b add up to 100 more than the difference of a and the errors of b."""
+    low, high = newcombe(a, n_a, 100 - b, n_b)
+    assert mean_interval([a, b], [n_a, n_b]) == pytest.approx(((low + 100) / 2, (high + 100) / 2))
+
+
+def test_the_interval_of_a_mean_is_unknown_with_one_of_the_accuracies():
+    assert np.isnan(mean_interval([50.0, float("nan")], [10, 10])).all()
+    assert np.isnan(mean_interval([50.0, 60.0], [10, float("nan")])).all()
+
+
+@pytest.mark.parametrize("true", [(50.0, 60.0, 70.0), (85.0, 95.0, 97.0)])
+def test_the_interval_of_a_mean_covers_it_in_95_of_100_samples(true):
+    rng, n = np.random.default_rng(0), (100, 150, 80)
+    draws = [100 * rng.binomial(count, p / 100, 4000) / count for p, count in zip(true, n, strict=True)]
+    mean = sum(true) / 3
+    limits = np.array([mean_interval(values, n) for values in zip(*draws, strict=True)])
+    assert ((limits[:, 0] <= mean) & (mean <= limits[:, 1])).mean() == pytest.approx(0.95, abs=0.012)
+
+
+# --- splits ---------------------------------------------------------------------------------------------------------
+
+SPLITS = ("ucf101", "ucf101@split=2", "ucf101@split=3")
+
+
+def on_splits(module, top1s, datasets=SPLITS, **more):
+    rows = [
+        summary_row(module, top1, n=100 + i, **more) | {"dataset": dataset}
+        for i, (dataset, top1) in enumerate(zip(datasets, top1s, strict=True))
+    ]
+    return [row | {"id": f"{row['dataset']}.{row['id']}", "control": "", "n": 100 + i} for i, row in enumerate(rows)]
+
+
+def results(*groups):
+    return ResultsTable.of(pd.DataFrame([row for group in groups for row in group]))
+
+
+def test_the_mean_over_splits_stands_beside_them_with_its_interval():
+    table = splits_table(results(on_splits("tam", (80.0, 82.0, 87.0)), on_splits("tsn", (70.0, 71.0, 75.0))))
+    rows = {row["model"]: row for row in csv_of(table)}
+    assert set(rows) == {"tam-resnet18", "tsn-resnet18"}
+    tam = rows["tam-resnet18"]
+    assert [float(tam[f"top1_split{i}"]) for i in (1, 2, 3)] == [80.0, 82.0, 87.0]
+    assert float(tam["top1_mean"]) == pytest.approx(83.0)
+    limits = (float(tam["top1_mean_low"]), float(tam["top1_mean_high"]))
+    assert limits == pytest.approx(mean_interval([80.0, 82.0, 87.0], [100, 101, 102]))
+    text = to_markdown(table)
+    assert "### UCF101\n" in text
+    assert "split 1" in text
+    assert "for which a model of its own was trained" in table.note
+
+
+def test_seeds_are_averaged_before_splits():
+    table = splits_table(results(on_splits("tam", (80.0, 82.0, 84.0)), on_splits("tam", (84.0, 86.0, 88.0), seed=1)))
+    (row,) = csv_of(table)
+    assert [float(row[f"top1_split{i}"]) for i in (1, 2, 3)] == [82.0, 84.0, 86.0]
+    assert float(row["top1_mean"]) == pytest.approx(84.0)
+
+
+def test_a_model_that_lacks_a_split_has_no_mean_and_other_data_sets_have_none():
+    whole, lacking = on_splits("tam", (80.0, 82.0, 87.0)), on_splits("tsn", (70.0, 71.0), SPLITS[:2])
+    assert [row["model"] for row in csv_of(splits_table(results(whole, lacking)))] == ["tam-resnet18"]
+    assert splits_table(results(lacking)) is None
+    assert splits_table(results([summary_row("tam", 80.0) | {"dataset": "ssv2", "control": ""}])) is None
+
+
+def test_splits_stand_in_their_order_whatever_the_order_of_the_runs():
+    table = splits_table(results(on_splits("tam", (80.0, 82.0, 87.0))[::-1]))
+    (row,) = csv_of(table)
+    assert [float(row[f"top1_split{i}"]) for i in (1, 2, 3)] == [80.0, 82.0, 87.0]
+
+
+# --- views ----------------------------------------------------------------------------------------------------------
+
+
+def geometries(*rows):
+    usual = {"dataset": "calib_order", "model": "tsn-resnet18", "frames": 8, "seed": 0, "n": 200}
+    found = []
+    for clips, crops, top1, *more in rows:
+        about = usual | {"clips": clips, "crops": crops, "top1": top1, "gmacs": 0.5 * clips * crops}
+        about |= {"distinct_views": float(clips * crops)} | (more[0] if more else {})
+        found.append(about | {"id": f"{about['model']}.s{about['seed']}"})
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def test_the_views_table_has_a_row_per_geometry_in_the_order_of_the_tests_with_wilsons_interval():
+    table = views_table(geometries((1, 1, 50.0), (10, 3, 56.0), (2, 1, 52.0)))
+    rows = csv_of(table)
+    assert [(row["clips"], row["crops"]) for row in rows] == [("1", "1"), ("10", "3"), ("2", "1")]
+    for row in rows:
+        top1 = float(row["top1"])
+        assert (float(row["top1_low"]), float(row["top1_high"])) == pytest.approx(wilson(top1, 200))
+        assert float(row["gmacs"]) == 0.5 * int(row["clips"]) * int(row["crops"])
+    assert "different" not in to_markdown(table)
+    assert "TSN-ResNet-18" in to_markdown(table)
+    assert "TSN-ResNet-18" in to_latex(table)
+
+
+def test_the_views_table_averages_seeds_and_says_how_many_views_differ():
+    table = views_table(geometries((2, 3, 50.0, {"distinct_views": 2.0}), (2, 3, 60.0, {"seed": 1})))
+    (row,) = csv_of(table)
+    assert (float(row["top1"]), row["seeds"], float(row["distinct_views"])) == (55.0, "2", 4.0)
+    assert float(row["top1_sd"]) == pytest.approx(np.std([50.0, 60.0], ddof=1))
+    assert "Different: mean number of different views per video." in table.note
+    assert lines_of(to_markdown(table), "TSN-ResNet-18")
+
+
+@pytest.mark.slow
+def test_the_figure_has_a_curve_per_model_in_the_order_of_cost_with_its_intervals(monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.update({path.name: figure}) or [path])
+    tam = {"model": "tam-resnet18", "id": "tam"}
+    frame = geometries((10, 3, 56.0), (1, 1, 50.0), (1, 1, 58.0, tam), (2, 1, 60.0, tam), (1, 1, 60.0, {"seed": 1}))
+    written = figures.write_views_of_grid(frame, tmp_path)
+    assert [path.name for path in written] == ["views_calib_order"]
+    (axes,) = drawn["views_calib_order"].axes
+    curves = {bars.get_label(): bars.lines for bars in axes.containers}
+    assert list(curves) == ["TSN-ResNet-18, 8 frames", "TAM-ResNet-18, 8 frames"]
+    line, _, (bars,) = curves["TSN-ResNet-18, 8 frames"]
+    assert list(line.get_xdata()) == [0.5, 15.0]
+    assert list(line.get_ydata()) == [55.0, 56.0], "the mean over seeds"
+    for top1, (low, high) in zip((55.0, 56.0), bars.get_segments(), strict=True):
+        assert (low[1], high[1]) == pytest.approx(wilson(top1, 200))
+    assert {text.get_text() for text in axes.texts} == {"1x1", "10x3", "2x1"}
+    assert axes.get_xscale() == "log"
+    assert figures.write_views_of_grid(None, tmp_path) == []
