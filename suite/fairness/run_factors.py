@@ -44,6 +44,8 @@ def of_run(
     result, sessions = result or {}, (provenance or {}).get("sessions", [])
     started = ((first if chain else provenance) or {}).get("weights") or {}
     first_stage = chain[0] if chain else spec
+    if first_stage.transfer and (started.get("pretraining") or {}).get("run", first_stage.parent) != first_stage.parent:
+        started = {}  # a record of another source than the run has
     root = first_stage.protocol
     before = [*before, *[{}] * len(chain)][: len(chain)]
     views = views_of(p.evaluation.clips, p.evaluation.crops)

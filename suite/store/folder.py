@@ -37,14 +37,19 @@ def dump_json(data: Any) -> str:
 
 
 def sealed(result: dict[str, Any]) -> dict[str, Any]:
-    """A result with a checksum of itself, so that an edit by hand is noticed."""
-    return result | {"checksum": digest(result, 64)}
+    """A result with a checksum of itself, so that an edit by hand is noticed; an earlier one is left out."""
+    content = {key: value for key, value in result.items() if key != "checksum"}
+    return content | {"checksum": digest(content, 64)}
 
 
 def intact(result: dict[str, Any]) -> bool:
-    """Whether a result is as `sealed` wrote it; one without a checksum, of an earlier version, counts as intact."""
-    content = {key: value for key, value in result.items() if key != "checksum"}
-    return "checksum" not in result or result["checksum"] == digest(content, 64)
+    """Whether a result is as `sealed` wrote it.
+
+    One without a checksum counts as intact where an early version wrote it, which did not list the parts of manifests.
+    """
+    if "checksum" not in result:
+        return "manifest_parts" not in result
+    return result["checksum"] == digest({key: value for key, value in result.items() if key != "checksum"}, 64)
 
 
 class RunFolder:
@@ -105,10 +110,14 @@ class RunFolder:
         return result
 
     def read_provenance(self) -> dict[str, Any]:
-        """What provenance.json holds; {} where there is none.  Raises BadInput when it is damaged."""
+        """What provenance.json holds; {} where there is none.  Raises BadInput when it is damaged or was edited."""
         try:
             found = json.loads(self.provenance.read_text())
             if is_provenance(found):
+                if "checksum" in found and not intact(found):
+                    raise BadInput(
+                        f"{self.provenance} was changed after it was written; restore it, or move the run's folder away."
+                    )
                 return found
         except FileNotFoundError:
             return {}

@@ -101,7 +101,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
     )
     provenance["data"] = {split: _facts(m) for split, m in splits.items()} | {"notes": dataset.notes}
-    write_atomic(folder.provenance, dump_json(provenance))
+    write_atomic(folder.provenance, dump_json(sealed(provenance)))
     trainer.train(control)
 
     result = _result(folder, spec, dataset, test)
@@ -109,7 +109,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         result |= _on_dev(trainer, test, dev)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
-    write_atomic(folder.provenance, dump_json(provenance))
+    write_atomic(folder.provenance, dump_json(sealed(provenance)))
     write_atomic(folder.result_file, dump_json(sealed(result)))  # last: the run is done
     folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result

@@ -204,7 +204,7 @@ def to_scheme_1(plan, home):
     result.pop("checksum", None)
     folder.result_file.write_text(dump_json(result))
     provenance = json.loads(folder.provenance.read_text())
-    del provenance["decoding"]["splits"]
+    del provenance["decoding"]["splits"], provenance["checksum"]
     for split, digest in result["manifests"].items():
         provenance["data"][split]["sha256"] = digest
     folder.provenance.write_text(dump_json(provenance))

@@ -21,7 +21,7 @@ from suite.report.build import retested, write_report
 from suite.spec import BadInput
 from suite.store.evaluations import predictions_of, result_of, stored_test
 from suite.store.evaluations import test_folder as place_of
-from suite.store.folder import RunFolder
+from suite.store.folder import RunFolder, sealed
 from suite.sweep.plan import Selection, make_plan
 from suite.sweep.verify import verify
 from suite.training.run import execute
@@ -138,7 +138,7 @@ def test_the_ledger_of_a_further_test_is_its_own(data, results):
     run = plan.runs[0]
     stored = stored_test(run.folder, run.spec.evaluation())
     facts = stored.facts | {"environment": stored.facts["environment"] | {"code_test": {"testing": "ffffffffff"}}}
-    facts.pop("checksum")
+    facts = sealed(facts)
     (stored.predictions.parent / "eval.json").write_text(json.dumps(facts))
     (ours,) = run_rows(_Plan(plan, [run])).factors
     theirs = read_result(str(stored.predictions.parent), results).factors
@@ -164,6 +164,9 @@ def test_edited_accuracies_are_refused_with_and_without_a_checksum(results, key)
     with pytest.raises(BadInput, match="was changed after it was written"):
         run.result()
     change(run.folder.result_file, lambda result: result.pop("checksum"))
+    with pytest.raises(BadInput, match="was changed after it was written"):
+        run.result()
+    change(run.folder.result_file, lambda result: result.update(sealed(result)))
     plan = planned(results)
     (results / "two" / "summary.csv").unlink(missing_ok=True)
     with pytest.raises(BadInput, match="predictions give"):
@@ -181,6 +184,9 @@ def test_an_edited_test_is_refused(data, results):
         with pytest.raises(BadInput, match="was changed"):
             result_of(run.folder, run.spec)
         change(file, lambda test: test.pop("checksum"))
+        with pytest.raises(BadInput, match="was changed"):
+            result_of(run.folder, run.spec)
+        change(file, lambda test: test.update(sealed(test)))
         with pytest.raises(BadInput, match="predictions give"):
             write_report(planned(results, ("tsn-*",), **{"evaluation.clips": 2, "evaluation.video_clips": 3}))
         file.write_text(before)
@@ -248,7 +254,7 @@ def test_a_test_of_another_shape_is_one_sentence(with_a_test, tmp_path, edit):
     tested, place = with_a_test
     results = copied(tested, tmp_path / "results")
     place = results / place
-    change(place / "eval.json", lambda test: (test.pop("checksum"), test.update(edit)))
+    change(place / "eval.json", lambda test: test.update(sealed(test | edit)))
     with pytest.raises(BadInput, match="damaged") as caught:
         read_result(str(place), results)
     assert "\n" not in str(caught.value)
@@ -257,7 +263,7 @@ def test_a_test_of_another_shape_is_one_sentence(with_a_test, tmp_path, edit):
 @pytest.mark.parametrize("edit", [{"video": 7}, {"videos": 3}, {"top5": None}, {"top1": "18.75"}, {"macs": "many"}])
 def test_a_result_of_another_shape_is_one_sentence(results, edit):
     run = planned(results).runs[0]
-    change(run.folder.result_file, lambda result: (result.pop("checksum"), result.update(edit)))
+    change(run.folder.result_file, lambda result: result.update(sealed(result | edit)))
     with pytest.raises(BadInput, match="damaged"):
         run.result()
 
@@ -265,6 +271,6 @@ def test_a_result_of_another_shape_is_one_sentence(results, edit):
 @pytest.mark.parametrize("edit", [{"weights": "x"}, {"data": 3}, {"decoding": 4}, {"sessions": [{"packages": ["x"]}]}])
 def test_a_provenance_of_another_shape_is_one_sentence(results, edit):
     run = planned(results).runs[0]
-    change(run.folder.provenance, lambda found: found.update(edit))
+    change(run.folder.provenance, lambda found: found.update(sealed(found | edit)))
     with pytest.raises(BadInput, match="damaged"):
         read_run(run.spec, run.folder)

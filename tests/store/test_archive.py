@@ -15,7 +15,7 @@ from suite.report.console.explain import explain
 from suite.spec import BadInput
 from suite.store.archive import FORMAT, open_archive, pack, read_manifest
 from suite.store.find import find_runs
-from suite.store.folder import RunFolder
+from suite.store.folder import RunFolder, sealed
 from suite.sweep.archived import archived_plan
 from suite.sweep.plan import Selection, make_plan
 from tests.builders import captured_suite
@@ -118,8 +118,7 @@ def test_an_archive_with_an_accuracy_that_nobody_measured_is_refused(archive, tm
     opened = open_archive(archive, tmp_path / "opened").parent
     shutil.copytree(opened, tmp_path / "forged", symlinks=False)
     file = next((tmp_path / "forged").rglob("result.json"))
-    forged = json.loads(file.read_text()) | {"top1": 99.9}
-    del forged["checksum"]  # with it, the edit is noticed as soon as the file is read
+    forged = sealed(json.loads(file.read_text()) | {"top1": 99.9})  # else the edit is noticed as soon as it is read
     file.write_text(json.dumps(forged))
     manifest = read_manifest(opened)
     files = {name: tmp_path / "forged" / name for name in manifest["files"]}
