@@ -32,7 +32,8 @@ def _members(runs: Iterable[PlannedRun], ensemble: Ensemble) -> list[list[Planne
     globs = list(map(canonical, ensemble.only))
     for run in runs:
         spec, tuned = run.spec, run.spec.protocol.tuned
-        wanted = spec.frames in ensemble.frames and not run.control and run.state() == "done"
+        pretrains = any(child.spec.transfer for child in run.children)
+        wanted = spec.frames in ensemble.frames and not run.control and not pretrains and run.state() == "done"
         if not wanted or (globs and not any(fnmatch.fnmatch(spec.model, glob) for glob in globs)):
             continue
         if tuned and not is_chosen(spec, run.folder.path.parent):

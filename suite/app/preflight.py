@@ -9,6 +9,7 @@ from pathlib import Path
 from suite.app.data import datasets_of
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
+from suite.evaluation.retest import check_checkpoint
 from suite.report.console.plain import duration, memory
 from suite.spec import BadInput, run_named
 from suite.store.pretraining import finished_source
@@ -31,7 +32,31 @@ def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
                 open_dataset(name, data)
             except BadInput as error:
                 problems.append(str(error).rstrip("."))
-    refuse(problems)
+    refuse([*problems, *_damaged_sources(plan)])
+
+
+def _damaged_sources(plan: Plan) -> list[str]:
+    """What is wrong with the checkpoints of finished runs that others are to start from."""
+    results, sources = plan.folder.parent, {}
+    for run in plan.runs:
+        if run.state() == "done":
+            continue
+        if run.parent is not None and run.parent.state() == "done":
+            sources[run.parent.id] = run.parent.folder
+        elif run.parent is None and run_named(run.spec.protocol.init) and not run.spec.missing_weights:
+            sources[run.spec.protocol.init] = finished_source(run.spec.protocol.init, results)
+    problems = []
+    for folder in sources.values():
+        try:
+            if not folder.checkpoint.is_file():
+                raise BadInput(
+                    f"{folder.checkpoint} is missing, and other runs start from it; restore it, or remove {folder.path} "
+                    "to train it again."
+                )
+            check_checkpoint(folder)
+        except BadInput as error:
+            problems.append(str(error).rstrip("."))
+    return problems
 
 
 def _why_no_weights(run: PlannedRun, plan: Plan) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.fairness.tuned import is_chosen
 from suite.models.frame_wise import frame_wise_baseline
-from suite.spec import BadInput, without_setting
+from suite.spec import BadInput, display_name, without_setting
 from suite.statistics import run_table
 from suite.statistics.contribution import contribution_cells
 from suite.store.evaluations import predictions_of
@@ -152,6 +152,21 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         names.append(run.label)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
     return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
+
+
+def tuning_left(plan: Plan) -> list[str]:
+    """A sentence for each model that tables leave out because not all of its settings are finished."""
+    groups: dict[tuple, list[bool]] = {}
+    for run in plan.runs:
+        if run.spec.protocol.tuned:
+            key = (run.spec.dataset, run.label, run.spec.frames, run.spec.seed)
+            groups.setdefault(key, []).append(run.state() == "done")
+    return [
+        f"{display_name(name)}, {frames} frames, seed {seed}, on {dataset} is left out: {sum(done)} of {len(done)} "
+        "settings that are to be tried are finished."
+        for (dataset, name, frames, seed), done in groups.items()
+        if any(done) and not all(done)
+    ]
 
 
 def _data_notes(run: PlannedRun) -> list[str]:

@@ -208,8 +208,8 @@ def read_run(spec: RunSpec, folder: RunFolder) -> dict[str, Any]:
     if chosen:
         stages = without_choice(stages)
     found = of_run(stages[-1], stages[:-1], folder.result(), folder.read_provenance(), results, stage.read_provenance())
-    if chosen:
-        found = tuned_factors(found, spec.protocol)
+    if spec.protocol.tuned:  # how a run that was tried and not chosen came to be compared is not known
+        found = tuned_factors(found, spec.protocol) if chosen else found | {"tuning": None}
     test = stored_test(folder, spec.evaluation())
     return found | of_test(test.facts, found) if test and test.facts else found
 

@@ -102,7 +102,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
 
     from suite.collect.ensembles import ensemble_rows
     from suite.collect.evidence import gather
-    from suite.collect.results_table import collect_results, reported_rows, run_rows
+    from suite.collect.results_table import collect_results, reported_rows, run_rows, tuning_left
     from suite.collect.views import tests_by_views
     from suite.published.references import published_rows
     from suite.report.figures.pairs import write_pairwise
@@ -116,7 +116,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
     reference = published_rows(grid.reference) if grid.reference else None
     ours = run_rows(plan)
-    ensembles = ensemble_rows(plan.folder, {run.folder.id for run in plan.runs})
+    ensembles = ensemble_rows(plan.folder, {run.folder.id for run in plan.runs if run.state() == "done"})
     for row in ensembles:
         if row["frames"] != row["frames"]:
             log(f"note: {row['id']} is not in the report: the frames of one of its models are not known.")
@@ -125,6 +125,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     by_views = tests_by_views(plan, dict(zip(table.runs["id"], table.runs["name"], strict=True)))
     # refuses results that were edited
     evidence = gather(table, options.strict, retested(plan, table.runs), by_views)
+    evidence.warnings.extend(tuning_left(plan))
     write_atomic(folder / "summary.csv", csv_text(ours[[c for c in (*SUMMARY, SETTING) if c in ours]], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]

@@ -46,6 +46,8 @@ def _split_off(data: Any, own: Iterable[str]) -> Any:
             raise ValueError(f"'{key}' should be a list of the values that the protocol key is to have")
         if len(values) > MAX_LISTED:
             raise ValueError(f"'{key}' lists more than {MAX_LISTED} values")
+        if any(isinstance(value, dict) for value in values):
+            raise ValueError(f"'{key}' lists keys and values; write each key with its dots, such as sampling.rule")
         if len({repr(value) for value in values}) < len(values):
             raise ValueError(f"'{key}' lists a value twice")
         found[str(key)] = values

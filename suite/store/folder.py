@@ -115,9 +115,8 @@ class RunFolder:
             found = json.loads(self.provenance.read_text())
             if is_provenance(found):
                 if "checksum" in found and not intact(found):
-                    raise BadInput(
-                        f"{self.provenance} was changed after it was written; restore it, or move the run's folder away."
-                    )
+                    changed = f"{self.provenance} was changed after it was written"
+                    raise BadInput(f"{changed}; restore it, or move the run's folder away.")
                 return found
         except FileNotFoundError:
             return {}

@@ -38,6 +38,11 @@ class Forest:
         protocol = load_protocol(grid.protocol)
         for kind, values in (("axes", grid.axes.protocol), ("tune", grid.tune.protocol if grid.tune else {})):
             for key in values:
+                if key.partition(".")[0] == "evaluation":
+                    raise BadInput(
+                        f"'{key}' of grid {grid.name} cannot be an axis: it changes the test alone. 'set: "
+                        "{evaluation.views: [1x1, 10x3]}' tests each run with several views."
+                    )
                 if key in overrides:
                     raise BadInput(f"--set {key} changes what grid {grid.name} lists under '{kind}'; change the grid.")
                 for value in values[key]:

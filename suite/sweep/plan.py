@@ -124,6 +124,10 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
         )
     forest = Forest.of(grid, selection.set, results / grid.name, selection.frames, selection.pretrain)
     datasets = list(dict.fromkeys(info(name).name for name in selection.data or grid.data))
+    if grid.pretrain and info(selection.pretrain or grid.pretrain.data).name in datasets:
+        raise BadInput(
+            f"Grid {grid.name} pretrains on {grid.pretrain.data} and trains on it again; leave it out of the data sets."
+        )
     if grid.pretrain:  # one run that all data sets share
         chains = [tree for model in names for seed in grid.axes.seed for tree in forest.trees(model, seed, datasets)]
     else:
