@@ -50,8 +50,8 @@ def _damaged_sources(plan: Plan) -> list[str]:
         try:
             if not folder.checkpoint.is_file():
                 raise BadInput(
-                    f"{folder.checkpoint} is missing, and other runs start from it; restore it, or remove {folder.path} "
-                    "to train it again."
+                    f"{folder.checkpoint} is missing, and other runs start from it; restore it, or remove "
+                    f"{folder.path} to train it again."
                 )
             check_checkpoint(folder)
         except BadInput as error:

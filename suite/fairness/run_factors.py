@@ -10,7 +10,7 @@ from typing import Any
 from suite.fairness.code_parts import code_factor
 from suite.fairness.data_factors import data_of, data_of_split, decoder_of, leakage_of, retested_decoder
 from suite.fairness.factors import FACTORS, ONE_MODEL, THE_SAME, chain_of, read_views, schedule_of, text, views_of
-from suite.fairness.tuned import is_chosen, tuned_factors, without_choice
+from suite.fairness.tuned import is_chosen, not_chosen, tuned_factors, without_choice
 from suite.models import canonical_name, normalisation
 from suite.spec import Augmentation, parse_model, run_named, weights_file
 from suite.statistics.run_table import architecture
@@ -208,8 +208,8 @@ def read_run(spec: RunSpec, folder: RunFolder) -> dict[str, Any]:
     if chosen:
         stages = without_choice(stages)
     found = of_run(stages[-1], stages[:-1], folder.result(), folder.read_provenance(), results, stage.read_provenance())
-    if spec.protocol.tuned:  # how a run that was tried and not chosen came to be compared is not known
-        found = tuned_factors(found, spec.protocol) if chosen else found | {"tuning": None}
+    if spec.protocol.tuned:
+        found = tuned_factors(found, spec.protocol) if chosen else found | {"tuning": not_chosen(spec)}
     test = stored_test(folder, spec.evaluation())
     return found | of_test(test.facts, found) if test and test.facts else found
 

@@ -34,6 +34,11 @@ def budget(protocol: Protocol) -> str:
     return f"{len(settings_tried(protocol))} settings on dev: {'; '.join(values)}"
 
 
+def not_chosen(spec: RunSpec) -> str:
+    """The factor `tuning` of a run that was tried and is not the one that counts: equal to that of no other run."""
+    return f"tried and not chosen, {budget(spec.protocol)} (run {spec.id.rpartition('-')[2]})"
+
+
 def is_chosen(spec: RunSpec, runs: Path) -> bool:
     """Whether a run is the best on dev of those with the settings that were tried; `runs`: the folder of them all.
 
