@@ -31,6 +31,7 @@ from suite.data.formats.annotations import (
 )
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
+from suite.spec.files import unique_keys
 
 STEMS = ("annotations", "videos", "dataset", "labels", "index", "metadata")
 ENDINGS = (".csv", ".jsonl")
@@ -51,9 +52,11 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     }
     found: dict[str, list[Item]] = {}
     remarks: list[str] = []
+    gives_splits = True
     if one is not None:
         rows = list(_items(one, spec))
-        if all(split is None for split, _ in rows):
+        gives_splits = any(split is not None for split, _ in rows)
+        if not gives_splits:
             found, remark = by_paths([item for _, item in rows], spec.title)
             remarks.append(remark)
         elif any(split is None for split, _ in rows):
@@ -78,7 +81,7 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         ]
 
     media = media_folder(root, spec, MEDIA, (item.path for items in found.values() for item in items))
-    return Annotations(root, media, classes, read, remarks)
+    return Annotations(root, media, classes, read, remarks, gives_splits)
 
 
 def by_paths(items: Iterable[Item], title: str) -> tuple[dict[str, list[Item]], str]:
@@ -166,7 +169,7 @@ def _csv(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, s
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, text in lines_of(path):
         try:
-            row = json.loads(text)
+            row = json.loads(text, object_pairs_hook=unique_keys)
             json.dumps(row, ensure_ascii=False).encode()  # refuses half a character, "\\ud800"
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path} line {line} is not valid JSON: {error}.") from None

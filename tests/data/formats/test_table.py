@@ -143,6 +143,11 @@ def test_without_a_split_a_fifth_of_each_class_is_held_out_whatever_the_order_of
         ("annotations.jsonl", '{"path": "a", "label": ["b", "c"]}\n', "annotations.jsonl line 1 has no label"),
         ("annotations.jsonl", '{"path": "\\ud800", "label": "b"}\n', "annotations.jsonl line 1 is not valid JSON"),
         ("annotations.jsonl", f'{{"path": "a", "label": "b", "end": 1{"0" * 400}}}\n', "line 1: end must be seconds"),
+        (
+            "annotations.jsonl",
+            '{"path": "a", "label": "b"}\n{"path": "c", "label": "b", "label": "c"}\n',
+            "annotations.jsonl line 2 is not valid JSON: duplicate key 'label'",
+        ),
         ("annotations.jsonl", "[" * 9000, "annotations.jsonl line 1 is not valid JSON"),
     ],
 )
