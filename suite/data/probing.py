@@ -18,6 +18,8 @@ def probe(path: Path | str) -> tuple[int, float, str]:
     """
     if os.path.isdir(path):
         return _probe_pictures(path)
+    if not frame_folders.is_openable(path):
+        raise Undecodable(f"Video {path} is not a regular file.")
     import av
 
     try:

@@ -1,6 +1,7 @@
 """`suite data check`: every video that something is wrong with is named, with what is wrong."""
 
 import csv
+import os
 import sys
 
 import pytest
@@ -113,3 +114,11 @@ def test_the_csv_file_has_a_line_per_problem(mine, monkeypatch, capsys):
         ["train", "train/a/train0", "train/a/train0.mp4", "undecodable: the file is empty"],
     ]
     assert "undecodable: 1 (train/a/train0)" in capsys.readouterr().out
+
+
+def test_a_pipe_with_the_name_of_a_video_is_not_opened(mine):
+    for full in (False, True):
+        (mine / "train" / "a" / "train0.mp4").unlink()
+        os.mkfifo(mine / "train" / "a" / "train0.mp4")
+        found = check("mine", mine.parent, full=full)
+        assert [problem["problem"] for problem in found["problems"]] == ["undecodable: is not a regular file"]
