@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from suite.data.class_remarks import classes_without
 from suite.data.datasets import open_dataset
 from suite.data.decode_check import Progress, decode_all, decode_whole
 from suite.data.leakage import duplicates
@@ -37,6 +37,7 @@ def check(
     leakage = dataset.leakage()
     paths = {video.id: video.path for video in val.videos}
     problems += [_problem("val", id, paths[id], "it is in the training split too") for id in leakage.ids]
+    without = classes_without(dataset.classes, train, val)
     short = [(split, video) for split, manifest in splits.items() for video in manifest.videos if video.frames < frames]
     found = {
         "dataset": dataset.info.name,
@@ -49,7 +50,7 @@ def check(
         "too_short": [video.id for _, video in short],
         "leakage": leakage.ids,
         "duplicates": {"train": duplicates(train), "val": duplicates(val)},
-        "classes_without": [name for name, count in _smallest(dataset.classes, train, val).items() if count == 0],
+        "classes_without": [name for names in without.values() for name in names],
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
         "notes": dataset.differences,
     }
@@ -89,12 +90,6 @@ def _half_decodable(manifest: Manifest, progress: Progress) -> list[dict[str, st
     paths = {video.id: video.path for video in manifest.videos}
     found = decode_all(manifest, progress)
     return [_problem(manifest.split, id, paths[id], f"{UNDECODABLE}: {why.rstrip('.')}") for id, why in found.items()]
-
-
-def _smallest(classes: tuple[str, ...], *manifests: Manifest) -> dict[str, int]:
-    """Class -> the smaller of its numbers of videos in the splits."""
-    counts = [Counter(video.class_name for video in manifest.videos) for manifest in manifests]
-    return {name: min(count[name] for count in counts) for name in classes}
 
 
 def full_check(manifest: Manifest) -> tuple[str, list[str] | None]:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from suite.data.formats import table
 from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
@@ -30,6 +31,7 @@ from suite.data.formats.annotations import (
     whole_number,
     without_suffix,
 )
+from suite.data.formats.unread import unread_files
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
 
@@ -46,6 +48,10 @@ PATTERNS = (
     "lists/{}.txt",
 )
 PARTS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test", "testing")}
+NAMES = (
+    *(pattern.replace("{}", part) for parts in PARTS.values() for part in parts for pattern in PATTERNS),
+    *table.NAMES,
+)
 CLASS_FILES = (
     "classes.txt",
     "category.txt",
@@ -55,6 +61,7 @@ CLASS_FILES = (
     "annotations/classes.txt",
 )
 MEDIA = ("videos", "rawframes", "frames", ".")
+MIN_CLASSES, CLASSES_PER_VIDEO = 1000, 10  # a larger label than both allow is a mistake
 
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -127,8 +134,20 @@ def opener(dialect: str) -> Callable[[Path, FormatSpec], Annotations]:
         found = {split: _items(dialect, path, spec, classes) for split, path in files.items()}
         if not classes:
             number = 1 + max((item.label or 0 for items in found.values() for item in items), default=-1)
+            videos = sum(map(len, found.values()))
+            if number > max(MIN_CLASSES, CLASSES_PER_VIDEO * videos):
+                raise BadInput(
+                    f"{spec.title} has {videos} videos and the label {number - 1}, so it would have {number} classes, "
+                    f"nearly all without a video; number the classes from 0 on."
+                )
             classes = tuple(str(label) for label in range(number))
-            remarks = [f"{spec.title} gives no class names, so classes are named by their numbers."]
+            remarks.append(f"{spec.title} gives no class names, so classes are named by their numbers.")
+
+        def parse(path: Path) -> list[tuple[str, str | None]]:
+            return [(item.id, item.class_name) for item in _items(dialect, path, spec, classes)]
+
+        known = {item.id: item.class_name for items in found.values() for item in items}
+        remarks += unread_files(root, () if spec.files else NAMES, files.values(), known, parse)
 
         def read(split: str) -> list[Item]:
             if split not in found:

@@ -29,6 +29,7 @@ from suite.data.formats.annotations import (
     rows_of,
     without_suffix,
 )
+from suite.data.formats.unread import unread_files
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
 from suite.spec.files import unique_keys
@@ -38,6 +39,10 @@ ENDINGS = (".csv", ".jsonl")
 PARTS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test",)}
 SPLITS = {name: split for split, names in PARTS.items() for name in names}
 COLUMNS = ("path", "label", "split", "start", "end")
+NAMES = (
+    *(stem + ending for stem in STEMS for ending in ENDINGS),
+    *(part + ending for parts in PARTS.values() for part in parts for ending in (*ENDINGS, ".txt")),
+)
 MEDIA = ("videos", "clips", "frames", ".")
 HELD_OUT = 0.2
 
@@ -69,6 +74,13 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         }
     else:
         raise not_found(spec.title, root, [spec.files or "train.csv", "annotations.csv"])
+
+    def parse(path: Path) -> list[tuple[str, str | None]]:
+        return [(item.id, item.class_name) for _, item in _items(path, spec, "train")]
+
+    read_files = [one] if one is not None else [path for path in files.values() if path is not None]
+    known = {item.id: item.class_name for items in found.values() for item in items if item.class_name is not None}
+    remarks += unread_files(root, () if spec.files else NAMES, read_files, known, parse)
     names = {item.class_name for items in found.values() for item in items if item.class_name is not None}
     classes = tuple(sorted(names, key=_by_size))
     labels = labels_of(classes)

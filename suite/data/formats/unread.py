@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
 from suite.data.formats.annotations import VIDEO_SUFFIXES
 from suite.data.frame_folders import is_frame_folder
-from suite.spec import shown
+from suite.spec import BadInput, shown
 
 NAMED = 3  # names that a sentence lists
+Parse = Callable[[Path], Iterable[tuple[str, str | None]]]  # an annotation file -> (id, name of its class)
 LOOKED_AT = 2_000  # entries of a folder that is searched for a video
 
 
@@ -24,6 +25,29 @@ def unread_folders(root: Path, media: str, read: Collection[str] = ()) -> list[s
     if not others:
         return []
     return [f"Not read: {named(others, 'folder')} of {shown(str(root))}, which {_hold(len(others))} videos."]
+
+
+def unread_files(
+    root: Path, names: Iterable[str], read: Collection[Path], labels: Mapping[str, str], parse: Parse
+) -> list[str]:
+    """Sentences where annotation files of `names` below `root` are there beside those that were read.
+
+    labels: id -> name of its class, as they were read; parse: gives the (id, name of its class) of the videos of a
+    file, or raises BadInput where it has another format.
+    """
+    there = [name for name in dict.fromkeys(names) if (root / name).is_file() and (root / name) not in read]
+    if not there:
+        return []
+    told = [f"Not read: {named(there, 'annotation file')} beside {', '.join(sorted(path.name for path in read))}."]
+    for name in there:
+        try:
+            found = list(parse(root / name))
+        except BadInput:
+            continue
+        other = [video for video, label in found if labels.get(video, label) != label]
+        if other:
+            told.append(f"{name} gives another class to {named(other, 'video')}.")
+    return told
 
 
 def _hold(count: int) -> str:
@@ -49,8 +73,8 @@ def holds_video(folder: Path) -> bool:
     )
 
 
-def named(names: Iterable[str], what: str) -> str:
-    """`1 folder ('raw')`, `5 folders ('a', 'b', 'c', ...)`."""
+def named(names: Iterable[str], what: str, plural: str = "") -> str:
+    """`1 folder ('raw')`, `5 folders ('a', 'b', 'c', ...)`; plural: of `what`, where it is not formed with an s."""
     names = list(names)
     some = ", ".join(shown(name) for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-    return f"{len(names)} {what}{'' if len(names) == 1 else 's'} ({some})"
+    return f"{len(names)} {what if len(names) == 1 else plural or what + 's'} ({some})"

@@ -197,3 +197,12 @@ def test_any_text_is_read_or_refused(make, dialect, text):
 def test_a_line_of_blanks_and_letters_takes_no_quadratic_time(make, dialect):
     root = make(dialect, ("a" + " " * 9000 + "b\n") * 20)
     error_of("mine", root)  # would take minutes
+
+
+def test_a_second_list_is_named_with_the_labels_that_disagree(make):
+    root = make("mmaction2", "a.mp4 0\nb.mp4 1\n")
+    write_text(root / "train.csv", "a.mp4 1\nb.mp4 1\n")
+    write_text(root / "annotations.csv", "path,label\na.mp4,wave\n")
+    remarks = open_dataset("mine", root).remarks
+    assert any("2 annotation files ('train.csv', 'annotations.csv') beside train.txt" in remark for remark in remarks)
+    assert "train.csv gives another class to 1 video ('a')." in remarks

@@ -174,3 +174,16 @@ def test_any_text_is_read_or_refused(user_set, name, head, letters, data):
     root = user_set(YAML)
     write_text(root / name, head + data.draw(st.text(st.sampled_from(letters), max_size=40)))
     opens_or_refuses("mine", root)
+
+
+def test_a_second_table_is_named_with_the_labels_that_disagree(user_set):
+    root = user_set(YAML)
+    write_text(root / "annotations.jsonl", as_lines(ROWS))
+    write_videos(root)
+    assert open_dataset("mine", root).remarks == []
+    write_text(root / "annotations.csv", as_csv([ROWS[0] | {"label": "clap"}, *ROWS[1:]]))
+    write_text(root / "val.csv", "id\n1\n")
+    assert open_dataset("mine", root).remarks == [
+        "Not read: 2 annotation files ('annotations.jsonl', 'val.csv') beside annotations.csv.",
+        "annotations.jsonl gives another class to 1 video ('a/1').",
+    ]
