@@ -131,7 +131,7 @@ def check_command(
     else:
         for key, value in found.items():
             show(f"{key}: {printable(str(_shown(key, value)))}")
-    if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed", "classes_without")):
+    if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed", "damaged", "classes_without")):
         raise typer.Exit(1)
 
 

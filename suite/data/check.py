@@ -8,7 +8,7 @@ from typing import Any
 
 from suite.data.class_remarks import classes_without
 from suite.data.datasets import open_dataset
-from suite.data.decode_check import Progress, decode_all, decode_whole
+from suite.data.decode_check import DAMAGED, Progress, decode_all, decode_whole
 from suite.data.leakage import duplicates
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
@@ -23,9 +23,9 @@ def check(
     truncated: of the undecodable, those that are cut off; too_short: ids of videos of fewer than `frames` frames, which
     clips repeat; leakage: ids of validation videos that the training split holds too; duplicates: videos per split with
     the content of an earlier one; classes_without: names of classes without a training or a validation video.
-    full: every usable file is read and decoded whole; adds `full_sha256` (one digest per split) and `changed`, the ids
-    of videos whose bytes are not those of the last full check (None where there was none), and videos that cannot be
-    decoded to their end join the undecodable.
+    full: every usable file is read and decoded whole; videos that cannot be decoded to their end join the undecodable.
+    Adds `damaged`, the ids of videos with damaged frames, which FFmpeg conceals; `full_sha256` (one digest per split);
+    and `changed`, the ids of videos whose bytes are not those of the last full check (None where there was none).
     problems: one entry per video that something is wrong with, {"split", "id", "path", "problem"}.
     """
     dataset = open_dataset(name, root)
@@ -55,6 +55,7 @@ def check(
         "notes": dataset.differences,
     }
     if full:
+        found["damaged"] = [problem["id"] for problem in problems if problem["problem"].startswith(DAMAGED)]
         checks = {manifest.split: full_check(manifest) for manifest in (train, val)}
         changed = [ids for _, ids in checks.values() if ids is not None]
         found["full_sha256"] = {split: digest for split, (digest, _) in checks.items()}
@@ -82,14 +83,20 @@ def _reason(path: Path) -> str:
     """Why a file is no video, without its name."""
     if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
-    reason = decode_whole(path).replace(str(path), "").replace("Video  ", "").replace("Folder  ", "")
+    reason = decode_whole(path)
+    reason = (
+        ""
+        if reason.startswith(DAMAGED)
+        else reason.replace(str(path), "").replace("Video  ", "").replace("Folder  ", "")
+    )
     return reason.strip().rstrip(".") or "the annotations ask for frames that it does not have"
 
 
 def _half_decodable(manifest: Manifest, progress: Progress) -> list[dict[str, str]]:
     paths = {video.id: video.path for video in manifest.videos}
     found = decode_all(manifest, progress)
-    return [_problem(manifest.split, id, paths[id], f"{UNDECODABLE}: {why.rstrip('.')}") for id, why in found.items()]
+    told = {id: why if why.startswith(DAMAGED) else f"{UNDECODABLE}: {why.rstrip('.')}" for id, why in found.items()}
+    return [_problem(manifest.split, id, paths[id], why) for id, why in told.items()]
 
 
 def full_check(manifest: Manifest) -> tuple[str, list[str] | None]:
