@@ -18,7 +18,7 @@ from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
-from suite.data.remarks import left_out, relabelled
+from suite.data.remarks import ending_early, left_out, relabelled
 from suite.data.resemblance import looks_like
 from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
@@ -71,6 +71,7 @@ class Dataset:
             if expected is not None and count != expected:
                 notes.append(f"Split '{split}' of {self.info.name} lists {count} videos; {expected} are expected.")
             notes += left_out(manifest)
+            notes += ending_early(manifest)
             if copies := duplicates(manifest):
                 of = len(manifest.videos)
                 notes.append(f"Split '{split}': {copies} of {of} videos repeat the content of an earlier one.")

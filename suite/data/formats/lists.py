@@ -7,7 +7,8 @@
     deep_analysis     some/directory 1 300 1 (first frame, last frame), separated by a blank or ";"
 
 Paths are below the folder of videos.  Class names come from the data set's YAML, or from a file with one name per line
-beside the lists; without either, classes are named by their numbers.
+beside the lists, where numbers in all of its lines (`0 a` or `a,0`) count; without either, classes are named by their
+numbers.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ CLASS_FILES = (
 MEDIA = ("videos", "rawframes", "frames", ".")
 MIN_CLASSES, CLASSES_PER_VIDEO = 1000, 10  # a larger label than both allow is a mistake
 
+_NUMBERED = re.compile(r"([0-9]{1,9})[\s,;:]+(\S.*)|(.*\S)\s*[,;]\s*([0-9]{1,9})")  # `0 a`, or `a,0`
 _DIGITS = re.compile(r"[0-9]+")
 
 # (path, first frame counted from 0 or None, number of frames or None, label as text)
@@ -170,7 +172,15 @@ def _classes(root: Path, spec: FormatSpec) -> tuple[str, ...]:
     path = find_file(root, CLASS_FILES)
     if spec.class_names or path is None:
         return spec.class_names
-    return numbered(path, ((line, i, name.strip()) for i, (line, name) in enumerate(lines_of(path))))
+    lines = [(line, text.strip()) for line, text in lines_of(path)]
+    if blank := next((place for place, (line, _) in enumerate(lines, 1) if line != place), None):
+        raise BadInput(f"{path} line {blank} is blank; class names stand one per line, the first for label 0.")
+    if lines and all(_NUMBERED.fullmatch(text) for _, text in lines):
+        matches = [(line, _NUMBERED.fullmatch(text)) for line, text in lines]
+        return numbered(
+            path, ((line, int(found[1] or found[4]), found[2] or found[3]) for line, found in matches if found)
+        )
+    return numbered(path, ((line, place, name) for place, (line, name) in enumerate(lines)))
 
 
 def _items(dialect: str, path: Path, spec: FormatSpec, classes: tuple[str, ...]) -> list[Item]:
