@@ -145,7 +145,7 @@ def test_folders_of_splits_win_over_a_folder_that_holds_more_videos(here):
     assert (found.train, found.val) == (8, 16)
     assert "media" not in yaml.safe_load(found.file.read_text())
     (remark,) = found.remarks
-    assert remark.startswith("Not read: 1 folder ('raw')")
+    assert remark == "Not read, though with videos in it: 1 folder ('raw').", "no place of this machine"
 
 
 def test_a_folder_of_videos_that_is_not_read_is_named(here):

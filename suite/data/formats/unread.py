@@ -24,7 +24,7 @@ def unread_folders(root: Path, media: str, read: Collection[str] = ()) -> list[s
     others = [name for name in subfolders(root) if name not in used and holds_video(root / name)]
     if not others:
         return []
-    return [f"Not read: {named(others, 'folder')} of {shown(str(root))}, which {_hold(len(others))} videos."]
+    return [f"Not read, though with videos in it: {named(others, 'folder')}."]
 
 
 def unread_files(
@@ -48,10 +48,6 @@ def unread_files(
         if other:
             told.append(f"{name} gives another class to {named(other, 'video')}.")
     return told
-
-
-def _hold(count: int) -> str:
-    return "holds" if count == 1 else "hold"
 
 
 def subfolders(folder: Path) -> list[str]:
