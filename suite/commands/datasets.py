@@ -116,8 +116,9 @@ def check_command(
 ) -> None:
     """Check that all videos of a data set are usable.
 
-    Counts the videos of each split and lists those that are missing, undecodable or in both splits; exit code 1 if
-    there are any. Prints the SHA-256 of the manifest. An interrupted full check continues where it stopped.
+    Counts the videos of each split and lists those that are missing, undecodable or in both splits, and the classes
+    without training or test videos; exit code 1 if there are any. Prints the SHA-256 of the manifest. An interrupted
+    full check continues where it stopped.
     """
     from suite.data.check import check
 
@@ -130,7 +131,7 @@ def check_command(
     else:
         for key, value in found.items():
             show(f"{key}: {printable(str(_shown(key, value)))}")
-    if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed")):
+    if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed", "damaged", "classes_without")):
         raise typer.Exit(1)
 
 

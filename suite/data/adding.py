@@ -15,6 +15,7 @@ from suite.data.flips import swap_sides
 from suite.data.formats import FORMATS
 from suite.data.formats.annotations import Annotations, FormatSpec, NotFound
 from suite.data.formats.names import LISTS
+from suite.data.formats.unread import unread_folders
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown, unknown
 
@@ -90,7 +91,7 @@ def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSp
             continue
         if kind == "class_folders" and error is not None:
             break  # there are annotations, and they are wrong
-        best: tuple[int, FormatSpec, Annotations] | None = None
+        best: tuple[tuple[bool, int], FormatSpec, Annotations] | None = None
         for media in ("", ".", *sorted(path.name for path in folder.iterdir() if path.is_dir())):
             for frames in (False, True):
                 spec = FormatSpec(name, media=media, frames=frames)
@@ -105,9 +106,11 @@ def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSp
                 there = sum((folder / found.media / item.path).exists() for item in items)
                 if items and not there:
                     without_videos = without_videos or (kind, items[0])
-                if there and (best is None or there > best[0]):
-                    best = there, spec, found
+                rank = found.gives_splits, there
+                if there and (best is None or rank > best[0]):
+                    best = rank, spec, found
         if best is not None:
+            best[2].remarks.extend(unread_folders(folder, best[2].media))
             return kind, best[1], best[2]
     if error is not None:
         raise error

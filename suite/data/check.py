@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from suite.data.class_remarks import classes_without
 from suite.data.datasets import open_dataset
-from suite.data.decode_check import Progress, decode_all, decode_whole
+from suite.data.decode_check import DAMAGED, Progress, decode_all, decode_whole
 from suite.data.leakage import duplicates
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
@@ -23,9 +23,9 @@ def check(
     truncated: of the undecodable, those that are cut off; too_short: ids of videos of fewer than `frames` frames, which
     clips repeat; leakage: ids of validation videos that the training split holds too; duplicates: videos per split with
     the content of an earlier one; classes_without: names of classes without a training or a validation video.
-    full: every usable file is read and decoded whole; adds `full_sha256` (one digest per split) and `changed`, the ids
-    of videos whose bytes are not those of the last full check (None where there was none), and videos that cannot be
-    decoded to their end join the undecodable.
+    full: every usable file is read and decoded whole; videos that cannot be decoded to their end join the undecodable.
+    Adds `damaged`, the ids of videos with damaged frames, which FFmpeg conceals; `full_sha256` (one digest per split);
+    and `changed`, the ids of videos whose bytes are not those of the last full check (None where there was none).
     problems: one entry per video that something is wrong with, {"split", "id", "path", "problem"}.
     """
     dataset = open_dataset(name, root)
@@ -37,6 +37,7 @@ def check(
     leakage = dataset.leakage()
     paths = {video.id: video.path for video in val.videos}
     problems += [_problem("val", id, paths[id], "it is in the training split too") for id in leakage.ids]
+    without = classes_without(dataset.classes, train, val)
     short = [(split, video) for split, manifest in splits.items() for video in manifest.videos if video.frames < frames]
     found = {
         "dataset": dataset.info.name,
@@ -49,11 +50,12 @@ def check(
         "too_short": [video.id for _, video in short],
         "leakage": leakage.ids,
         "duplicates": {"train": duplicates(train), "val": duplicates(val)},
-        "classes_without": [name for name, count in _smallest(dataset.classes, train, val).items() if count == 0],
+        "classes_without": [name for names in without.values() for name in names],
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
         "notes": dataset.differences,
     }
     if full:
+        found["damaged"] = [problem["id"] for problem in problems if problem["problem"].startswith(DAMAGED)]
         checks = {manifest.split: full_check(manifest) for manifest in (train, val)}
         changed = [ids for _, ids in checks.values() if ids is not None]
         found["full_sha256"] = {split: digest for split, (digest, _) in checks.items()}
@@ -81,20 +83,20 @@ def _reason(path: Path) -> str:
     """Why a file is no video, without its name."""
     if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
-    reason = decode_whole(path).replace(str(path), "").replace("Video  ", "").replace("Folder  ", "")
+    reason = decode_whole(path)
+    reason = (
+        ""
+        if reason.startswith(DAMAGED)
+        else reason.replace(str(path), "").replace("Video  ", "").replace("Folder  ", "")
+    )
     return reason.strip().rstrip(".") or "the annotations ask for frames that it does not have"
 
 
 def _half_decodable(manifest: Manifest, progress: Progress) -> list[dict[str, str]]:
     paths = {video.id: video.path for video in manifest.videos}
     found = decode_all(manifest, progress)
-    return [_problem(manifest.split, id, paths[id], f"{UNDECODABLE}: {why.rstrip('.')}") for id, why in found.items()]
-
-
-def _smallest(classes: tuple[str, ...], *manifests: Manifest) -> dict[str, int]:
-    """Class -> the smaller of its numbers of videos in the splits."""
-    counts = [Counter(video.class_name for video in manifest.videos) for manifest in manifests]
-    return {name: min(count[name] for count in counts) for name in classes}
+    told = {id: why if why.startswith(DAMAGED) else f"{UNDECODABLE}: {why.rstrip('.')}" for id, why in found.items()}
+    return [_problem(manifest.split, id, paths[id], why) for id, why in told.items()]
 
 
 def full_check(manifest: Manifest) -> tuple[str, list[str] | None]:

@@ -224,6 +224,8 @@ def _class_list(file: DatasetFile, path: Path) -> tuple[str, ...]:
         classes = tuple(listed.read_text(encoding="utf-8").splitlines())
     except UnicodeDecodeError as error:
         raise BadInput(f"{listed} is not UTF-8 text: {error}.") from None
+    if blank := next((line for line, name in enumerate(classes, 1) if not name.strip()), None):
+        raise BadInput(f"{listed} line {blank} is blank; class names stand one per line, the first for label 0.")
     if len(classes) != file.classes or len(set(classes)) != len(classes):
         raise BadInput(f"{listed} does not list {file.classes} different classes, one per line.")
     return classes

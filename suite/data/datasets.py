@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from suite.data.class_remarks import nearly_equal, without_videos
 from suite.data.dataset_info import SPLITS, DatasetInfo, info
 from suite.data.flips import mirrored
 from suite.data.formats import FORMATS, something
@@ -17,7 +18,7 @@ from suite.data.index import garbage_collection
 from suite.data.leakage import Leakage, duplicates, find_leakage
 from suite.data.manifest import Item, Manifest
 from suite.data.manifest_building import build_manifest
-from suite.data.remarks import left_out, relabelled
+from suite.data.remarks import ending_early, left_out, relabelled
 from suite.data.resemblance import looks_like
 from suite.data.subsets import Subset
 from suite.data.synthetic import sets as calibrated
@@ -70,9 +71,11 @@ class Dataset:
             if expected is not None and count != expected:
                 notes.append(f"Split '{split}' of {self.info.name} lists {count} videos; {expected} are expected.")
             notes += left_out(manifest)
+            notes += ending_early(manifest)
             if copies := duplicates(manifest):
                 of = len(manifest.videos)
                 notes.append(f"Split '{split}': {copies} of {of} videos repeat the content of an earlier one.")
+        notes += without_videos(self.classes, self.split("train"), self.split("val"))
         leakage = self.leakage()
         if shared := leakage.describe():
             notes.append(f"{shared}.")
@@ -115,7 +118,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
         return build_manifest(split, classes, items, found.root, found.media)
 
     flips = mirrored(classes) if about.flip == "swap_sides" else dict(enumerate(range(len(classes))))
-    dataset = Dataset(about, found.root, classes, flips, read, list(found.remarks))
+    dataset = Dataset(about, found.root, classes, flips, read, [*found.remarks, *nearly_equal(classes)])
     if lacking := about.num_classes - len(set(classes) & set(found.classes)):
         dataset.remarks.append(
             f"The annotations lack {lacking} of the {about.num_classes} classes of {about.title}: they have "

@@ -13,12 +13,13 @@ from suite.data.index import SAVE_SECONDS, in_threads
 from suite.data.index_file import FileState, write_cache
 from suite.data.manifest import Manifest, index_of, path_in_folder
 
-STORE = "decoded.json"  # beside the index of the videos
+STORE = "decoded-2.json"  # beside the index of the videos; the first version did not count damaged frames
+DAMAGED = "decoded with errors"  # begins the reason of a video of which FFmpeg had to invent parts
 Progress = Callable[[int, int], None]  # decoded, of how many
 
 
 def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, threads: int = 0) -> dict[str, str]:
-    """Id of a usable video -> why it cannot be decoded to its end; videos that can be are left out.
+    """Id of a usable video -> why it cannot be decoded to its end, or DAMAGED and how many frames are; others left out.
 
     A file that was decoded before and has not changed since is not decoded again.  threads: 0 takes one per core.
     """
@@ -47,7 +48,7 @@ def decode_all(manifest: Manifest, progress: Progress = lambda done, of: None, t
 
 
 def decode_whole(path: Path) -> str:
-    """Why a file or folder of pictures cannot be decoded to its end, "" where it can."""
+    """Why a file or folder of pictures cannot be decoded to its end, or DAMAGED with a count; "" for a sound one."""
     if path.is_dir():
         try:
             read_pictures(path, range(pattern_of(path).count))
@@ -59,19 +60,22 @@ def decode_whole(path: Path) -> str:
     from suite.data.decoding import first_line, one_thread
     from suite.data.probing import probe
 
-    decoded = 0
+    decoded = damaged = 0
     try:
         frames, _, _ = probe(path)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             one_thread(stream)
-            for _ in container.decode(stream):
+            for frame in container.decode(stream):
                 decoded += 1
+                damaged += frame.is_corrupt  # FFmpeg conceals the damage, and raises no error
     except Undecodable as error:
         return str(error)
     except (av.FFmpegError, OSError, ValueError) as error:
         return f"frame {decoded} cannot be decoded ({first_line(error)})"
-    return "" if decoded >= frames else f"only {decoded} of its {frames} frames can be decoded"
+    if decoded < frames:
+        return f"only {decoded} of its {frames} frames can be decoded"
+    return f"{DAMAGED}: {damaged} of its {decoded} frames are damaged" if damaged else ""
 
 
 def _load(file: Path) -> dict[str, list[object]]:

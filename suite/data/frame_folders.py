@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,15 @@ _NAME = re.compile(rf"(.*?)([0-9]+)\.({'|'.join(SUFFIXES)})", re.IGNORECASE | re
 
 class Undecodable(BadInput):
     """A file or folder that is there and is not a video that can be read."""
+
+
+def is_openable(path: Path | str) -> bool:
+    """Whether a path is a regular file or a folder; opening a pipe or a device may wait for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return True  # opening it says why it cannot be read
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 class Pattern(NamedTuple):
@@ -54,9 +64,11 @@ def is_frame_folder(path: Path) -> bool:
 def pattern_of(folder: Path | str) -> Pattern:
     """What is in a folder.  Raises Undecodable where its pictures are no sequence, with the first that is missing."""
     try:
-        matches = [match for name in os.listdir(folder) if name[0] != "." and (match := _NAME.fullmatch(name))]
+        with os.scandir(folder) as entries:  # a pipe or a device is no picture
+            names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
     except OSError as error:
         raise Undecodable(f"Folder {folder} cannot be read: {error.strerror}.") from None
+    matches = [match for name in names if (match := _NAME.fullmatch(name))]
     matches = [match for match in matches if match[1] not in FLOW] or matches
     if not matches:
         raise Undecodable(f"Folder {folder} holds no numbered pictures.")
@@ -69,8 +81,8 @@ def pattern_of(folder: Path | str) -> Pattern:
     first = min(int(match[2]) for match in matches)
     padded = any(match[2][0] == "0" and len(match[2]) > 1 for match in matches)
     found = Pattern(before, shortest if padded else 0, suffix, first, len(matches))
-    names = {match[0] for match in matches}
-    if missing := next((name for name in map(found.name, range(found.count)) if name not in names), None):
+    there = {match[0] for match in matches}
+    if missing := next((name for name in map(found.name, range(found.count)) if name not in there), None):
         raise Undecodable(f"Folder {folder} has a gap in its {found.count} pictures: {missing} is missing.")
     return found
 
@@ -84,7 +96,8 @@ def fingerprint(folder: Path | str) -> str:
     A change of a picture between them that keeps its size is not seen.  Raises OSError when it cannot be read.
     """
     with os.scandir(folder) as entries:
-        sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if _NAME.fullmatch(entry.name))
+        pictures = [entry for entry in entries if _NAME.fullmatch(entry.name) and entry.is_file()]
+        sizes = sorted((entry.name, entry.stat().st_size) for entry in pictures)
     digest = hashlib.sha256("\0".join(f"{name}\0{size}" for name, size in sizes).encode())
     for name, _ in sizes[:1] + sizes[-1:]:
         digest.update((Path(folder) / name).read_bytes())
@@ -115,7 +128,10 @@ def read_pictures(folder: Path | str, indices: Iterable[int]) -> np.ndarray:
         except RuntimeError as error:
             reason = (str(error).splitlines() or ["?"])[0]
             raise Undecodable(f"Picture {file} cannot be decoded ({reason}).") from None
-        out.append(picture.permute(1, 2, 0).numpy())
+        frame = picture.permute(1, 2, 0).numpy()
+        if frame.dtype == np.uint16:
+            frame = (frame >> 8).astype(np.uint8)  # the upper 8 of 16 bits, as OpenCV reads such a PNG
+        out.append(frame)
         if out[-1].shape != out[0].shape:
             raise Undecodable(f"Picture {file} has another size than the first of its folder.")
     return np.stack(out)

@@ -112,6 +112,8 @@ class Index:
 
         def one(path: str) -> tuple[str, int, float, str]:
             pictures = (self.base / path).is_dir()
+            if not frame_folders.is_openable(self.base / path):
+                return path, 0, 0.0, ""
             try:
                 content = (frame_folders.fingerprint if pictures else fingerprint)(self.base / path)
             except OSError:

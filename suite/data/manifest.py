@@ -59,6 +59,8 @@ class Manifest:
     folder: str = field(default=".", repr=False, compare=False)  # where in the root the videos are
     # path of each video that cannot be used; like `missing` and `undecodable` by id, and not in the hash
     lost: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    # ids of videos whose file ends before the end that the annotations give; not in the hash, which has their frames
+    ending_early: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.videos, VideoTable):

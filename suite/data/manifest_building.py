@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISLNK
 
@@ -37,7 +37,8 @@ def build_manifest(
     videos, missing, undecodable = _videos(items, states, index, "" if folder == "." else f"{folder}/")
     useless = {*missing, *undecodable}
     lost = {item.id: item.path for item in items if item.id in useless}
-    return Manifest(split, tuple(classes), videos, tuple(missing), tuple(undecodable), Path(root), folder, lost)
+    cut = tuple(_ending_early(items, index, useless))
+    return Manifest(split, tuple(classes), videos, tuple(missing), tuple(undecodable), Path(root), folder, lost, cut)
 
 
 def _refuse_repeated(items: list[Item], split: str) -> None:
@@ -106,6 +107,16 @@ def _part(item: Item, frames: int, fps: float) -> tuple[int | None, int]:
     if frames == 0 or last > frames or last <= first:
         return None, 0
     return (None if (first, last) == (0, frames) else first), last - first
+
+
+def _ending_early(items: list[Item], index: Index, useless: set[str]) -> Iterator[str]:
+    """Ids of the usable items whose file ends before the end that the annotations give."""
+    for item in items:
+        if item.end is None or item.id in useless:
+            continue
+        entry = index.entries.get(item.path)
+        if entry is not None and int(item.end * entry.fps + 0.5) > entry.frames:
+            yield item.id
 
 
 def _at(item: Item) -> str:

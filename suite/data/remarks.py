@@ -26,6 +26,16 @@ def left_out(manifest: Manifest) -> list[str]:
     return [f"{count} of {total} videos of split '{manifest.split}' are left out: {', '.join(kinds)}."]
 
 
+def ending_early(manifest: Manifest) -> list[str]:
+    """A sentence where files end before the `end` of the annotations, so that the videos are shorter than these say."""
+    ids = manifest.ending_early
+    if not ids:
+        return []
+    some = f"{', '.join(ids[:LISTED])}{', ...' if len(ids) > LISTED else ''}"
+    count = len(manifest.videos)
+    return [f"{len(ids)} of {count} videos of split '{manifest.split}' end before the annotated end ({some})."]
+
+
 def relabelled(flip_map: Mapping[int, int | None]) -> list[str]:
     """A sentence where a horizontal flip changes labels, or may not be applied."""
     swapped = sum(mirror not in (None, label) for label, mirror in flip_map.items())

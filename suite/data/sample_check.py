@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from suite.data.decode_check import decode_all
+from suite.data.decode_check import DAMAGED, decode_all
 from suite.data.manifest import Manifest
 
 SAMPLE = 8  # videos per split
@@ -19,4 +19,5 @@ def undecodable_in_sample(manifest: Manifest, count: int = SAMPLE) -> tuple[int,
     total = len(manifest.videos)
     places = sorted({number * (total - 1) // max(1, count - 1) for number in range(count)}) if total else []
     sample = replace(manifest, videos=[manifest.videos[place] for place in places])
-    return len(places), decode_all(sample)
+    found = decode_all(sample)
+    return len(places), {video: why for video, why in found.items() if not why.startswith(DAMAGED)}

@@ -156,7 +156,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(
             path.read_text(encoding="utf-8-sig"),
-            object_pairs_hook=_unique_keys,
+            object_pairs_hook=unique_keys,
             parse_constant=_finite,
             parse_float=_finite,
         )
@@ -166,7 +166,8 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: the object of these pairs.  Raises ValueError for a key that occurs twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

@@ -33,6 +33,7 @@ _NEVER_FOLLOWED = {
     "suite.data.dataset_info": "facts of a data set, whose classes the manifest's hash has",
     "suite.data.check": "reports what is there",
     "suite.data.remarks": "tells what is left out",
+    "suite.data.class_remarks": "tells which classes lack videos",
     "suite.data.resemblance": "words an error",
     "suite.program": "words commands in messages",
     "suite.data.subsets": "chooses videos, whose list the manifest's hash has",

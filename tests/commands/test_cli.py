@@ -52,10 +52,10 @@ def test_probe(call):
 
 
 def test_data_check_counts_what_is_missing(call, tmp_path):
-    synthesize("calib_order", tmp_path, videos={"train": 8, "val": 4})
+    synthesize("calib_order", tmp_path, videos={"train": 8, "val": 8})  # one per class, as classes without fail
     found, code = call("data", "check", "calib_order", "--data", tmp_path)
     assert code == 0
-    assert (found["train"], found["val"], found["missing"], found["undecodable"]) == (8, 4, [], [])
+    assert (found["train"], found["val"], found["missing"], found["undecodable"]) == (8, 8, [], [])
     first = found["manifest_sha256"]
     video = sorted(tmp_path.rglob("*.webm"))[0]
     video.unlink()

@@ -125,3 +125,39 @@ def test_annotations_that_are_damaged_are_told_and_not_passed_over(here):
     (here / "annotations.csv").write_text("path,label\n0.mp4\n")
     with pytest.raises(BadInput, match=r"annotations\.csv line 2 has 1 fields"):
         add_dataset("mine", here)
+
+
+def touch(folder, *paths):
+    """Empty files, whose names alone matter."""
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    return folder
+
+
+def some(split, videos):
+    return [f"{split}/{name}/{number}.mp4" for name in "ab" for number in range(videos)]
+
+
+def test_folders_of_splits_win_over_a_folder_that_holds_more_videos(here):
+    folder = touch(here / "videos", *some("train", 4), *some("val", 8), *some("raw", 40))
+    found = add_dataset("mine", folder)
+    assert (found.train, found.val) == (8, 16)
+    assert "media" not in yaml.safe_load(found.file.read_text())
+    (remark,) = found.remarks
+    assert remark == "Not read, though with videos in it: 1 folder ('raw').", "no place of this machine"
+
+
+def test_a_folder_of_videos_that_is_not_read_is_named(here):
+    folder = touch(here / "sets", *some("ours", 9), *some("theirs", 4), "notes/today.txt")
+    found = add_dataset("mine", folder)
+    assert found.train + found.val == 18
+    assert any("1 folder ('theirs')" in remark for remark in found.remarks)
+    assert not any("notes" in remark for remark in found.remarks)
+
+
+def test_a_name_that_is_not_utf8_is_one_sentence(here):
+    touch(here / "videos", *some("train", 2))
+    (here / "videos" / "train" / "a" / os.fsdecode(b"\xff\xfe.mp4")).touch()
+    with pytest.raises(BadInput, match=r"'\\udcff\\udcfe\.mp4', which is not UTF-8; rename it\.$"):
+        add_dataset("mine", here / "videos")

@@ -1,14 +1,20 @@
 """`suite data check`: every video that something is wrong with is named, with what is wrong."""
 
 import csv
+import os
+import re
 import sys
 
+import av
 import pytest
 
 from suite.__main__ import main
 from suite.data import decode_check
 from suite.data.adding import add_dataset
 from suite.data.check import check
+from suite.data.datasets import open_dataset
+from suite.data.probing import probe
+from suite.data.sample_check import undecodable_in_sample
 from tests.videos import moving_frames, write_video
 
 
@@ -113,3 +119,59 @@ def test_the_csv_file_has_a_line_per_problem(mine, monkeypatch, capsys):
         ["train", "train/a/train0", "train/a/train0.mp4", "undecodable: the file is empty"],
     ]
     assert "undecodable: 1 (train/a/train0)" in capsys.readouterr().out
+
+
+def test_a_pipe_with_the_name_of_a_video_is_not_opened(mine):
+    for full in (False, True):
+        (mine / "train" / "a" / "train0.mp4").unlink()
+        os.mkfifo(mine / "train" / "a" / "train0.mp4")
+        found = check("mine", mine.parent, full=full)
+        assert [problem["problem"] for problem in found["problems"]] == ["undecodable: is not a regular file"]
+
+
+def test_damage_that_ffmpeg_conceals_is_told_by_the_full_check(mine):
+    path = write_video(mine / "train" / "b" / "train0.mp4", moving_frames(30, 128, 128, 99), codec="libx264")
+    with av.open(str(path)) as source:
+        first = next(source.demux())
+    content = bytearray(path.read_bytes())
+    place = first.pos + first.size // 2
+    content[place : place + 16] = bytes(byte ^ 0x55 for byte in content[place : place + 16])
+    path.write_bytes(content)
+    found = check("mine", mine.parent, full=True)
+    assert (found["damaged"], found["undecodable"]) == (["train/b/train0"], [])
+    assert re.match(r"decoded with errors: [0-9]+ of its 30 frames are damaged$", found["problems"][0]["problem"])
+    assert undecodable_in_sample(open_dataset("mine", mine.parent).split("train"))[1] == {}, "a sweep does not stop"
+
+
+@pytest.mark.parametrize(("kept", "reason"), [(0, "has 9 of its 10 frames"), (1, "frame 9 is cut off")])
+def test_a_file_that_lost_only_its_last_frame_is_truncated(mine, kept, reason):
+    path = mine / "val" / "a" / "val0.mp4"
+    front = mine / "front.mp4"
+    with av.open(str(path)) as source, av.open(str(front), "w", options={"movflags": "faststart"}) as out:
+        copy = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    with av.open(str(front)) as source:
+        last = max((packet.pos, packet.size) for packet in source.demux() if packet.size)
+    path.write_bytes(front.read_bytes()[: last[0] + kept * last[1] // 2])
+    found = check("mine", mine.parent)
+    assert (found["truncated"], found["undecodable"]) == (["val/a/val0"], ["val/a/val0"])
+    assert reason in found["problems"][0]["problem"]
+
+
+def test_a_file_whose_edit_list_leaves_out_its_beginning_is_whole(mine):
+    path = mine / "val" / "a" / "val0.mp4"
+    cut = mine / "cut.mp4"
+    with av.open(str(path)) as source, av.open(str(cut), "w") as out:
+        copy = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                shift = round(4 / 12 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copy
+                out.mux(packet)
+    os.replace(cut, path)
+    assert probe(path)[0] == 6
+    assert check("mine", mine.parent, full=True, frames=4)["problems"] == []

@@ -1,5 +1,10 @@
 """Folders of pictures as videos."""
 
+import os
+import struct
+import zlib
+
+import numpy as np
 import pytest
 
 from suite.data import frame_folders
@@ -98,3 +103,30 @@ def test_a_folder_without_numbered_pictures_is_no_frame_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     assert not is_frame_folder(tmp_path)
     assert is_frame_folder(write_counted(tmp_path / "d", 1))
+
+
+def test_16_bit_pictures_give_the_upper_8_bits(tmp_path):
+    values = np.array([[0, 255, 256, 32767], [32768, 40000, 65279, 65535]], ">u2")
+    pixels = np.repeat(values[:, :, None], 3, 2)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    (tmp_path / "00001.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    (frame,) = read_pictures(tmp_path, [0])
+    assert frame.dtype == np.uint8
+    assert frame.tolist() == (pixels // 256).tolist()
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_a_pipe_among_the_pictures_is_a_missing_picture(tmp_path):
+    folder = write_counted(tmp_path / "d", 4)
+    (folder / "00004.jpg").unlink()
+    os.mkfifo(folder / "00004.jpg")
+    assert pattern_of(folder).count == 3
+    assert len(frame_folders.fingerprint(folder)) == 32

@@ -86,6 +86,20 @@ def test_a_part_that_a_file_does_not_have_is_left_out_and_told(tmp_path, monkeyp
     assert "1 of 2 videos of split 'train' are left out: 1 undecodable (1[9-10])." in dataset.notes
 
 
+def test_an_end_beyond_the_end_of_the_file_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(4):
+        write_video(tmp_path / "v" / f"{number}.mp4", moving_frames(12, 32, 32, number), codec="libx264")
+    rows = "0.mp4,a,train,0,1\n1.mp4,b,train,0.5,5\n2.mp4,a,val,,\n3.mp4,b,val,,\n"
+    write_text(tmp_path / "v" / "annotations.csv", "path,label,split,start,end\n" + rows)
+    add_dataset("mine", tmp_path / "v")
+    dataset = open_dataset("mine", tmp_path)
+    assert [video.frames for video in dataset.split("train").videos] == [12, 6]
+    said = "1 of 2 videos of split 'train' end before the annotated end (1[0.5-5])."
+    assert said in dataset.notes
+    assert notes_of(said) == [said]
+
+
 def test_classes_and_videos_that_a_copy_lacks_are_told_under_the_table():
     said = [
         "The annotations lack 3 of the 174 classes of X.",

@@ -50,7 +50,8 @@ class Annotations:
 
     root: holds the folder of videos; media: that folder below it; classes: names in the order of labels;
     read: "train", "val" or "test" -> its items, labelled by `classes` (None in an unlabelled test split);
-    remarks: sentences on what had to be assumed.
+    remarks: sentences on what had to be assumed, and on what was not read; gives_splits: whether the annotations say
+    which videos are for testing.
     """
 
     root: Path
@@ -58,6 +59,7 @@ class Annotations:
     classes: tuple[str, ...]
     read: Callable[[str], list[Item]]
     remarks: list[str] = field(default_factory=list)
+    gives_splits: bool = True
 
 
 class NotFound(BadInput):

@@ -7,7 +7,8 @@
     deep_analysis     some/directory 1 300 1 (first frame, last frame), separated by a blank or ";"
 
 Paths are below the folder of videos.  Class names come from the data set's YAML, or from a file with one name per line
-beside the lists; without either, classes are named by their numbers.
+beside the lists, where numbers in all of its lines (`0 a` or `a,0`) count; without either, classes are named by their
+numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from suite.data.formats import table
 from suite.data.formats.annotations import (
     Annotations,
     FormatSpec,
@@ -30,6 +32,7 @@ from suite.data.formats.annotations import (
     whole_number,
     without_suffix,
 )
+from suite.data.formats.unread import unread_files
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
 
@@ -46,6 +49,10 @@ PATTERNS = (
     "lists/{}.txt",
 )
 PARTS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test", "testing")}
+NAMES = (
+    *(pattern.replace("{}", part) for parts in PARTS.values() for part in parts for pattern in PATTERNS),
+    *table.NAMES,
+)
 CLASS_FILES = (
     "classes.txt",
     "category.txt",
@@ -55,7 +62,9 @@ CLASS_FILES = (
     "annotations/classes.txt",
 )
 MEDIA = ("videos", "rawframes", "frames", ".")
+MIN_CLASSES, CLASSES_PER_VIDEO = 1000, 10  # a larger label than both allow is a mistake
 
+_NUMBERED = re.compile(r"([0-9]{1,9})[\s,;:]+(\S.*)|(.*\S)\s*[,;]\s*([0-9]{1,9})")  # `0 a`, or `a,0`
 _DIGITS = re.compile(r"[0-9]+")
 
 # (path, first frame counted from 0 or None, number of frames or None, label as text)
@@ -127,8 +136,20 @@ def opener(dialect: str) -> Callable[[Path, FormatSpec], Annotations]:
         found = {split: _items(dialect, path, spec, classes) for split, path in files.items()}
         if not classes:
             number = 1 + max((item.label or 0 for items in found.values() for item in items), default=-1)
+            videos = sum(map(len, found.values()))
+            if number > max(MIN_CLASSES, CLASSES_PER_VIDEO * videos):
+                raise BadInput(
+                    f"{spec.title} has {videos} videos and the label {number - 1}, so it would have {number} classes, "
+                    f"nearly all without a video; number the classes from 0 on."
+                )
             classes = tuple(str(label) for label in range(number))
-            remarks = [f"{spec.title} gives no class names, so classes are named by their numbers."]
+            remarks.append(f"{spec.title} gives no class names, so classes are named by their numbers.")
+
+        def parse(path: Path) -> list[tuple[str, str | None]]:
+            return [(item.id, item.class_name) for item in _items(dialect, path, spec, classes)]
+
+        known = {item.id: item.class_name for items in found.values() for item in items}
+        remarks += unread_files(root, () if spec.files else NAMES, files.values(), known, parse)
 
         def read(split: str) -> list[Item]:
             if split not in found:
@@ -151,7 +172,15 @@ def _classes(root: Path, spec: FormatSpec) -> tuple[str, ...]:
     path = find_file(root, CLASS_FILES)
     if spec.class_names or path is None:
         return spec.class_names
-    return numbered(path, ((line, i, name.strip()) for i, (line, name) in enumerate(lines_of(path))))
+    lines = [(line, text.strip()) for line, text in lines_of(path)]
+    if blank := next((place for place, (line, _) in enumerate(lines, 1) if line != place), None):
+        raise BadInput(f"{path} line {blank} is blank; class names stand one per line, the first for label 0.")
+    if lines and all(_NUMBERED.fullmatch(text) for _, text in lines):
+        matches = [(line, _NUMBERED.fullmatch(text)) for line, text in lines]
+        return numbered(
+            path, ((line, int(found[1] or found[4]), found[2] or found[3]) for line, found in matches if found)
+        )
+    return numbered(path, ((line, place, name) for place, (line, name) in enumerate(lines)))
 
 
 def _items(dialect: str, path: Path, spec: FormatSpec, classes: tuple[str, ...]) -> list[Item]:

@@ -29,14 +29,20 @@ from suite.data.formats.annotations import (
     rows_of,
     without_suffix,
 )
+from suite.data.formats.unread import unread_files
 from suite.data.manifest import Item
 from suite.spec import BadInput, shown
+from suite.spec.files import unique_keys
 
 STEMS = ("annotations", "videos", "dataset", "labels", "index", "metadata")
 ENDINGS = (".csv", ".jsonl")
 PARTS = {"train": ("train", "training"), "val": ("val", "validation", "valid"), "test": ("test",)}
 SPLITS = {name: split for split, names in PARTS.items() for name in names}
 COLUMNS = ("path", "label", "split", "start", "end")
+NAMES = (
+    *(stem + ending for stem in STEMS for ending in ENDINGS),
+    *(part + ending for parts in PARTS.values() for part in parts for ending in (*ENDINGS, ".txt")),
+)
 MEDIA = ("videos", "clips", "frames", ".")
 HELD_OUT = 0.2
 
@@ -51,9 +57,11 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
     }
     found: dict[str, list[Item]] = {}
     remarks: list[str] = []
+    gives_splits = True
     if one is not None:
         rows = list(_items(one, spec))
-        if all(split is None for split, _ in rows):
+        gives_splits = any(split is not None for split, _ in rows)
+        if not gives_splits:
             found, remark = by_paths([item for _, item in rows], spec.title)
             remarks.append(remark)
         elif any(split is None for split, _ in rows):
@@ -66,6 +74,13 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         }
     else:
         raise not_found(spec.title, root, [spec.files or "train.csv", "annotations.csv"])
+
+    def parse(path: Path) -> list[tuple[str, str | None]]:
+        return [(item.id, item.class_name) for _, item in _items(path, spec, "train")]
+
+    read_files = [one] if one is not None else [path for path in files.values() if path is not None]
+    known = {item.id: item.class_name for items in found.values() for item in items if item.class_name is not None}
+    remarks += unread_files(root, () if spec.files else NAMES, read_files, known, parse)
     names = {item.class_name for items in found.values() for item in items if item.class_name is not None}
     classes = tuple(sorted(names, key=_by_size))
     labels = labels_of(classes)
@@ -78,7 +93,7 @@ def open_annotations(root: Path, spec: FormatSpec) -> Annotations:
         ]
 
     media = media_folder(root, spec, MEDIA, (item.path for items in found.values() for item in items))
-    return Annotations(root, media, classes, read, remarks)
+    return Annotations(root, media, classes, read, remarks, gives_splits)
 
 
 def by_paths(items: Iterable[Item], title: str) -> tuple[dict[str, list[Item]], str]:
@@ -166,7 +181,7 @@ def _csv(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, s
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, text in lines_of(path):
         try:
-            row = json.loads(text)
+            row = json.loads(text, object_pairs_hook=unique_keys)
             json.dumps(row, ensure_ascii=False).encode()  # refuses half a character, "\\ud800"
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path} line {line} is not valid JSON: {error}.") from None

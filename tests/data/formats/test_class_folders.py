@@ -79,3 +79,27 @@ def test_the_same_name_with_two_suffixes_is_refused(user_set):
 @pytest.mark.parametrize("yaml", [YAML, f"{YAML}\nmedia: nowhere"])
 def test_an_empty_folder_is_described(user_set, yaml):
     assert "<class>/<video>" in error_of("mine", user_set(yaml))
+
+
+def test_what_is_not_read_is_counted_and_named(user_set):
+    root = user_set(YAML)
+    for path in ("train/a/1.mp4", "train/b/1.mp4", "val/a/2.mp4", "val/b/2.mp4"):
+        write_counted(root / path)
+    assert open_dataset("mine", root).remarks == []
+    for path in ("train/a/x.gif", "train/b/plain", "train/a/day 1/3.mp4", "train/loose.mp4", "val/c/deep/4.mp4"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    (root / "train" / "d").mkdir()
+    assert open_dataset("mine", root).remarks == [
+        "Not read, without the suffix of a video: 2 files ('train/a/x.gif', 'train/b/plain').",
+        "Not read, outside the class folders: 1 video ('train/loose.mp4').",
+        "Not read, inside a class folder: 2 folders ('train/a/day 1', 'val/c/deep').",
+        "Not a class, since no video lies directly in it: 2 folders ('train/d', 'val/c').",
+    ]
+
+
+def test_a_second_folder_for_a_split_is_named(user_set):
+    root = user_set(YAML)
+    for path in ("train/a/1.mp4", "train/b/1.mp4", "val/a/2.mp4", "val/b/2.mp4", "validation/a/3.mp4"):
+        write_counted(root / path)
+    assert any("1 folder ('validation')" in remark for remark in open_dataset("mine", root).remarks)

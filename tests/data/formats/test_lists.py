@@ -197,3 +197,36 @@ def test_any_text_is_read_or_refused(make, dialect, text):
 def test_a_line_of_blanks_and_letters_takes_no_quadratic_time(make, dialect):
     root = make(dialect, ("a" + " " * 9000 + "b\n") * 20)
     error_of("mine", root)  # would take minutes
+
+
+def test_a_second_list_is_named_with_the_labels_that_disagree(make):
+    root = make("mmaction2", "a.mp4 0\nb.mp4 1\n")
+    write_text(root / "train.csv", "a.mp4 1\nb.mp4 1\n")
+    write_text(root / "annotations.csv", "path,label\na.mp4,wave\n")
+    remarks = open_dataset("mine", root).remarks
+    assert any("2 annotation files ('train.csv', 'annotations.csv') beside train.txt" in remark for remark in remarks)
+    assert "train.csv gives another class to 1 video ('a')." in remarks
+
+
+@pytest.mark.parametrize("names", ["1 b\n0 a\n", "b,1\na,0\n", "1\tb\r\n0\ta\r\n\r\n"])
+def test_numbers_in_the_class_file_count(make, names):
+    root = make("mmaction2", "x.mp4 0\ny.mp4 1\n", names=names)
+    assert open_dataset("mine", root).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("a\n\nb\n", "classes.txt line 2 is blank"),
+        ("\na\nb\n", "classes.txt line 1 is blank"),
+        ("1 a\n2 b\n", "classes.txt does not number its 2 classes from 0 to 1"),
+        ("0 a\n0 b\n", "classes.txt line 2: the class 0 'b' occurs twice"),
+    ],
+)
+def test_a_class_file_that_would_shift_labels_is_refused(make, names, words):
+    assert words in error_of("mine", make("mmaction2", "x.mp4 0\n", names=names))
+
+
+def test_names_of_which_some_begin_with_a_number_are_names(make):
+    root = make("mmaction2", "x.mp4 0\n", names="3 steps\nwalk\n")
+    assert open_dataset("mine", root).classes == ("3 steps", "walk")

@@ -143,6 +143,11 @@ def test_without_a_split_a_fifth_of_each_class_is_held_out_whatever_the_order_of
         ("annotations.jsonl", '{"path": "a", "label": ["b", "c"]}\n', "annotations.jsonl line 1 has no label"),
         ("annotations.jsonl", '{"path": "\\ud800", "label": "b"}\n', "annotations.jsonl line 1 is not valid JSON"),
         ("annotations.jsonl", f'{{"path": "a", "label": "b", "end": 1{"0" * 400}}}\n', "line 1: end must be seconds"),
+        (
+            "annotations.jsonl",
+            '{"path": "a", "label": "b"}\n{"path": "c", "label": "b", "label": "c"}\n',
+            "annotations.jsonl line 2 is not valid JSON: duplicate key 'label'",
+        ),
         ("annotations.jsonl", "[" * 9000, "annotations.jsonl line 1 is not valid JSON"),
     ],
 )
@@ -169,3 +174,16 @@ def test_any_text_is_read_or_refused(user_set, name, head, letters, data):
     root = user_set(YAML)
     write_text(root / name, head + data.draw(st.text(st.sampled_from(letters), max_size=40)))
     opens_or_refuses("mine", root)
+
+
+def test_a_second_table_is_named_with_the_labels_that_disagree(user_set):
+    root = user_set(YAML)
+    write_text(root / "annotations.jsonl", as_lines(ROWS))
+    write_videos(root)
+    assert open_dataset("mine", root).remarks == []
+    write_text(root / "annotations.csv", as_csv([ROWS[0] | {"label": "clap"}, *ROWS[1:]]))
+    write_text(root / "val.csv", "id\n1\n")
+    assert open_dataset("mine", root).remarks == [
+        "Not read: 2 annotation files ('annotations.jsonl', 'val.csv') beside annotations.csv.",
+        "annotations.jsonl gives another class to 1 video ('a/1').",
+    ]
