@@ -1,16 +1,22 @@
 """Accuracy by the number of test views, and over the official splits of a data set: values, intervals, names, order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from suite.collect import views
 from suite.collect.results_table import ResultsTable
 from suite.collect.views import COLUMNS
 from suite.report.figures import views as figures
 from suite.report.tables.rendering.formats import to_latex, to_markdown
 from suite.report.tables.splits import splits_table
 from suite.report.tables.views import views_table
+from suite.spec import display_name
 from suite.statistics.proportions import mean_interval, newcombe, wilson
+from suite.sweep.plan import Selection, make_plan
+from suite.sweep.planned_run import PlannedRun
 from tests.builders import csv_of, summary_row
 from tests.report.builders import lines_of
 
@@ -119,6 +125,40 @@ def test_the_views_table_has_a_row_per_geometry_in_the_order_of_the_tests_with_w
     assert "different" not in to_markdown(table)
     assert "TSN-ResNet-18" in to_markdown(table)
     assert "TSN-ResNet-18" in to_latex(table)
+
+
+CONTROLS = """
+protocol: smoke
+data: calib_order
+models: [tsm-resnet18]
+axes: {seed: [0, 1]}
+chain: {frames: [4, 8]}
+controls: [epoch_matched]
+set: {evaluation.views: [2x1]}
+"""
+
+
+def test_a_control_run_has_rows_of_its_own_and_seeds_alone_are_averaged(monkeypatch, tmp_path):
+    (tmp_path / "mine.yaml").write_text(CONTROLS)
+    plan = make_plan(str(tmp_path / "mine.yaml"), Selection(), tmp_path / "results", costs=False)
+    monkeypatch.setattr(PlannedRun, "result", lambda run: {"macs": 10**9, "classes": 8})
+    top1s = {run.folder.id: 10.0 * number for number, run in enumerate(plan.runs, start=1)}
+    made = {"n": 200}
+    monkeypatch.setattr(
+        views, "stored_test", lambda folder, test: SimpleNamespace(accuracies=made | {"top1": top1s[folder.id]})
+    )
+    tests = views.tests_by_views(plan, {run.id: run.spec.model for run in plan.runs})
+    rows = csv_of(views_table(tests))
+    expected = {}
+    for run in plan.runs:
+        expected.setdefault((run.spec.frames, run.control), []).append(top1s[run.folder.id])
+    assert len(expected) == 3
+    for (frames, control), values in expected.items():
+        name = "tsm-resnet18" + (f" [{control}]" if control else "")
+        found = [row for row in rows if (row["model"], row["frames"]) == (name, str(frames))]
+        assert [float(row["top1"]) for row in found] == [np.mean(values)] * 2, "a row per test geometry"
+        assert {row["seeds"] for row in found} == {"2"}
+    assert display_name("tsm-resnet18 (lr=0.1) [epoch_matched:8]") == "TSM-ResNet-18 (lr=0.1) [epoch_matched:8]"
 
 
 def test_the_views_table_averages_seeds_and_says_how_many_views_differ():

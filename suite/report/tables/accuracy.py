@@ -25,6 +25,7 @@ from suite.report.tables.notes import (
 )
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Cell, Column, Estimate, Part, Printing, Table
 from suite.statistics.calibration import BINS
+from suite.statistics.run_table import name_with_control
 from suite.statistics.seeds.retraining import coverage_note
 from suite.statistics.split_use import split_use
 
@@ -227,7 +228,7 @@ def models(runs: pd.DataFrame) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]
     """The cells under MODEL and the rows of each model, in the order of the rows; control arms are named as such."""
     groups = runs.groupby(["dataset", "name", "control", "module", "backbone", "pooling"], sort=False)
     found = [
-        ((dataset, f"{name} [{control}]" if control else name, *rest), of_model)
+        ((dataset, name_with_control(name, control), *rest), of_model)
         for (dataset, name, control, *rest), of_model in groups
     ]
     shown = named_models(name for (_, name, *_), _ in found)
