@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.fairness.factors import chain_of
 from suite.published.grim import explain, fits
-from suite.published.names import SPLITS, dataset_of, frames_of, suite_name
+from suite.published.names import DIVISIONS, SPLITS, dataset_of, frames_of, suite_name
 from suite.published.record import PUBLISHED, factors_of, stated, wide
 from suite.spec import BACKBONES, BadInput, unknown
 from suite.statistics.contribution import contribution_cells
@@ -202,8 +202,13 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
                 "gmacs": row["gflops"] if known and one_view and row["counts"] == "macs/view" else float("nan"),
                 "views": views[0] * (views[1] if len(views) > 1 else 1) if views else float("nan"),
                 "source": f"{paper} {row['table']}",
-                "factors": factors_of(row, folder),
+                "factors": factors_of(row, folder) | _tested_on(row),
                 "origin": row["origin"],
             }
         )
     return pd.DataFrame(out)
+
+
+def _tested_on(row: dict[str, Any]) -> dict[str, Any]:
+    """The factors of a printed row's test videos in the words of our runs: an official split is part of the name."""
+    return {"dataset": dataset_of(row)} | ({"split": "val"} if row["split"] in DIVISIONS else {})
