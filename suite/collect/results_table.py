@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -141,17 +142,25 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """The rows of `run_rows` that tables show, each under the name that it has there.
 
     A run with values of `axes` has them behind the name of its model.  Of runs that were tuned, the chosen one of each
-    model stands for it (`suite.fairness.tuned`).
+    model stands for it (`suite.fairness.tuned`); column `tested`: how many finished runs of the model that makes.
     """
     if SETTING not in ours:
         return ours
     kept, names, chosen = [], [], []
+    alike = [_apart_from_tuning(run) for run in plan.runs]
+    done = Counter(key for key, run in zip(alike, plan.runs, strict=True) if run.state() == "done")
     for run in plan.runs:
         tuned = run.spec.protocol.tuned
         kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
         names.append(run.label)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
-    return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
+    rows = ours.assign(name=names, chosen=chosen, tested=[done[key] for key in alike])
+    return rows[kept].reset_index(drop=True)
+
+
+def _apart_from_tuning(run: PlannedRun) -> tuple[Any, ...]:
+    """What runs have in common that differ in nothing but the values that were tuned."""
+    return run.spec.dataset, run.label, run.control, run.spec.frames, run.spec.seed, run.spec.transfer
 
 
 def _data_notes(run: PlannedRun) -> list[str]:

@@ -19,6 +19,8 @@ from suite.fairness.run_factors import read_run
 from suite.fairness.tuned import CHOSEN, is_chosen
 from suite.models import build
 from suite.report.build import write_report
+from suite.report.console.plain import PlainConsole
+from suite.report.console.progress import Display
 from suite.store.archive import open_archive
 from suite.store.evaluations import stored_test
 from suite.store.folder import dump_json, sealed, write_atomic
@@ -207,6 +209,15 @@ def test_the_table_has_the_chosen_run_of_each_model(home):
         assert shown[model] == 100 * (logits.argmax(1) == labels).mean()
     text = (home / "results" / "tuned" / "tables" / "accuracy.md").read_text()
     assert "tuned over 2 settings on dev: lr 0.02, 0.0001; weight_decay 0.0; the best run" in text
+    assert "evaluated 4 runs of 2 models (2 chosen on dev and shown)" in text
+
+
+def test_the_progress_of_a_tuned_run_tells_its_setting_and_its_accuracy_on_dev(home, capsys):
+    plan = planned(home, "tuned")
+    for run in plan.runs:
+        Display(plan, PlainConsole(soft_wrap=True)).event("done", run)
+        line = capsys.readouterr().out
+        assert f", {run.setting_text}: dev top-1 {run.folder.result()['dev_top1']:.1f} % in " in line
 
 
 def test_the_ledger_says_that_values_were_chosen_on_dev_and_names_the_budget(home):
