@@ -63,6 +63,14 @@ class ResultsTable:
         return run_table.datasets(self.runs)
 
     @cached_property
+    def pretraining_sets(self) -> frozenset[str]:
+        """The data sets on which runs were only pretrained."""
+        if "pretrains" not in self.runs:
+            return frozenset()
+        only = self.runs["pretrains"].eq(True).groupby(self.runs["dataset"]).all()
+        return frozenset(only[only].index)
+
+    @cached_property
     def stages(self) -> ResultsTable:
         """The table without control runs, which are no cells of a grid."""
         return self.where(self.runs["control"] == "")
@@ -114,7 +122,8 @@ def collect_results(
 def run_rows(plan: Plan) -> pd.DataFrame:
     """The rows of a plan with where their evidence comes from: factors, predictions, test views.
 
-    The column `setting` is there where a run has one.
+    The column `setting` is there where a run has one.  pretrains: whether others of the plan start from its weights on
+    other data.
     """
     import pandas as pd
 
@@ -126,6 +135,7 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
     notes = [_data_notes(run) if ok else [] for run, ok in zip(plan.runs, done, strict=True)]
+    pretrains = [any(child.spec.transfer for child in run.children) for run in plan.runs]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     listed = rows(plan)
     columns = [*SUMMARY, *([SETTING] if any(SETTING in row for row in listed) else [])]
@@ -135,6 +145,7 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
+        pretrains=pretrains,
     )
 
 

@@ -183,3 +183,17 @@ def test_one_run_without_predictions_leaves_the_others_paired():
     found = evidence.bold_cells(mean_over_seeds(rows))
     assert found.tests == ("exact McNemar test", "Newcombe interval for independent samples")
     assert found.labels == {0, 1, 2}
+
+
+def test_a_data_set_of_pretraining_alone_stands_behind_the_others_in_every_table():
+    found = []
+    for pretrains in (False, True):
+        rows = [summary_row(module, top1, dataset="a", n=100) for module, top1 in (("tsn", 40.0), ("tam", 50.0))]
+        rows = [row | {"pretrains": pretrains} for row in rows]
+        rows += [row | {"dataset": "b", "id": f"b.{row['id']}", "pretrains": False} for row in rows]
+        which = ("accuracy", "cost", "equal_cost")
+        made = make_tables(pd.DataFrame(rows), which)
+        found.append({one.name: [part.rows[0][0] for part in one.parts] for one in made})
+    assert all(list(dict.fromkeys(sets)) == ["a", "b"] for sets in found[0].values())
+    assert all(list(dict.fromkeys(sets)) == ["b", "a"] for sets in found[1].values())
+    assert set(found[0]) == {"accuracy", "cost", "equal_cost"}

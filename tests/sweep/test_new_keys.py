@@ -13,6 +13,7 @@ from suite.app.ensembles import make_ensembles
 from suite.app.export import export, report_archive
 from suite.collect.ensembles import read_ensemble
 from suite.collect.resolve import from_run
+from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
@@ -118,6 +119,12 @@ def test_the_videos_of_the_pretraining_are_needed_until_it_is_finished(own):
     assert datasets_of(plan) == ["calib_order"]
     plan.runs[0].folder.result_file.unlink()
     assert datasets_of(planned(own, "transfer")) == ["calib_scene", "calib_order"]
+
+
+def test_the_report_says_what_runs_were_pretrained_on(home):
+    text = (home / "results" / "transfer" / "tables" / "accuracy.md").read_text()
+    source, target = info("calib_scene").title, info("calib_order").title
+    assert f"Pretrained on {source} (2 frames, from scratch), then trained on {target}." in text
 
 
 # --- fuse -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from suite.report.tables.notes import (
     data_notes,
     describe_dataset,
     leakage_notes,
+    pretraining_notes,
     published_notes,
     tuning_notes,
 )
@@ -129,8 +130,8 @@ def accuracy_table(
             lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(named_dataset(dataset), lines, describe_dataset(about), sources))
-    use = [*split_use(table.finished, dataset_title), *tuning_notes(table.finished), *leakage_notes(table.runs)]
-    use += data_notes(table.runs)
+    use = [*pretraining_notes(table.finished), *split_use(table.finished, dataset_title)]
+    use += [*tuning_notes(table.finished), *leakage_notes(table.runs), *data_notes(table.runs)]
     shown = set(printing.columns) or {"top1", "pair", "published"}
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use, printing, shown))
     details = " ".join([*_accuracy_details(runs, evidence, bold, shown), *chosen_settings(table.finished)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suite.collect.evidence import Evidence
 from suite.data.remarks import LABEL_AWARE, SHARED
+from suite.fairness.factors import THE_SAME
 from suite.published.references import REFERENCES
 from suite.report.names import dataset_title
+from suite.report.tables.names import listed
 from suite.spec import display_name
 from suite.statistics.rounding import rounded
 
@@ -31,6 +33,34 @@ def leakage_notes(rows: pd.DataFrame) -> list[str]:
                 f"(by id: {by_id}, by content: {by_content})."
             )
     return list(dict.fromkeys(notes))
+
+
+def pretraining_notes(runs: pd.DataFrame) -> list[str]:
+    """A sentence per data set that runs were pretrained on by the suite: how, and what they were trained on then."""
+    found: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for name, dataset, factors in zip(runs["name"], runs["dataset"], runs.get("factors", ()), strict=False):
+        source = factors.get("pretraining") if isinstance(factors, Mapping) else None
+        if not isinstance(source, Mapping) or not source.get("model"):  # a printed row tells the data set alone
+            continue
+        about = found.setdefault((source.get("data set"), _start_text(source.get("start"))), {})
+        about.setdefault("frames", set()).add(source.get("frames"))
+        about.setdefault("then", set()).add(dataset)
+        if source.get("of") != THE_SAME:
+            about.setdefault("others", set()).add(f"{display_name(name)} as {display_name(source['model'])}")
+    notes = []
+    for (data, start), about in found.items():
+        frames = " or ".join(str(count) for count in sorted(about["frames"], key=str))
+        parts = [f"{frames} frames", start, *sorted(about.get("others", ()))]
+        then = listed(sorted(map(dataset_title, about["then"])))
+        notes.append(f"Pretrained on {dataset_title(data)} ({', '.join(parts)}), then trained on {then}.")
+    return notes
+
+
+def _start_text(start: Any) -> str:
+    """What a run that pretrains others started from itself; `start`: of the factor "pretraining"."""
+    if isinstance(start, Mapping):
+        return f"itself pretrained on {dataset_title(start.get('data set'))}"
+    return {"scratch": "from scratch", "imagenet": "from ImageNet weights"}.get(start, "from a checkpoint")
 
 
 def tuning_notes(runs: pd.DataFrame) -> list[str]:
