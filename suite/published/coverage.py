@@ -80,7 +80,7 @@ def coverage() -> list[Covered]:
                     differs=", ".join(_differences(row, runs[0][1])) if runs else "",
                     frames=_frames(row),
                     views=_views(row),
-                    mean_of_splits=row["factors"].get("split") == "avg_splits",
+                    mean_of_splits=bool(row.get("mean_of")),
                 )
             )
     return found

@@ -17,6 +17,7 @@ DATASETS = {"diving48_v2": "diving48"}  # the suite's Diving48 is its second ver
 # two data sets are called Mini-Kinetics: that of rcca3d is the one of Xie et al., that of deep_analysis its own
 OF_PAPER = {("rcca3d", "mini_kinetics"): "mini_kinetics_xie"}
 DIVISIONS = ("split1", "split2", "split3")  # official ones, whose test videos are our validation split
+MEAN = "avg_splits"  # of these
 SPLITS = (None, "", "val", *DIVISIONS)  # of which the suite has models; not their mean, nor test
 FRAMES = {  # of tables that do not state them
     ("deep_analysis", "6"): 8,  # the rows of all places are the 8-frame runs of deep_analysis_mini.csv

@@ -52,7 +52,7 @@ class TableInputs:
 
 _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
     "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence, of.printing),
-    "splits": lambda of: splits_table(of.table, of.evidence, of.printing),
+    "splits": lambda of: splits_table(of.table, of.evidence, of.printing, of.reference),
     "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence, of.printing),
     "cost": lambda of: cost_table(of.table.cells),
     "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
