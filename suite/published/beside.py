@@ -53,7 +53,7 @@ def beside(reference: pd.DataFrame | None, done: pd.DataFrame) -> Beside:
 
 def mean_over_splits(reference: pd.DataFrame | None, ours: Mapping[str, Any]) -> float | None:
     """The printed mean over the official splits of the model of a run of ours on the first split; None without one."""
-    if reference is None or "mean_of" not in reference:
+    if not ours or reference is None or "mean_of" not in reference:
         return None
     rows = reference[(reference["dataset"] == ours["dataset"]) & (reference["frames"] == ours["frames"])]
     rows = [
