@@ -186,21 +186,24 @@ def test_the_views_table_averages_seeds_and_says_how_many_views_differ():
 
 
 @pytest.mark.slow
-def test_the_figure_has_a_curve_per_model_in_the_order_of_cost_with_its_intervals(monkeypatch, tmp_path):
+def test_the_figure_has_a_panel_per_model_and_a_curve_per_number_of_crops_with_its_intervals(monkeypatch, tmp_path):
     drawn = {}
     monkeypatch.setattr(figures, "save", lambda figure, path: drawn.update({path.name: figure}) or [path])
     tam = {"model": "tam-resnet18", "id": "tam"}
     frame = geometries((10, 3, 56.0), (1, 1, 50.0), (1, 1, 58.0, tam), (2, 1, 60.0, tam), (1, 1, 60.0, {"seed": 1}))
     written = figures.write_views_of_grid(frame, tmp_path)
     assert [path.name for path in written] == ["views_calib_order"]
-    (axes,) = drawn["views_calib_order"].axes
-    curves = {bars.get_label(): bars.lines for bars in axes.containers}
-    assert list(curves) == ["TSN-ResNet-18, 8 frames", "TAM-ResNet-18, 8 frames"]
-    line, _, (bars,) = curves["TSN-ResNet-18, 8 frames"]
-    assert list(line.get_xdata()) == [0.5, 15.0]
-    assert list(line.get_ydata()) == [55.0, 56.0], "the mean over seeds"
-    for top1, (low, high) in zip((55.0, 56.0), bars.get_segments(), strict=True):
+    panels = {axes.get_title(): axes for axes in drawn["views_calib_order"].axes}
+    assert list(panels) == ["TSN-ResNet-18", "TAM-ResNet-18"]
+    tsn = {bars.get_label(): bars.lines for bars in panels["TSN-ResNet-18"].containers}
+    assert list(tsn) == ["8 frames, 3 crops", "8 frames, 1 crop"]
+    for curve, cost, top1 in (("8 frames, 1 crop", 0.5, 55.0), ("8 frames, 3 crops", 15.0, 56.0)):
+        line, _, (bars,) = tsn[curve]
+        assert (list(line.get_xdata()), list(line.get_ydata())) == ([cost], [top1]), "the mean over seeds"
+        ((low, high),) = bars.get_segments()
         assert (low[1], high[1]) == pytest.approx(wilson(top1, 200))
-    assert {text.get_text() for text in axes.texts} == {"1x1", "10x3", "2x1"}
-    assert axes.get_xscale() == "log"
+    ((line, *_),) = (bars.lines for bars in panels["TAM-ResNet-18"].containers)
+    assert list(line.get_xdata()) == [0.5, 1.0]
+    assert [text.get_text() for text in panels["TAM-ResNet-18"].texts] == ["1", "2"], "clips"
+    assert panels["TAM-ResNet-18"].get_xscale() == "log"
     assert figures.write_views_of_grid(None, tmp_path) == []
