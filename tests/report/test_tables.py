@@ -9,6 +9,7 @@ import pytest
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
 from suite.collect.results_table import ResultsTable
+from suite.report.tables.notes import data_notes
 from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
 from suite.report.tables.rendering.table import Estimate
 from suite.statistics.proportions import newcombe, wilson
@@ -197,3 +198,14 @@ def test_a_data_set_of_pretraining_alone_stands_behind_the_others_in_every_table
     assert all(list(dict.fromkeys(sets)) == ["a", "b"] for sets in found[0].values())
     assert all(list(dict.fromkeys(sets)) == ["b", "a"] for sets in found[1].values())
     assert set(found[0]) == {"accuracy", "cost", "equal_cost"}
+
+
+def test_notes_on_numbers_of_videos_are_one_sentence_and_repeat_no_title():
+    known = {"factors": {"missing": 0}, "data_notes": ["Split 'train' of x lists 8 videos; 9586 are expected."]}
+    rows = [summary_row("tsn", 40.0, dataset=name) | known for name in ("ucf101@split=2", "ucf101@split=3")]
+    own = {"data_notes": ["mine does not say which videos are for testing."]}
+    rows.append(summary_row("tsn", 40.0, dataset="mine") | known | own)
+    assert data_notes(pd.DataFrame(rows)) == [
+        "Other numbers of videos than expected: UCF101, split 2: train 8 of 9586; UCF101, split 3: train 8 of 9586.",
+        "mine does not say which videos are for testing.",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ from suite.statistics.rounding import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# a sentence of `suite.data.datasets`, of which a table has one for all data sets
+COUNT = re.compile(r"Split '(\w+)' of \S+ lists (\d+) videos; (\d+) are expected\.")
 
 
 def leakage_notes(rows: pd.DataFrame) -> list[str]:
@@ -104,7 +109,7 @@ def data_notes(rows: pd.DataFrame) -> list[str]:
     """
     if "data_notes" not in rows:
         return []
-    notes = []
+    notes, counts = [], []
     for dataset, factors, recorded in zip(rows["dataset"], rows["factors"], rows["data_notes"], strict=True):
         factors, title = factors if isinstance(factors, dict) else {}, dataset_title(dataset)
         recorded = recorded if isinstance(recorded, list) else []
@@ -116,8 +121,12 @@ def data_notes(rows: pd.DataFrame) -> list[str]:
             told.append(f"{missing} training and validation videos are missing or undecodable, and left out.")
         if isinstance(held_out, float) and held_out:
             told.append(f"{100 * held_out:g} % of the training videos are held out (dev split) and not trained on.")
-        notes += [f"{title}: {note}" for note in told]
-    return list(dict.fromkeys(notes))
+        counts += [f"{title}: {match[1]} {match[2]} of {match[3]}" for note in told if (match := COUNT.fullmatch(note))]
+        told = [note for note in told if not COUNT.fullmatch(note)]
+        notes += [note if note.startswith(title) else f"{title}: {note}" for note in told]
+    counts = list(dict.fromkeys(counts))
+    grouped = [f"Other numbers of videos than expected: {'; '.join(counts)}."] if counts else []
+    return [*grouped, *dict.fromkeys(notes)]
 
 
 def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:
