@@ -209,3 +209,10 @@ def test_notes_on_numbers_of_videos_are_one_sentence_and_repeat_no_title():
         "Other numbers of videos than expected: UCF101, split 2: train 8 of 9586; UCF101, split 3: train 8 of 9586.",
         "mine does not say which videos are for testing.",
     ]
+
+
+def test_the_csv_names_the_runs_behind_each_accuracy():
+    rows = [summary_row("tsn", 40.0, seed=seed, frames=frames) for seed in (0, 1) for frames in (4, 8)]
+    (line,) = csv_of(accuracy_table(pd.DataFrame(rows)))
+    assert line["ids_f4"] == "tsn-resnet18.f4.s0 tsn-resnet18.f4.s1"
+    assert line["ids_f8"] == "tsn-resnet18.f8.s0 tsn-resnet18.f8.s1"

@@ -62,7 +62,7 @@ def accuracy_table(
     """Top-1 in percent with its 95 % interval: a part per data set, a row per model, columns per frames.
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
-    data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and upper bounds; `printing` can
+    data set and frames.  The CSV adds the ids of the runs, top-5, video-level and best top-1, n, chance and upper bounds; `printing` can
     choose other columns for print, costs among them.  Bold is every top-1
     that is not significantly different from the best of its data set (`Evidence.bold_cells`); letters mark confounded
     cells, and numbers the published values that are confounded with ours.  In a strict report both are withheld: their
@@ -90,6 +90,7 @@ def accuracy_table(
             Column(f"published_top1_f{f}_mark", csv_only=True),
         ]
         columns += [Column(f"chosen_f{f}", csv_only=True)] if chosen else []
+        columns.append(Column(f"ids_f{f}", csv_only=True))
         for key, head in MORE.items():
             columns.append(Column(f"{key}_f{f}", head, group, percent=True, csv_only=True, choice=key))
         if not fixed:
@@ -123,6 +124,7 @@ def accuracy_table(
                 line += [shown, run.get("pair_top1")]
                 line += _published_cells(published, (dataset, canonical(head[1]), f), evidence.strict)
                 line += [chosen.get((dataset, run.get("name"), f))] if chosen else []
+                line.append(" ".join(run.get("ids", ())))
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
                 line += [evidence.calibration_error(run) if run else None]
                 line += [] if fixed else [run["params"] / 1e6 if run else None]
