@@ -12,7 +12,7 @@ from suite.app.data import datasets_of
 from suite.app.ensembles import make_ensembles
 from suite.app.export import export, report_archive
 from suite.collect.ensembles import read_ensemble
-from suite.collect.resolve import from_run
+from suite.collect.resolve import from_run, read_results
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.fairness.compare import compare
@@ -217,6 +217,13 @@ def test_the_table_has_the_chosen_run_of_each_model(home):
     text = (home / "results" / "tuned" / "tables" / "accuracy.md").read_text()
     assert "tuned over 2 settings on dev: lr 0.02, 0.0001; weight_decay 0.0; the best run" in text
     assert "evaluated 4 runs of 2 models (2 chosen on dev and shown)" in text
+
+
+def test_a_cell_of_a_tuned_grid_is_the_run_that_was_chosen(home):
+    for model, runs in tuned(home).items():
+        (result,) = read_results(f"tuned:calib_order/{model}/f2", home / "results")
+        (chosen,) = [run for run in runs if is_chosen(run.spec, run.folder.path.parent)]
+        assert result.label == chosen.id
 
 
 def test_the_progress_of_a_tuned_run_tells_its_setting_and_its_accuracy_on_dev(home, capsys):

@@ -62,8 +62,8 @@ def accuracy_table(
     """Top-1 in percent with its 95 % interval: a part per data set, a row per model, columns per frames.
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
-    data set and frames.  The CSV adds the ids of the runs, top-5, video-level and best top-1, n, chance and upper bounds; `printing` can
-    choose other columns for print, costs among them.  Bold is every top-1
+    data set and frames.  The CSV adds ids of runs, top-5, video-level and best top-1, n, chance and upper bounds;
+    `printing` can choose other columns for print, costs among them.  Bold is every top-1
     that is not significantly different from the best of its data set (`Evidence.bold_cells`); letters mark confounded
     cells, and numbers the published values that are confounded with ours.  In a strict report both are withheld: their
     cells show the mark alone, and everything else is computed as if their runs were not there.
