@@ -73,13 +73,13 @@ def run_sweep(
 
 
 def print_summary(plan: Plan, folder: Path, files: list[Path], stopped: bool, console: Console) -> None:
-    """What failed, the accuracy table, and where the files of the report are: those of the plan in `folder`."""
+    """What failed, the tables of accuracy and official splits, and where the files of the report in `folder` are."""
     left = [run for run in plan.runs if run.state() != "done"]
     for run in left:
         if (error := run.folder.error()) is not None:
             console.print(f"failed: {run.id}: {one_line(error['error'])}")
-    table = folder / "tables" / "accuracy.md"
-    if table in files and len(left) < len(plan.runs):
+    shown = [folder / "tables" / f"{name}.md" for name in ("accuracy", "splits")]
+    for table in (file for file in shown if file in files and len(left) < len(plan.runs)):
         console.print()
         console.print(table.read_text().rstrip())
         console.print()

@@ -28,6 +28,7 @@ from suite.evaluation.own_predictions import check_stored, read_own
 from suite.evaluation.predictions import FORMATS
 from suite.fairness.result import Result
 from suite.fairness.run_factors import of_evaluation, read_run
+from suite.fairness.tuned import is_chosen
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, unknown
 from suite.store.evaluations import result_of, tested_as
@@ -130,7 +131,8 @@ def read_results(text: str, results: Path, say: Callable[[str], None] = lambda l
     """The results that `text` names, those of several names with commas between.  Raises BadInput as `resolve`, and
     where one of them is not finished.
 
-    Of a cell or pattern the finished runs are taken; say: is told how many others there are.
+    Of a cell or pattern the finished runs are taken; say: is told how many others there are.  Of a cell that was tuned
+    the run that tables show is taken.
     """
     parts = [text] if os.path.exists(text) else re.split(r",(?![a-z_]+=)", text)  # options of a model have commas too
     if not all(part.strip() for part in parts):
@@ -141,8 +143,16 @@ def read_results(text: str, results: Path, say: Callable[[str], None] = lambda l
         done = [one for one in named if isinstance(one, Other) or one.result_file.exists()] or named[:1]
         if len(done) < len(named):
             say(f"note: {len(named) - len(done)} of {len(named)} runs of {part.strip()} are not finished.")
+        done = _chosen(done) if ":" in part and len(done) > 1 else done
         found += [from_run(one) if isinstance(one, RunFolder) else one.read() for one in done]
     return tuple(found)
+
+
+def _chosen(done: list[RunFolder | Other]) -> list[RunFolder | Other]:
+    """Of runs that were tuned those that were chosen on dev; all of them where none is."""
+    runs = [(one, one.spec() if isinstance(one, RunFolder) else None) for one in done]
+    kept = [one for one, spec in runs if not (spec and spec.protocol.tuned) or is_chosen(spec, one.path.parent)]
+    return kept or done
 
 
 def read_result(text: str, results: Path) -> Result:

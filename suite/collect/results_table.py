@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -62,6 +63,14 @@ class ResultsTable:
         return run_table.datasets(self.runs)
 
     @cached_property
+    def pretraining_sets(self) -> frozenset[str]:
+        """The data sets on which runs were only pretrained."""
+        if "pretrains" not in self.runs:
+            return frozenset()
+        only = self.runs["pretrains"].eq(True).groupby(self.runs["dataset"]).all()
+        return frozenset(only[only].index)
+
+    @cached_property
     def stages(self) -> ResultsTable:
         """The table without control runs, which are no cells of a grid."""
         return self.where(self.runs["control"] == "")
@@ -113,7 +122,8 @@ def collect_results(
 def run_rows(plan: Plan) -> pd.DataFrame:
     """The rows of a plan with where their evidence comes from: factors, predictions, test views.
 
-    The column `setting` is there where a run has one.
+    The column `setting` is there where a run has one.  pretrains: whether others of the plan start from its weights on
+    other data.
     """
     import pandas as pd
 
@@ -125,6 +135,7 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
     notes = [_data_notes(run) if ok else [] for run, ok in zip(plan.runs, done, strict=True)]
+    pretrains = [any(child.spec.transfer for child in run.children) for run in plan.runs]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     listed = rows(plan)
     columns = [*SUMMARY, *([SETTING] if any(SETTING in row for row in listed) else [])]
@@ -134,6 +145,7 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
+        pretrains=pretrains,
     )
 
 
@@ -141,17 +153,25 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """The rows of `run_rows` that tables show, each under the name that it has there.
 
     A run with values of `axes` has them behind the name of its model.  Of runs that were tuned, the chosen one of each
-    model stands for it (`suite.fairness.tuned`).
+    model stands for it (`suite.fairness.tuned`); column `tested`: how many finished runs of the model that makes.
     """
     if SETTING not in ours:
         return ours
     kept, names, chosen = [], [], []
+    alike = [_apart_from_tuning(run) for run in plan.runs]
+    done = Counter(key for key, run in zip(alike, plan.runs, strict=True) if run.state() == "done")
     for run in plan.runs:
         tuned = run.spec.protocol.tuned
         kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
         names.append(run.label)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
-    return ours.assign(name=names, chosen=chosen)[kept].reset_index(drop=True)
+    rows = ours.assign(name=names, chosen=chosen, tested=[done[key] for key in alike])
+    return rows[kept].reset_index(drop=True)
+
+
+def _apart_from_tuning(run: PlannedRun) -> tuple[Any, ...]:
+    """What runs have in common that differ in nothing but the values that were tuned."""
+    return run.spec.dataset, run.label, run.control, run.spec.frames, run.spec.seed, run.spec.transfer
 
 
 def tuning_left(plan: Plan) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from suite.statistics.run_table import name_with_control
 from suite.store.evaluations import stored_test
 from suite.sweep.plan import Plan
 
@@ -16,8 +17,9 @@ COLUMNS = ["dataset", "model", "frames", "seed", "clips", "crops", "gmacs", "top
 def tests_by_views(plan: Plan, names: dict[str, str]) -> pd.DataFrame | None:
     """One row per finished run and test geometry, where a run has several; None where none has.
 
-    names: id of a run -> its name in tables; other runs are left out.  gmacs: multiply-adds per video in 1e9, of a clip
-    times the views; top1 in percent of n videos; distinct_views: mean number of views per video that differ.
+    names: id of a run -> its name in tables, to which control runs add theirs; other runs are left out.  gmacs:
+    multiply-adds per video in 1e9, of a clip times the views; top1 in percent of n videos; distinct_views: mean number
+    of views per video that differ.
     """
     import pandas as pd
 
@@ -34,7 +36,8 @@ def tests_by_views(plan: Plan, names: dict[str, str]) -> pd.DataFrame | None:
         for test in run.spec.evaluations():
             accuracies = stored_test(run.folder, test).accuracies
             views = test.clips * test.crops
-            about = {"dataset": run.spec.dataset, "model": names[run.id], "frames": run.spec.frames, "id": run.id}
+            name = name_with_control(names[run.id], run.control)
+            about = {"dataset": run.spec.dataset, "model": name, "frames": run.spec.frames, "id": run.id}
             about |= {"seed": run.spec.seed, "clips": test.clips, "crops": test.crops}
             about |= {"gmacs": per_clip * views / 1e9, "top1": accuracies["top1"], "n": accuracies["n"]}
             found.append(about | {"distinct_views": _mean(accuracies.get("distinct_views"), views)})

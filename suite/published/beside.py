@@ -51,6 +51,20 @@ def beside(reference: pd.DataFrame | None, done: pd.DataFrame) -> Beside:
     return Beside(chosen, *number(pairs))
 
 
+def mean_over_splits(reference: pd.DataFrame | None, ours: Mapping[str, Any]) -> float | None:
+    """The printed mean over the official splits of the model of a run of ours on the first split; None without one."""
+    if not ours or reference is None or "mean_of" not in reference:
+        return None
+    rows = reference[(reference["dataset"] == ours["dataset"]) & (reference["frames"] == ours["frames"])]
+    rows = [
+        row
+        for row in rows.to_dict("records")
+        if row["mean_of"] and canonical(row["mean_of"]) == canonical(ours["name"])
+    ]
+    found = namesake(rows, known_factors(ours)) if rows else None
+    return found["top1"] if found else None
+
+
 def known_factors(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The factors of a row, none where it has no ledger."""
     return row["factors"] if isinstance(row.get("factors"), Mapping) else {}

@@ -45,6 +45,9 @@ class Covered:
     run: str  # the first of its runs
     why: str = ""
     differs: str = ""  # what of pretraining, sampling and views is not as printed
+    frames: str = ""  # "8", of an ensemble "8 + 16"; empty where the paper does not report them
+    views: str = ""  # clips x crops, "4x3", or their product
+    mean_of_splits: bool = False  # its accuracy is a mean over the official splits of the data set
 
 
 def coverage() -> list[Covered]:
@@ -75,9 +78,27 @@ def coverage() -> list[Covered]:
                     run=runs[0][1].id if runs else "",
                     why=reading.how,
                     differs=", ".join(_differences(row, runs[0][1])) if runs else "",
+                    frames=_frames(row),
+                    views=_views(row),
+                    mean_of_splits=bool(row.get("mean_of")),
                 )
             )
     return found
+
+
+def _frames(row: Mapping[str, Any]) -> str:
+    """The frames of a printed row, those of an ensemble with a plus between them."""
+    several = row["factors"].get("frames")
+    if isinstance(several, list):
+        return " + ".join(map(str, several))
+    return "" if row["frames"] != row["frames"] else f"{row['frames']:g}"
+
+
+def _views(row: Mapping[str, Any]) -> str:
+    """The test views of a printed row as clips x crops, or their number where only that is known."""
+    views = row["factors"].get("views") or {}
+    clips, crops = views.get("clips"), views.get("crops")
+    return f"{clips}x{crops}" if clips and crops else str(views.get("number") or "")
 
 
 def figures() -> dict[str, Reading]:
@@ -111,7 +132,8 @@ def _runs_of(
     """
     key = (row["dataset"], canonical(row["suite_name"] or row["name"]), row["frames"])
     fitting = [(plan, run) for plan, run in planned.get(key, []) if namesake([dict(row)], planned_factors(run))]
-    odd = {run.id: _differences(row, run) for _, run in fitting}
+    # by grid too: two grids may test the same run with other views
+    odd = {(plan.name, run.id): _differences(row, run) for plan, run in fitting}
     fewest = min(map(len, odd.values()), default=0)
     paper = str(row["source"]).partition(" ")[0]
 
@@ -120,7 +142,7 @@ def _runs_of(
         pretrains = any(child.spec.transfer for child in run.children)
         return not (plan.grid.reference or "").startswith(paper), paper not in plan.grid.protocol, pretrains
 
-    return sorted((found for found in fitting if len(odd[found[1].id]) == fewest), key=order)
+    return sorted((one for one in fitting if len(odd[one[0].name, one[1].id]) == fewest), key=order)
 
 
 def _differences(row: Mapping[str, Any], run: PlannedRun) -> list[str]:

@@ -16,7 +16,9 @@ POOLS = {"S": "s", "T": "t", "ST": "st", "S+T": "both"}  # arc, Table 5d
 DATASETS = {"diving48_v2": "diving48"}  # the suite's Diving48 is its second version
 # two data sets are called Mini-Kinetics: that of rcca3d is the one of Xie et al., that of deep_analysis its own
 OF_PAPER = {("rcca3d", "mini_kinetics"): "mini_kinetics_xie"}
-SPLITS = (None, "", "val", "split1", "split2", "split3")  # of which the suite has models; not their mean, nor test
+DIVISIONS = ("split1", "split2", "split3")  # official ones, whose test videos are our validation split
+MEAN = "avg_splits"  # of these
+SPLITS = (None, "", "val", *DIVISIONS)  # of which the suite has models; not their mean, nor test
 FRAMES = {  # of tables that do not state them
     ("deep_analysis", "6"): 8,  # the rows of all places are the 8-frame runs of deep_analysis_mini.csv
     ("gta", "5"): 8,  # C2D-R50 of PySlowFast, whose costs at 8 frames are those printed

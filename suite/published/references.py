@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.fairness.factors import chain_of
 from suite.published.grim import explain, fits
-from suite.published.names import SPLITS, dataset_of, frames_of, suite_name
+from suite.published.names import DIVISIONS, MEAN, SPLITS, dataset_of, frames_of, suite_name
 from suite.published.record import PUBLISHED, factors_of, stated, wide
 from suite.spec import BACKBONES, BadInput, unknown
 from suite.statistics.contribution import contribution_cells
@@ -33,7 +33,8 @@ def published_rows(source: str = "deep_analysis", folder: Path = PUBLISHED) -> p
     themselves (`videos_evaluated`).  `epochs_seen` adds up the chain 8 -> 16 -> 32 -> 64 frames.
     "rcca3d", "gta", "arc", "cstransformer", and "deep_analysis_tables" for the printed tables of deep_analysis: a row
     per printed row and data set, `source` names the table.  The column `factors` holds the ledger's factors,
-    `suite_name` the suite's name of the model: empty where it has none, or the row is of a split that is not ours.
+    `suite_name` the suite's name of the model: empty where it has none, or the row is of a split that is not ours;
+    `mean_of` that name where the row is a mean over the official splits.
     Raises BadInput when the source is unknown or its file is missing or malformed.
     """
     if source == "deep_analysis":
@@ -187,6 +188,7 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
                 "id": f"published.{paper}.{row['table'].replace(' ', '')}.{row['row']}.{row['dataset']}",
                 "name": label,
                 "suite_name": suite_name(row) if row["split"] in SPLITS else "",
+                "mean_of": suite_name(row) if row["split"] == MEAN else "",
                 "dataset": dataset_of(row),
                 "module": row["module"] if row["module"] != "other" else row["model"],
                 "backbone": row["backbone"] if row["backbone"] in BACKBONES else row["backbone"] or "",
@@ -202,8 +204,13 @@ def _printed(paper: str, folder: Path) -> pd.DataFrame:
                 "gmacs": row["gflops"] if known and one_view and row["counts"] == "macs/view" else float("nan"),
                 "views": views[0] * (views[1] if len(views) > 1 else 1) if views else float("nan"),
                 "source": f"{paper} {row['table']}",
-                "factors": factors_of(row, folder),
+                "factors": factors_of(row, folder) | _tested_on(row),
                 "origin": row["origin"],
             }
         )
     return pd.DataFrame(out)
+
+
+def _tested_on(row: dict[str, Any]) -> dict[str, Any]:
+    """The factors of a printed row's test videos in the words of our runs: an official split is part of the name."""
+    return {"dataset": dataset_of(row)} | ({"split": "val"} if row["split"] in DIVISIONS else {})

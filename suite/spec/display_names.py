@@ -18,9 +18,9 @@ POOLING_TITLES = {"none": "", "tp": "TP", "tp=max": "TP (max)"}  # temporal pool
 def display_name(model_name: str) -> str:
     """`tsm-resnet50-tp+rcca@r=2` is "TSM-ResNet-50 + TP + RCCA-3D (r=2)".
 
-    Text in parentheses or brackets after the name is kept; a text that is not a model name is unchanged.
+    Text in parentheses, in brackets or both after the name is kept; a text that is not a model name is unchanged.
     """
-    name, behind = re.fullmatch(r"(.*?)((?: \(.*\)| \[.*\])?)", model_name, re.DOTALL).groups()
+    name, behind = re.fullmatch(r"(.*?)((?: \(.*\))?(?: \[.*\])?)", model_name, re.DOTALL).groups()
     try:
         model = parse_model(name)
     except BadInput:

@@ -32,6 +32,11 @@ def rank(known: tuple[str, ...], value: str) -> tuple[int, str]:
     return (known.index(value) if value in known else len(known), value)
 
 
+def name_with_control(name: str, control: str) -> str:
+    """The name of a model's row in a table; `tsm-resnet18 [epoch_matched:8]` is the control of its 8-frame stage."""
+    return f"{name} [{control}]" if control else name
+
+
 def architecture(name: str, module: str, backbone: str = "") -> tuple[str, str]:
     """What a model's name says beside backbone and temporal pooling, and the backbone with its own options.
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from suite.spec import without_setting
+from suite.statistics.run_table import ENSEMBLE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,6 +18,7 @@ def split_use(done: pd.DataFrame, title: Callable[[str], str] = str) -> list[str
     One sentence for all data sets of which the same is true; `title` names a data set.
 
     From the factors `selection`, `held_out` and `tuning` of finished runs `done`; nothing where they carry no factors.
+    Where the column `tested` is there, a row stands for so many runs that were tuned, all of which were tested.
     A validation split that reports many results favours the best of them by chance, even if no run selects on it.
     """
     done = done[done["source"] == "suite"]
@@ -38,14 +42,27 @@ def split_use(done: pd.DataFrame, title: Callable[[str], str] = str) -> list[str
         chosen = (
             f"{on_dev} selected their epoch on held-out (dev) videos" if on_dev else "none selected its epoch on it"
         )
-        count, models = len(of_set), of_set["name"].nunique()
-        facts = (
-            f"evaluated {count} {'run' if count == 1 else 'runs'} of {models} {'model' if models == 1 else 'models'}"
-        )
-        used.setdefault(f"{facts}; {chosen}{tuned}.", []).append(title(dataset))
+        used.setdefault(f"{_evaluated(of_set)}; {chosen}{tuned}.", []).append(title(dataset))
     out = []
     for facts, datasets in used.items():
         *first, last = datasets
         where = f"{', '.join(first)} and {last}" if first else last
         out.append(f"Validation split of {where}: {'each ' if first else ''}{facts}")
     return out
+
+
+def _evaluated(of_set: pd.DataFrame) -> str:
+    """How many runs of how many models were tested on a data set, and how many ensembles of them."""
+    of_models = of_set[of_set["module"] != ENSEMBLE]
+    tested = of_models["tested"].fillna(1) if "tested" in of_models else of_models["top1"].notna()
+    runs, ensembles = int(tested.sum()), len(of_set) - len(of_models)
+    parts = [without_setting(str(name)) for name in of_models["name"]]
+    models, settings = len({name for name, _ in parts}), len({setting for _, setting in parts})
+    text = f"evaluated {_counted(runs, 'run')} of {_counted(models, 'model')}"
+    text += f" in {settings} settings" if settings > 1 else ""
+    text += f" ({len(of_models)} chosen on dev and shown)" if runs > len(of_models) else ""
+    return text + (f", and {_counted(ensembles, 'ensemble')} of them" if ensembles else "")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -92,6 +92,26 @@ def test_the_page_is_what_the_command_prints(found):
     assert PAGE.read_text().rstrip() == coverage_page(found, covering.figures()).rstrip()
 
 
+def test_a_grid_that_does_not_test_the_printed_views_is_not_named(found):
+    grids = {row.views: row.grid for row in found if (row.paper, row.table) == ("cstransformer", "2a")}
+    assert set(grids) == {"1x3", "4x3", "10x3"}
+    assert grids["4x3"] == grids["10x3"] == "cstransformer/views"
+    assert "cstransformer/variants" in grids["1x3"]
+
+
+def test_the_page_tells_rows_apart_and_marks_the_missing_one():
+    lines = PAGE.read_text().splitlines()
+    assert ["ABM" in line for line in lines if "**none**" in line] == [True]
+    means = [line.split(" | ") for line in lines if "mean over the three splits" in line]
+    assert {(line[2], line[5]) for line in means} == {
+        *((f"{name}, mean of 3 splits", top1) for name, top1 in (("UCF101", "95.1"), ("HMDB51", "70.2"))),
+        *((f"{name}, mean of 3 splits", top1) for name, top1 in (("UCF101", "86.3"), ("HMDB51", "52.6"))),
+    }
+    at = lines.index("## deep_analysis")
+    tables = [line.split(" | ")[0] for line in lines[at : lines.index("## rcca3d")] if re.match(r"\| (text )?\d", line)]
+    assert list(dict.fromkeys(tables)) == [f"| {one}" for one in ("2", "3", "4", "5", "6", "8", "9", "10", "text 6")]
+
+
 def test_a_run_stands_for_a_row_of_its_own_data_set(found, specs):
     assert {row.run for row in found} - {""} <= set(specs)
     for row in found:

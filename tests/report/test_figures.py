@@ -1,7 +1,10 @@
 """Figures of accuracy against cost and frames."""
 
+import pandas as pd
 import pytest
 
+from suite.collect.results_table import ResultsTable
+from tests.builders import summary_row
 from tests.from_rows import write_figures
 
 
@@ -64,3 +67,25 @@ def test_calibration_sets_show_chance_and_the_upper_bound_of_order_invariant_mod
 
     assert named(rows) == ["chance 12.5 %", "upper bound without temporal order 50 %"]
     assert named(rows.assign(ceiling_blind=None)) == []
+
+
+@pytest.mark.slow
+def test_ensembles_differ_in_colour_are_called_ensemble_and_have_no_number_of_frames(tmp_path):
+    from suite.report.figures import scatter
+    from suite.report.figures.tradeoffs import pareto_plot
+
+    rows = [summary_row("tsn", 50.0 + f, frames=f, gmacs=f / 4) for f in (4, 8)]
+    names = ("TSN-ResNet-18, 4 + 8 frames", "TSM-ResNet-18, 4 + 8 frames, logits averaged")
+    fused = {"module": "ensemble", "backbone": "", "frames": 12, "gmacs": 3.0}
+    rows += [summary_row("tsn", 60.0) | fused | {"id": name, "name": name} for name in names]
+    table = ResultsTable.of(pd.DataFrame(rows))
+    for figure in (scatter.accuracy_vs_gflops(table.cells), pareto_plot(table)):
+        texts = [[text.get_text() for text in one.get_texts()] for one in figure.legends[:2]]
+        modules, backbones = ([text for text in of_legend if text] for of_legend in texts)
+        assert modules == ["TSN", *sorted(("TSM-ResNet-18, 4 + 8 frames,\nlogits averaged", names[0]))]
+        assert backbones == ["ensemble", "ResNet-18"]
+        colours = {patch.get_facecolor() for patch in figure.legends[0].get_patches()[:3]}
+        assert len(colours) == 3
+    (axes,) = scatter.accuracy_vs_frames(table.cells).axes
+    drawn = [x for bars in axes.containers for x in bars.lines[0].get_xdata()]
+    assert drawn == pytest.approx([4, 8])

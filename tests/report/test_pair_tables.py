@@ -178,3 +178,15 @@ def test_a_table_says_how_often_its_split_was_used(rows):
     assert "Validation split of one: evaluated 4 runs of 4 models; 1 selected their epoch on held-out" in said
     assert "up to 3 other configurations were tried per model, not reported for 1 runs" in said
     assert split_use(of_one) == []
+
+
+def test_all_tuned_runs_count_as_evaluated_while_ensembles_and_settings_are_no_models(rows):
+    of_one = rows[(rows["dataset"] == "one") & (rows["frames"] == 8)].reset_index(drop=True)
+    known = of_one.assign(factors=[{"selection": "last epoch", "held_out": 0.2, "tuning": "4 settings on dev"}] * 4)
+    (said,) = split_use(known.assign(tested=[4, 4, 1, 1]))
+    assert "evaluated 10 runs of 4 models (4 chosen on dev and shown);" in said
+    first = known["name"][0]
+    names = [f"{first} (lr=0.1)", f"{first} (lr=0.2)", "TSN + TSM", "TSN + TAM"]
+    modules = ["tsn", "tsn", "ensemble", "ensemble"]
+    (said,) = split_use(known.assign(name=names, module=modules, seed=0))
+    assert "evaluated 2 runs of 1 model in 2 settings, and 2 ensembles of them;" in said

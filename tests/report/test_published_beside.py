@@ -4,11 +4,13 @@ import itertools
 import re
 
 import pandas as pd
+import pytest
 
 from suite.collect.resolve import read_result
 from suite.fairness.compare import compare
 from suite.fairness.factors import FACTORS
 from suite.fairness.result import Result
+from suite.published.references import published_rows
 from suite.report.tables.rendering.formats import to_markdown
 from tests.builders import csv_of, factors, summary_row
 from tests.from_rows import accuracy_table, contribution_table, gather
@@ -38,6 +40,15 @@ def test_a_published_number_says_in_what_it_is_known_to_differ_from_ours(publish
     note = re.search(r"known differences: (1: .*?)\. ", table.note + " ")[1]
     assert all(FACTORS[name] in note for name in expected)
     assert "pretraining (scratch, published imagenet)" in note
+
+
+@pytest.mark.parametrize("dataset", ["hmdb51", "hmdb51@split=2", "ucf101@split=3"])
+def test_a_printed_official_split_is_the_test_split_of_ours(dataset):
+    printed = published_rows("rcca3d")
+    rows = printed[(printed["dataset"] == dataset) & (printed["origin"] == "own")]
+    assert len(rows)
+    about = {(row["dataset"], row["split"]) for row in rows["factors"]}
+    assert about - {(dataset, "avg_splits")} == {(dataset, "val")}, "as our runs state them; a mean of splits is none"
 
 
 def test_cells_with_the_same_differences_share_one_number(published):

@@ -9,6 +9,7 @@ import pytest
 from suite.collect.evidence import Evidence
 from suite.collect.outcomes import Outcomes
 from suite.collect.results_table import ResultsTable
+from suite.report.tables.notes import data_notes
 from suite.report.tables.rendering.formats import to_csv, to_html, to_latex, to_markdown
 from suite.report.tables.rendering.table import Estimate
 from suite.statistics.proportions import newcombe, wilson
@@ -183,3 +184,35 @@ def test_one_run_without_predictions_leaves_the_others_paired():
     found = evidence.bold_cells(mean_over_seeds(rows))
     assert found.tests == ("exact McNemar test", "Newcombe interval for independent samples")
     assert found.labels == {0, 1, 2}
+
+
+def test_a_data_set_of_pretraining_alone_stands_behind_the_others_in_every_table():
+    found = []
+    for pretrains in (False, True):
+        rows = [summary_row(module, top1, dataset="a", n=100) for module, top1 in (("tsn", 40.0), ("tam", 50.0))]
+        rows = [row | {"pretrains": pretrains} for row in rows]
+        rows += [row | {"dataset": "b", "id": f"b.{row['id']}", "pretrains": False} for row in rows]
+        which = ("accuracy", "cost", "equal_cost")
+        made = make_tables(pd.DataFrame(rows), which)
+        found.append({one.name: [part.rows[0][0] for part in one.parts] for one in made})
+    assert all(list(dict.fromkeys(sets)) == ["a", "b"] for sets in found[0].values())
+    assert all(list(dict.fromkeys(sets)) == ["b", "a"] for sets in found[1].values())
+    assert set(found[0]) == {"accuracy", "cost", "equal_cost"}
+
+
+def test_notes_on_numbers_of_videos_are_one_sentence_and_repeat_no_title():
+    known = {"factors": {"missing": 0}, "data_notes": ["Split 'train' of x lists 8 videos; 9586 are expected."]}
+    rows = [summary_row("tsn", 40.0, dataset=name) | known for name in ("ucf101@split=2", "ucf101@split=3")]
+    own = {"data_notes": ["mine does not say which videos are for testing."]}
+    rows.append(summary_row("tsn", 40.0, dataset="mine") | known | own)
+    assert data_notes(pd.DataFrame(rows)) == [
+        "Other numbers of videos than expected: UCF101, split 2: train 8 of 9586; UCF101, split 3: train 8 of 9586.",
+        "mine does not say which videos are for testing.",
+    ]
+
+
+def test_the_csv_names_the_runs_behind_each_accuracy():
+    rows = [summary_row("tsn", 40.0, seed=seed, frames=frames) for seed in (0, 1) for frames in (4, 8)]
+    (line,) = csv_of(accuracy_table(pd.DataFrame(rows)))
+    assert line["ids_f4"] == "tsn-resnet18.f4.s0 tsn-resnet18.f4.s1"
+    assert line["ids_f8"] == "tsn-resnet18.f8.s0 tsn-resnet18.f8.s1"

@@ -12,13 +12,16 @@ from suite.app.data import datasets_of
 from suite.app.ensembles import make_ensembles
 from suite.app.export import export, report_archive
 from suite.collect.ensembles import read_ensemble
-from suite.collect.resolve import from_run
+from suite.collect.resolve import from_run, read_results
+from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
 from suite.fairness.tuned import CHOSEN, is_chosen
 from suite.models import build
 from suite.report.build import write_report
+from suite.report.console.plain import PlainConsole
+from suite.report.console.progress import Display
 from suite.store.archive import open_archive
 from suite.store.evaluations import stored_test
 from suite.store.folder import dump_json, sealed, write_atomic
@@ -118,6 +121,12 @@ def test_the_videos_of_the_pretraining_are_needed_until_it_is_finished(own):
     assert datasets_of(planned(own, "transfer")) == ["calib_scene", "calib_order"]
 
 
+def test_the_report_says_what_runs_were_pretrained_on(home):
+    text = (home / "results" / "transfer" / "tables" / "accuracy.md").read_text()
+    source, target = info("calib_scene").title, info("calib_order").title
+    assert f"Pretrained on {source} (2 frames, from scratch), then trained on {target}." in text
+
+
 # --- fuse -----------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +216,22 @@ def test_the_table_has_the_chosen_run_of_each_model(home):
         assert shown[model] == 100 * (logits.argmax(1) == labels).mean()
     text = (home / "results" / "tuned" / "tables" / "accuracy.md").read_text()
     assert "tuned over 2 settings on dev: lr 0.02, 0.0001; weight_decay 0.0; the best run" in text
+    assert "evaluated 4 runs of 2 models (2 chosen on dev and shown)" in text
+
+
+def test_a_cell_of_a_tuned_grid_is_the_run_that_was_chosen(home):
+    for model, runs in tuned(home).items():
+        (result,) = read_results(f"tuned:calib_order/{model}/f2", home / "results")
+        (chosen,) = [run for run in runs if is_chosen(run.spec, run.folder.path.parent)]
+        assert result.label == chosen.id
+
+
+def test_the_progress_of_a_tuned_run_tells_its_setting_and_its_accuracy_on_dev(home, capsys):
+    plan = planned(home, "tuned")
+    for run in plan.runs:
+        Display(plan, PlainConsole(soft_wrap=True)).event("done", run)
+        line = capsys.readouterr().out
+        assert f", {run.setting_text}: dev top-1 {run.folder.result()['dev_top1']:.1f} % in " in line
 
 
 def test_the_ledger_says_that_values_were_chosen_on_dev_and_names_the_budget(home):

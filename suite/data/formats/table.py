@@ -110,9 +110,10 @@ def by_paths(items: Iterable[Item], title: str) -> tuple[dict[str, list[Item]], 
         held = {item.id for item in sorted(members, key=_rank)[:wanted]}
         for item in members:
             found["val" if item.id in held else "train"].append(item)
+    held, of = len(found["val"]), len(found["train"]) + len(found["val"])
     return found, (
-        f"{title} does not say which videos are for testing: {len(found['val'])} of its "
-        f"{len(found['train']) + len(found['val'])} videos, about a fifth of each class, were chosen by their paths."
+        f"{title} does not say which videos are for testing: {held} of its {of} videos "
+        f"({100 * held / max(of, 1):.3g} %), some of each class, were chosen by their paths."
     )
 
 

@@ -57,6 +57,13 @@ class Estimate:
         return max(left / worked * elapsed, chain_left / (worked / slots) * elapsed)
 
 
+def _accuracy(run: PlannedRun) -> str:
+    """The top-1 of a finished run; of tuned ones that on dev, so that nobody chooses by their test accuracies."""
+    key, split = ("dev_top1", "dev ") if run.spec.protocol.tuned else ("top1", "")
+    top1 = (run.result() or {}).get(key)
+    return f"{split}top-1 {rounded(float('nan') if top1 is None else top1, 1)} %"
+
+
 class Display:
     """Follows a sweep; use as a context manager, with `event` and `tick` as the executor's callbacks."""
 
@@ -78,6 +85,7 @@ class Display:
 
     def event(self, event: str, run: PlannedRun) -> None:
         name = f"{run.spec.model}, {run.spec.frames} frames, {run.spec.dataset}"
+        name += f", {run.setting_text}" if run.setting else ""
         name += f", {run.control}" if run.control else ""
         if len({r.spec.seed for r in self.plan.runs}) > 1:
             name += f", seed {run.spec.seed}"
@@ -88,8 +96,7 @@ class Display:
                 return
             text = f"started  {name}"
         elif event == "done":
-            result = run.result() or {}
-            text = f"done     {name}: top-1 {rounded(result.get('top1', float('nan')), 1)} % in {took}"
+            text = f"done     {name}: {_accuracy(run)} in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from suite.spec import display_architecture, display_backbone
-from suite.statistics.run_table import MODULE_ORDER, rank
+from suite.statistics.run_table import ENSEMBLE, MODULE_ORDER, rank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,8 @@ WIDTH = 7.0  # inches, the text width of a paper; no letter is below 8 points at
 COLOURS = {"tsn": "#000000", "tsm": "#56B4E9", "tam": "#009E73", "conv": "#CC79A7", "s3d": "#E69F00", "i3d": "#D55E00"}
 MORE_COLOURS = ("#0072B2", "#999999", "#661100", "#44AA99", "#AA4499", "#6699CC")
 MARKERS = {"resnet18": "o", "resnet34": "D", "resnet50": "s", "resnet101": "P", "inception_v1": "^"}
+MARKERS |= {ENSEMBLE: "*"}
+LETTERS = 34  # of a line of an ensemble's name in a legend
 MORE_MARKERS = ("v", "X", "<", ">", "p")
 POOLING = {"none": "without temporal pooling", "tp": "with temporal pooling", "tp=max": "with temporal max-pooling"}
 DASHES = {"none": "-", "tp": (0, (4, 2)), "tp=max": (0, (1, 1.5))}
@@ -50,18 +53,31 @@ class Look:
 
     def __init__(self, runs: pd.DataFrame):
         modules = sorted(set(runs["architecture"]), key=module_rank)
+        self.ensembles = set(runs.loc[runs["body"] == ENSEMBLE, "architecture"])
         bodies = ordered(runs, "body")
         self.colour = _assign(modules, COLOURS, MORE_COLOURS)
         self.marker = _assign(bodies, MARKERS, MORE_MARKERS)
 
     def colours(self) -> list[Artist]:
-        return [patch(colour, display_architecture(module)) for module, colour in self.colour.items()]
+        return [patch(colour, self._title(module)) for module, colour in self.colour.items()]
+
+    def _title(self, module: str) -> str:
+        return textwrap.fill(module, LETTERS) if module in self.ensembles else display_architecture(module)
 
     def markers(self) -> list[Artist]:
         return [
             dot(22, display_backbone(body) or "standalone architecture", marker, "#444444")
             for body, marker in self.marker.items()
         ]
+
+
+def ensembles_apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """Cells of `ResultsTable` in which every ensemble is a module of its own name, on the backbone "ensemble"."""
+    fused = runs["module"] == ENSEMBLE
+    if not fused.any():
+        return runs
+    name, body = runs["architecture"].mask(fused, runs["name"]), runs["body"].mask(fused, ENSEMBLE)
+    return runs.assign(architecture=name, body=body)
 
 
 def _assign(names: list[str], fixed: dict[str, str], more: tuple[str, ...]) -> dict[str, str]:
@@ -120,7 +136,8 @@ def _fit(groups: tuple[tuple[str, list[Artist]], ...], rows: int, large: list[bo
     for (title, handles), is_large in zip(groups, large, strict=True):
         columns = len(handles) if is_large else math.ceil(len(handles) / rows)
         step = math.ceil(len(handles) / columns)
-        labels = [[len(h.get_label()) for h in handles[i : i + step]] for i in range(0, len(handles), step)]
+        lengths = [max(map(len, handle.get_label().split("\n"))) for handle in handles]
+        labels = [lengths[i : i + step] for i in range(0, len(lengths), step)]
         entries = sum(4.9 * max(column) + 36 for column in labels)
         widths.append(max(entries, 4.9 * len(title)) + 8)
     middle = widths[1] / 2 if len(widths) == 3 else 0

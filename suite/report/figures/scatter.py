@@ -11,6 +11,7 @@ from suite.report.figures.look import (
     POOLING,
     Look,
     dot,
+    ensembles_apart,
     legends,
     line,
     module_rank,
@@ -24,7 +25,7 @@ from suite.report.figures.panels import fit_y, label_axes, panels, reference_lin
 from suite.report.names import dataset_title
 from suite.spec import display_backbone
 from suite.statistics.proportions import wilson
-from suite.statistics.run_table import POOLING_ORDER, rank
+from suite.statistics.run_table import ENSEMBLE, POOLING_ORDER, rank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def accuracy_vs_gflops(runs: pd.DataFrame) -> Figure | None:
     """
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    runs = with_marks(runs)
+    runs = ensembles_apart(with_marks(runs))
     cost = "gmacs" if runs["gmacs"].notna().all() else "conv_gmacs"
     runs = runs[runs[cost].gt(0)]
     if runs.empty:
@@ -112,10 +113,11 @@ def accuracy_vs_frames(runs: pd.DataFrame) -> Figure | None:
     """Top-1 (percent) against frames (log2), a line per module, backbone and pooling.
 
     Bars are 95 % Wilson intervals, where n is known and the panel has at most twelve lines.  Nothing to show when no
-    model was run at two frame counts.
+    model was run at two frame counts.  Ensembles, whose frames are those of several models, are left out.
     """
+    runs = runs[runs["module"] != ENSEMBLE]
     series = ["dataset", "architecture", "body", "pooling", "source"]
-    if runs.groupby(series)["frames"].nunique().max() < 2:
+    if runs.empty or runs.groupby(series)["frames"].nunique().max() < 2:
         return None
     runs = with_marks(runs)
     look = Look(runs)
@@ -168,7 +170,7 @@ def gain_by_temporal_pooling(runs: pd.DataFrame) -> Figure | None:
     A bar needs both models at the same data set, module, backbone and frames.
     """
     key = ["source", "dataset", "architecture", "body", "frames"]
-    runs = with_marks(runs)
+    runs = with_marks(runs[runs["module"] != ENSEMBLE])
     plain = runs.loc[runs["pooling"] == "none", [*key, "top1", "mark"]]
     gains = runs[runs["pooling"] != "none"].merge(plain, on=key, suffixes=("", "_none"))
     if (gains["source"] == "suite").any():  # bars of ours and of print would stand on one spot

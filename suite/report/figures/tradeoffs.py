@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.collect.results_table import ResultsTable
-from suite.report.figures.look import POOLING, Look, dot, legends, ordered, styled
+from suite.report.figures.look import POOLING, Look, dot, ensembles_apart, legends, ordered, styled
 from suite.report.figures.marks import cross, crossed, with_marks
 from suite.report.figures.panels import fit_y, label_axes, panels, reference_lines, save
 from suite.report.names import dataset_title
 from suite.spec import display_names
 from suite.statistics.rounding import rounded
-from suite.statistics.run_table import POOLING_ORDER
+from suite.statistics.run_table import ENSEMBLE, POOLING_ORDER
 from suite.statistics.tradeoffs import COSTS, fronts
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def pareto_plot(
     if runs.empty or runs.groupby("dataset").size().max() < 2:
         return None
     name = runs["cost_name"].iloc[0]
+    runs = ensembles_apart(runs)
     look, poolings = Look(runs), ordered(runs, "pooling", POOLING_ORDER)
     figure, grid = panels(ordered(runs, "dataset"), 1, height=2.6, wide=True)
     low, high = runs["cost"].min(), runs["cost"].max()
@@ -152,7 +153,8 @@ def _list_front(axes: Axes, runs: pd.DataFrame) -> None:
 def _name(run: dict[str, Any], runs: pd.DataFrame) -> str:
     """What tells a run from the others of its panel, and how sure its place is."""
     text = display_names(runs["name"].unique())[run["name"]] + (f" [{run['mark']}]" if run["mark"] else "")
-    text += f", {run['frames']} frames" if runs["frames"].nunique() > 1 else ""
+    several = runs["frames"].nunique() > 1 and run["body"] != ENSEMBLE  # the name of an ensemble has its frames
+    text += f", {run['frames']} frames" if several else ""
     text += f", {run['source']}" if runs["source"].nunique() > 1 else ""
     return text if math.isnan(run["membership"]) else f"{text} ({rounded(100 * run['membership'], 0)} %)"
 

@@ -18,13 +18,21 @@ from suite.store.identity import RunSpec
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Curves = dict[str, list[dict[str, Any]]]  # label -> its points: macs, top1, ci95, label
 # of the curves, distinct for colour-blind readers (Okabe and Ito)
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LETTERS = 48  # of a line of the title
-MOST_LABELLED = 4  # curves of which there is room for the label of every point
-LABELS = ((3, 3), (3, -9), (-8, 3))  # points: where the number of a point stands, so that those of curves do not meet
+NUMBERS = "number at a point: clips"
+SPREAD = 0.02  # of the range of costs (log): how far points of equal cost stand apart
+LABELS = (
+    (3, 3),
+    (3, -9),
+    (-8, 3),
+    (-8, -9),
+)  # points: where numbers stand, so that those of curves do not meet
 
 
 def title_of(spec: RunSpec, dataset: str | None) -> str:
@@ -38,20 +46,21 @@ def write_views(title: str, rows: list[dict[str, Any]], path: Path) -> list[Path
 
 
 def write_views_of_grid(tests: pd.DataFrame | None, folder: Path) -> list[Path]:
-    """Writes `folder`/figures/views-<data set>.{png,pdf}, a curve per model; tests: `suite.collect.views`."""
+    """Writes `folder`/figures/views-<data set>.{png,pdf}, a panel per model; tests: `suite.collect.views`."""
     written = []
     for dataset, of_set in tests.groupby("dataset", sort=False) if tests is not None else ():
         names = display_names(of_set["model"])
         means = of_set.groupby(["model", "frames", "clips", "crops"], sort=False).agg(
             {"top1": "mean", "gmacs": "mean", "n": "min"}
         )
-        curves: dict[str, list[dict[str, Any]]] = {}
+        several = of_set["crops"].nunique() > 1
+        panels: dict[str, Curves] = {names[model]: {} for model in dict.fromkeys(of_set["model"])}
         for (model, frames, clips, crops), row in zip(means.index, means.to_dict("records"), strict=True):
             point = {"macs": row["gmacs"] * 1e9, "top1": row["top1"], "ci95": wilson(row["top1"], int(row["n"]))}
-            label = f"{names[model]}, {frames} frames"
-            curves.setdefault(label, []).append(point | {"label": f"{clips}x{crops}"})
+            label = f"{frames} frames" + (f", {_crops(crops)}" if several else "")
+            panels[names[model]].setdefault(label, []).append(point | {"label": str(clips)})
         path = Path(folder) / "figures" / f"views_{re.sub(r'[^A-Za-z0-9_+=-]', '_', dataset)}"
-        written += save(_plot(info(dataset).title, curves, "label of a point: clips x crops"), path)
+        written += save(_plot(info(dataset).title, panels), path)
     return written
 
 
@@ -63,45 +72,64 @@ def views_plot(title: str, rows: list[dict[str, Any]]) -> Figure | None:
     """
     rows = [row | {"label": str(row["clips"])} for row in rows if row["top1"] is not None]
     counts = sorted({row["crops"] for row in rows})
-    curves = {f"{n} crop{'s' if n > 1 else ''}": [row for row in rows if row["crops"] == n] for n in counts}
-    return _plot(title, curves, "number at a point: clips") if rows else None
+    curves = {_crops(n): [row for row in rows if row["crops"] == n] for n in counts}
+    return _plot(title, {"": curves}) if rows else None
+
+
+def _crops(number: int) -> str:
+    return f"{number} crop{'s' if number > 1 else ''}"
 
 
 @styled
-def _plot(title: str, curves: dict[str, list[dict[str, Any]]], legend: str) -> Figure:
+def _plot(title: str, panels: dict[str, Curves]) -> Figure:
+    """Panels by their titles, on the same axes; a curve has the same colour in all of them."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    columns = 3 if max(map(len, curves)) < 12 else 2 if len(curves) > MOST_LABELLED else 1
-    down, wide = math.ceil(len(curves) / columns), len(curves) > MOST_LABELLED
-    figure = Figure(figsize=(WIDTH if wide else WIDTH / 2, 2.6 + 0.2 * down), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xscale("log")
-    for (name, points), colour, place in zip(curves.items(), cycle(COLOURS), cycle(LABELS), strict=False):
-        of_curve = sorted(points, key=lambda row: row["macs"])
-        x, y = [row["macs"] / 1e9 for row in of_curve], [row["top1"] for row in of_curve]
-        below = [max(row["top1"] - row["ci95"][0], 0) for row in of_curve]
-        above = [max(row["ci95"][1] - row["top1"], 0) for row in of_curve]
-        axes.errorbar(
-            x,
-            y,
-            yerr=(below, above),
-            color=colour,
-            marker="o",
-            markersize=3.5,
-            linewidth=1.1,
-            elinewidth=0.7,
-            capsize=2,
-            label=name,
-        )
-        for row, at in () if wide else zip(of_curve, zip(x, y, strict=True), strict=True):
-            axes.annotate(row["label"], at, xytext=place, textcoords="offset points", color=colour)
-    axes.margins(x=0.12)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("GMACs × views, per video")
-    axes.set_ylabel("top-1 (%)")
-    axes.set_title("\n".join(textwrap.wrap(title, LETTERS)), fontsize=8)
-    figure.legend(loc="outside lower center", ncols=min(columns, len(curves)), title=None if wide else legend)
+    labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
+    colours = dict(zip(labels, cycle(COLOURS), strict=False))
+    across = min(len(panels), 2)
+    down, columns = math.ceil(len(panels) / across), 2 * across
+    height = 2.1 * down + 0.5 + 0.2 * math.ceil(len(labels) / columns)
+    figure = Figure(figsize=(WIDTH * across / 2, height), layout="constrained")
+    first, handles = None, {}
+    for number, (name, curves) in enumerate(panels.items()):
+        first = axes = figure.add_subplot(down, across, number + 1, sharex=first, sharey=first)
+        axes.set_xscale("log")
+        shifts = _shifts(list(curves.values()))
+        for (label, points), place, shift in zip(curves.items(), cycle(LABELS), shifts, strict=False):
+            handles[label] = _draw_curve(axes, label, points, colours[label], place, shift)
+        axes.margins(x=0.12)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("GMACs × views, per video" if number >= len(panels) - across else "")
+        axes.set_ylabel("top-1 (%)" if number % across == 0 else "")
+        axes.set_title("\n".join(textwrap.wrap(name or title, LETTERS)), fontsize=8)
+    if list(panels) != [""]:
+        figure.suptitle(title, fontsize=9)
+    shown = [handles[label] for label in labels]
+    figure.legend(handles=shown, loc="outside lower center", ncols=min(columns, len(labels)), title=NUMBERS)
     return figure
+
+
+def _shifts(curves: list[list[dict[str, Any]]]) -> list[float]:
+    """Factors on the costs of each curve, so that the bars of curves with equal costs stand side by side."""
+    costs = [point["macs"] for points in curves for point in points]
+    if len(set(costs)) == len(costs):
+        return [1.0] * len(curves)
+    step = max(max(costs) / min(costs), 2.0) ** SPREAD
+    return [step ** (i - (len(curves) - 1) / 2) for i in range(len(curves))]
+
+
+def _draw_curve(
+    axes: Axes, name: str, points: list[dict[str, Any]], colour: str, place: tuple[int, int], shift: float
+) -> Any:
+    of_curve = sorted(points, key=lambda row: row["macs"])
+    x, y = [shift * row["macs"] / 1e9 for row in of_curve], [row["top1"] for row in of_curve]
+    below = [max(row["top1"] - row["ci95"][0], 0) for row in of_curve]
+    above = [max(row["ci95"][1] - row["top1"], 0) for row in of_curve]
+    for row, at in zip(of_curve, zip(x, y, strict=True), strict=True):
+        axes.annotate(row["label"], at, xytext=place, textcoords="offset points", color=colour)
+    line = {"color": colour, "marker": "o", "markersize": 3.5, "linewidth": 1.1, "label": name}
+    return axes.errorbar(x, y, yerr=(below, above), elinewidth=0.7, capsize=2, **line)

@@ -20,11 +20,13 @@ from suite.report.tables.notes import (
     data_notes,
     describe_dataset,
     leakage_notes,
+    pretraining_notes,
     published_notes,
     tuning_notes,
 )
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Cell, Column, Estimate, Part, Printing, Table
 from suite.statistics.calibration import BINS
+from suite.statistics.run_table import name_with_control
 from suite.statistics.seeds.retraining import coverage_note
 from suite.statistics.split_use import split_use
 
@@ -60,8 +62,8 @@ def accuracy_table(
     """Top-1 in percent with its 95 % interval: a part per data set, a row per model, columns per frames.
 
     Beside it pair accuracy where the data set has pairs, and the top-1 that `reference` rows give for the same model,
-    data set and frames.  The CSV adds top-5, video-level and best top-1, n, chance and upper bounds; `printing` can
-    choose other columns for print, costs among them.  Bold is every top-1
+    data set and frames.  The CSV adds ids of runs, top-5, video-level and best top-1, n, chance and upper bounds;
+    `printing` can choose other columns for print, costs among them.  Bold is every top-1
     that is not significantly different from the best of its data set (`Evidence.bold_cells`); letters mark confounded
     cells, and numbers the published values that are confounded with ours.  In a strict report both are withheld: their
     cells show the mark alone, and everything else is computed as if their runs were not there.
@@ -88,6 +90,7 @@ def accuracy_table(
             Column(f"published_top1_f{f}_mark", csv_only=True),
         ]
         columns += [Column(f"chosen_f{f}", csv_only=True)] if chosen else []
+        columns.append(Column(f"ids_f{f}", csv_only=True))
         for key, head in MORE.items():
             columns.append(Column(f"{key}_f{f}", head, group, percent=True, csv_only=True, choice=key))
         if not fixed:
@@ -121,6 +124,7 @@ def accuracy_table(
                 line += [shown, run.get("pair_top1")]
                 line += _published_cells(published, (dataset, canonical(head[1]), f), evidence.strict)
                 line += [chosen.get((dataset, run.get("name"), f))] if chosen else []
+                line.append(" ".join(run.get("ids", ())))
                 line += [run.get(key) for key in ("top5", "top1_video", "best_top1")]
                 line += [evidence.calibration_error(run) if run else None]
                 line += [] if fixed else [run["params"] / 1e6 if run else None]
@@ -128,8 +132,8 @@ def accuracy_table(
             lines.append((*line, _whole(of_model["n"].min()), *(about[k] for k in _CEILINGS)))
             sources.append(" ".join(i for ids in of_model["ids"] for i in ids))
         parts.append(Part(named_dataset(dataset), lines, describe_dataset(about), sources))
-    use = [*split_use(table.finished, dataset_title), *tuning_notes(table.finished), *leakage_notes(table.runs)]
-    use += data_notes(table.runs)
+    use = [*pretraining_notes(table.finished), *split_use(table.finished, dataset_title)]
+    use += [*tuning_notes(table.finished), *leakage_notes(table.runs), *data_notes(table.runs)]
     shown = set(printing.columns) or {"top1", "pair", "published"}
     note = " ".join(_accuracy_notes(runs, published, evidence, bold, use, printing, shown))
     details = " ".join([*_accuracy_details(runs, evidence, bold, shown), *chosen_settings(table.finished)])
@@ -227,7 +231,7 @@ def models(runs: pd.DataFrame) -> Iterable[tuple[tuple[str, ...], pd.DataFrame]]
     """The cells under MODEL and the rows of each model, in the order of the rows; control arms are named as such."""
     groups = runs.groupby(["dataset", "name", "control", "module", "backbone", "pooling"], sort=False)
     found = [
-        ((dataset, f"{name} [{control}]" if control else name, *rest), of_model)
+        ((dataset, name_with_control(name, control), *rest), of_model)
         for (dataset, name, control, *rest), of_model in groups
     ]
     shown = named_models(name for (_, name, *_), _ in found)

@@ -89,7 +89,7 @@ def contribution_table(
         alone = "from accuracies alone, assuming fully correlated errors"
         details = f"Intervals: paired on videos where predictions of all runs are stored, else {alone}."
         note += "" if evidence.outcomes else f", {alone}"
-    note += "."
+    note += ". Ψ ta: temporal aggregation, the module alone; Ψ ta+tp: the module with temporal pooling."
     own = found[found["frame_wise"] != ""].groupby("frame_wise", sort=False)["module"].unique()
     if len(own):
         pairs = [f"{name} for {listed(display_architecture(m) for m in models)}" for name, models in own.items()]

@@ -52,7 +52,7 @@ class TableInputs:
 
 _BUILDERS: dict[str, Callable[[TableInputs], Table | None]] = {
     "accuracy": lambda of: accuracy_table(of.table, of.reference, of.evidence, of.printing),
-    "splits": lambda of: splits_table(of.table, of.evidence, of.printing),
+    "splits": lambda of: splits_table(of.table, of.evidence, of.printing, of.reference),
     "contribution": lambda of: contribution_table(of.table, of.reference, of.evidence, of.printing),
     "cost": lambda of: cost_table(of.table.cells),
     "pareto": lambda of: pareto_table(of.table.stages, of.draws, of.evidence),
@@ -89,8 +89,10 @@ def table_inputs(
 
 
 def make_tables(inputs: TableInputs, which: Iterable[str]) -> list[Table]:
-    """The tables of these names that have a row."""
-    made = (_BUILDERS[name](inputs) for name in which)
+    """The tables of these names that have a row; data sets on which runs were only pretrained stand last."""
+    made = [_BUILDERS[name](inputs) for name in which]
+    last = inputs.table.pretraining_sets
+    made = [None if table is None else _with_last(table, last) for table in made]
     # only a mean over seeds has a standard deviation; other estimates keep their interval
     of_others = replace(inputs.printing, spread="both")
     return [
@@ -98,6 +100,15 @@ def make_tables(inputs: TableInputs, which: Iterable[str]) -> list[Table]:
         for table in made
         if table is not None and table.parts
     ]
+
+
+def _with_last(table: Table, datasets: frozenset[str]) -> Table:
+    """A table with the parts of these data sets behind the others."""
+    keys = [column.key for column in table.columns]
+    if not datasets or "dataset" not in keys:
+        return table
+    at = keys.index("dataset")
+    return replace(table, parts=sorted(table.parts, key=lambda part: part.rows[0][at] in datasets))
 
 
 def write_tables(

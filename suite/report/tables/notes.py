@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suite.collect.evidence import Evidence
 from suite.data.remarks import LABEL_AWARE, SHARED
+from suite.fairness.factors import THE_SAME
 from suite.published.references import REFERENCES
 from suite.report.names import dataset_title
+from suite.report.tables.names import listed
 from suite.spec import display_name
 from suite.statistics.rounding import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# a sentence of `suite.data.datasets`, of which a table has one for all data sets
+COUNT = re.compile(r"Split '(\w+)' of \S+ lists (\d+) videos; (\d+) are expected\.")
 
 
 def leakage_notes(rows: pd.DataFrame) -> list[str]:
@@ -31,6 +38,34 @@ def leakage_notes(rows: pd.DataFrame) -> list[str]:
                 f"(by id: {by_id}, by content: {by_content})."
             )
     return list(dict.fromkeys(notes))
+
+
+def pretraining_notes(runs: pd.DataFrame) -> list[str]:
+    """A sentence per data set that runs were pretrained on by the suite: how, and what they were trained on then."""
+    found: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for name, dataset, factors in zip(runs["name"], runs["dataset"], runs.get("factors", ()), strict=False):
+        source = factors.get("pretraining") if isinstance(factors, Mapping) else None
+        if not isinstance(source, Mapping) or not source.get("model"):  # a printed row tells the data set alone
+            continue
+        about = found.setdefault((source.get("data set"), _start_text(source.get("start"))), {})
+        about.setdefault("frames", set()).add(source.get("frames"))
+        about.setdefault("then", set()).add(dataset)
+        if source.get("of") != THE_SAME:
+            about.setdefault("others", set()).add(f"{display_name(name)} as {display_name(source['model'])}")
+    notes = []
+    for (data, start), about in found.items():
+        frames = " or ".join(str(count) for count in sorted(about["frames"], key=str))
+        parts = [f"{frames} frames", start, *sorted(about.get("others", ()))]
+        then = listed(sorted(map(dataset_title, about["then"])))
+        notes.append(f"Pretrained on {dataset_title(data)} ({', '.join(parts)}), then trained on {then}.")
+    return notes
+
+
+def _start_text(start: Any) -> str:
+    """What a run that pretrains others started from itself; `start`: of the factor "pretraining"."""
+    if isinstance(start, Mapping):
+        return f"itself pretrained on {dataset_title(start.get('data set'))}"
+    return {"scratch": "from scratch", "imagenet": "from ImageNet weights"}.get(start, "from a checkpoint")
 
 
 def tuning_notes(runs: pd.DataFrame) -> list[str]:
@@ -74,7 +109,7 @@ def data_notes(rows: pd.DataFrame) -> list[str]:
     """
     if "data_notes" not in rows:
         return []
-    notes = []
+    notes, counts = [], []
     for dataset, factors, recorded in zip(rows["dataset"], rows["factors"], rows["data_notes"], strict=True):
         factors, title = factors if isinstance(factors, dict) else {}, dataset_title(dataset)
         recorded = recorded if isinstance(recorded, list) else []
@@ -86,8 +121,12 @@ def data_notes(rows: pd.DataFrame) -> list[str]:
             told.append(f"{missing} training and validation videos are missing or undecodable, and left out.")
         if isinstance(held_out, float) and held_out:
             told.append(f"{100 * held_out:g} % of the training videos are held out (dev split) and not trained on.")
-        notes += [f"{title}: {note}" for note in told]
-    return list(dict.fromkeys(notes))
+        counts += [f"{title}: {match[1]} {match[2]} of {match[3]}" for note in told if (match := COUNT.fullmatch(note))]
+        told = [note for note in told if not COUNT.fullmatch(note)]
+        notes += [note if note.startswith(title) else f"{title}: {note}" for note in told]
+    counts = list(dict.fromkeys(counts))
+    grouped = [f"Other numbers of videos than expected: {'; '.join(counts)}."] if counts else []
+    return [*grouped, *dict.fromkeys(notes)]
 
 
 def chosen_epochs_notes(runs: pd.DataFrame) -> list[str]:

@@ -37,7 +37,7 @@ def test_without_folders_of_splits_a_fifth_of_each_class_is_held_out(user_set, s
     dataset = open_dataset("mine", root)
     assert sorted(class_names(dataset.split("val"))) == ["a", "b"]
     assert len(dataset.split("train").videos) == 8
-    assert any("about a fifth of each class" in remark for remark in dataset.remarks)
+    assert any("2 of its 10 videos (20 %), some of each class" in remark for remark in dataset.remarks)
 
 
 def test_a_class_may_be_called_train(user_set):

@@ -114,7 +114,7 @@ def test_without_a_split_a_fifth_of_each_class_is_held_out_whatever_the_order_of
     first = open_dataset("mine", root)
     held = {*first.split("val").missing, *ids(first.split("val"))}
     assert sorted(name[0] for name in held) == ["a", "a", "b", "b"]
-    assert any("about a fifth of each class" in remark for remark in first.remarks)
+    assert any("4 of its 20 videos (20 %), some of each class" in remark for remark in first.remarks)
     write_text(root / "annotations.csv", "path,label\n" + "\n".join(reversed(lines)))
     again = open_dataset("mine", root).split("val")
     assert {*again.missing, *ids(again)} == held
