@@ -12,6 +12,7 @@ from suite.data.datasets import open_dataset
 from suite.report.console.plain import duration, memory
 from suite.spec import BadInput, run_named
 from suite.store.pretraining import finished_source
+from suite.sweep.batches import too_large
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Plan
@@ -58,7 +59,7 @@ def refuse_what_cannot_train(
     """
     todo = [run for run in plan.runs if run.state() != "done"]
     of_machine = [*_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)]
-    refuse([*of_data, *_batches(todo, videos), *of_machine])
+    refuse([*of_data, *too_large(todo, videos), *of_machine])
 
 
 def refuse(problems: Iterable[str]) -> None:
@@ -70,22 +71,6 @@ def refuse(problems: Iterable[str]) -> None:
         told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(found[:SHOWN], 1))
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise BadInput(f"{len(found)} problems would stop this sweep: {told}{more}.")
-
-
-def _batches(todo: list[PlannedRun], videos: Mapping[str, int]) -> list[str]:
-    problems = []
-    for run in todo:
-        protocol = run.spec.protocol
-        if run.spec.dataset not in videos:
-            continue  # it cannot be read, which is a problem of its own
-        count = int(videos[run.spec.dataset] * (1 - protocol.dev))
-        if protocol.epochs and protocol.batch > count:
-            step = min(protocol.per_step, count)
-            problems.append(
-                f"the batch size {protocol.batch} is larger than the number of training videos of {run.spec.dataset}, "
-                f"{count} (--set batch={count - count % step} --set step_batch={step} fits)"
-            )
-    return problems
 
 
 def _memory(todo: list[PlannedRun], machine: Machine) -> list[str]:

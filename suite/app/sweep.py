@@ -40,9 +40,7 @@ def run_sweep(
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
-        videos, problems = prepare_data(plan, data, console)
-        refuse_other_weights(plan)
-        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
+        refuse_what_would_stop(plan, data, machine, console, cpu_is_meant)
         remember(plan)
         if not share:
             store_plan(plan)
@@ -70,6 +68,13 @@ def run_sweep(
     if outcome.stopped:
         return STOPPED
     return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
+
+
+def refuse_what_would_stop(plan: Plan, data: Path, machine: Machine, console: Console, cpu_is_meant: bool) -> None:
+    """Raises BadInput for what would stop a run of a plan with costs; prepares its data, and tells what it found."""
+    videos, problems = prepare_data(plan, data, console)
+    refuse_other_weights(plan)
+    refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
 
 
 def print_summary(plan: Plan, folder: Path, files: list[Path], stopped: bool, console: Console) -> None:

@@ -12,6 +12,7 @@ from suite.data.dataset_info import info
 from suite.report.console.listing import notes
 from suite.report.console.plain import duration, memory, show, table
 from suite.report.console.power import describe_power, plan_power
+from suite.sweep.batches import too_large
 from suite.sweep.estimate import PER_GPU, left, speed_here
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
@@ -21,7 +22,10 @@ WORDS = {"train": "training", "val": "test"}
 
 
 def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: float | None) -> dict[str, Any]:
-    """{"runs", "totals", "data", "estimate", "power"} of a plan with costs; device_hours are those of this machine."""
+    """{"runs", "totals", "data", "estimate", "problems", "power"} of a plan with costs.
+
+    device_hours are those of this machine; problems: batches that its data sets, as published, cannot fill.
+    """
     speed = speed_here(plan)
     runs = [
         {
@@ -58,6 +62,7 @@ def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: floa
             "seconds_left": speed.seconds_left(plan),
             "basis": speed.basis,
         },
+        "problems": too_large(plan.runs, {name: n for name in reasons if (n := info(name).expected.get("train"))}),
         "power": plan_power(plan, discordance, seed_sd),
     }
 
@@ -140,7 +145,7 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
         for entry in found["data"]
         if not entry["available"]
     ]
-    return lines
+    return lines + [f"This would stop the sweep: {problem}." for problem in found["problems"]]
 
 
 def _count(number: int, noun: str) -> str:
