@@ -11,7 +11,7 @@ from suite.data.dataset_info import info
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.manifest import Manifest, same_videos
 from suite.data.pretraining_leakage import describe, require, seen_before
-from suite.data.resemblance import looks_like
+from suite.data.resemblance import other_classes
 from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
 from suite.program import command
@@ -61,12 +61,8 @@ def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[s
     """What would stop the runs of a data set that could be opened."""
     about, problems = dataset.info, []
     manifests = {split: dataset.split(split) for split in ("train", "val")}
-    if len(dataset.classes) != about.num_classes:
-        part, like = command("data add NAME --root DIR"), looks_like(dataset.classes, about)
-        problems.append(
-            f"data set {about.name} has {len(dataset.classes)} classes in {dataset.root}, not "
-            f"{about.num_classes}{like}; a part of it is a data set of its own ({part})"
-        )
+    if odd := other_classes(about, dataset.classes, dataset.root):
+        problems.append(odd)
     allowed = min(run.spec.protocol.allow_missing for run in runs)
     todo = any(run.state() != "done" for run in runs)
     for manifest in manifests.values():

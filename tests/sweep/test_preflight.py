@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from suite.__main__ import main
 from suite.app import preflight
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
 from suite.report.console.plan import plan_report
@@ -101,3 +102,21 @@ def test_data_and_weights_that_are_not_there_are_told_together(tmp_path, monkeyp
     assert said.startswith("2 problems")
     assert "weights file nowhere.pt" in said
     assert "Something-Something V1 is not in" in said
+
+
+def test_several_problems_are_a_list_with_a_line_each_and_splits_of_a_data_set_are_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(
+        GRID.replace("[calib_order, ssv1]", "[ucf101, ucf101@split=2, ucf101@split=3, hmdb51]")
+    )
+    (tmp_path / "data").mkdir()
+    argv = ["suite", "sweep", "small.yaml", "--data", "data", "--results", "results"]
+    monkeypatch.setattr("sys.argv", argv)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    head, first, second = capsys.readouterr().err.splitlines()
+    assert head == "suite: 2 problems would stop this sweep:"
+    assert first.startswith("1. UCF101, split 1 is not in 'data'")
+    assert "ucf101@split=2, ucf101@split=3 need the same files (folder data/ucf101; docs/data.md" in first
+    assert second.startswith("2. HMDB51, split 1 is not in")

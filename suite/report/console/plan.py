@@ -107,8 +107,26 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     head = [f"All chains: {', '.join(common)}." if len(chains) > 1 else f"{', '.join(common)}."] if common else []
     if any(len(chain) > 1 for chain in chains):
         head.append("Each stage of a chain (→) starts from the weights of the stage before.")
+    show(*_what_it_is(plan), "")
     show(*(" ".join(head), "") * bool(head), made, "", *_summary(plan, found), *notes(plan), "")
     show(*describe_power(found["power"]))
+
+
+def _what_it_is(plan: Plan) -> list[str]:
+    """Title and results folder of a grid, and what its runs share that no row of the table tells."""
+    grid, parts = plan.grid, []
+    if grid.pretrain:
+        parts.append(f"Pretraining: each model is first trained on {plan.selection.pretrain or grid.pretrain.data}.")
+    if grid.tune:
+        lists = ", ".join(f"{key} ({len(values)} values)" for key, values in grid.tune.protocol.items())
+        parts.append(f"Tuning: each model over {lists}; the best run on the held-out (dev) split is shown.")
+    for one in grid.fuse:
+        frames, views = "+".join(map(str, one.frames)), f", {one.views} views each" if one.views else ""
+        parts.append(f"Ensemble of each model: {frames} frames, mean of {one.fusion}{views}.")
+    tests = [f"{run.clips}x{run.crops}" for run in plan.runs[0].spec.evaluations()[1:]] if plan.runs else []
+    if tests:
+        parts.append(f"Further tests of each run (clips x crops): {', '.join(dict.fromkeys(tests))}.")
+    return [*([f"{grid.name}: {grid.title}"] if grid.title else []), f"Results: {plan.folder}", *parts]
 
 
 def _start(run: PlannedRun) -> str:
@@ -140,11 +158,11 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
             lines.append(
                 f"The estimate assumes {videos:,} {WORDS[split]} videos in {names}; their actual number is not known."
             )
-    lines += [
-        f"{entry['dataset']} cannot be run here: {entry['problem']}."
-        for entry in found["data"]
-        if not entry["available"]
-    ]
+    by_problem: dict[str, list[str]] = {}  # splits of one data set have one folder, and so one problem
+    for entry in found["data"]:
+        if not entry["available"]:
+            by_problem.setdefault(entry["problem"], []).append(entry["dataset"])
+    lines += [f"{', '.join(names)} cannot be run here: {problem}." for problem, names in by_problem.items()]
     return lines + [f"This would stop the sweep: {problem}." for problem in found["problems"]]
 
 
