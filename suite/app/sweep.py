@@ -45,11 +45,13 @@ def run_sweep(
         if not share:
             store_plan(plan)
         tracker = Tracking(plan, console) if tracking else None
-        todo = sum(run.state() != "done" for run in plan.runs)
+        left = [run for run in plan.runs if run.state() != "done"]
+        tests = sum(run.folder.result_file.exists() for run in left)  # trained, and to be tested in another way
+        todo = f"{len(left) - tests} of {len(plan.runs)} runs to do" + (f", {tests} to test" if tests else "")
         how = f"{machine.slots} at a time on {machine.device}, CPU threads per run: {machine.threads}"
         for note in notes(plan):
             console.print(note)
-        console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
+        console.print(f"{plan.grid.name}: {todo}, {how}")
         executor = LocalExecutor(plan, data, machine, **options)
         with Display(plan, console) as display:
 

@@ -28,6 +28,7 @@ from suite.evaluation.own_predictions import check_stored, read_own
 from suite.evaluation.predictions import FORMATS
 from suite.fairness.result import Result
 from suite.fairness.run_factors import of_evaluation, read_run
+from suite.fairness.tuned import is_chosen
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, unknown
 from suite.store.evaluations import result_of, tested_as
@@ -139,10 +140,24 @@ def read_results(text: str, results: Path, say: Callable[[str], None] = lambda l
     for part in parts:
         named = resolve(part.strip(), results)
         done = [one for one in named if isinstance(one, Other) or one.result_file.exists()] or named[:1]
+        if len(chosen := _chosen(done)) < len(done):
+            named = done = chosen
         if len(done) < len(named):
             say(f"note: {len(named) - len(done)} of {len(named)} runs of {part.strip()} are not finished.")
         found += [from_run(one) if isinstance(one, RunFolder) else one.read() for one in done]
     return tuple(found)
+
+
+def _chosen(named: list[RunFolder | Other]) -> list[RunFolder | Other]:
+    """Without the runs of a tuned cell that were not chosen on the dev split, as tables have it; all where none is."""
+    if len(named) < 2:
+        return named
+    kept = []
+    for one in named:
+        spec = one.spec() if isinstance(one, RunFolder) else None
+        if spec is None or not spec.protocol.tuned or is_chosen(spec, one.path.parent):
+            kept.append(one)
+    return kept or named
 
 
 def read_result(text: str, results: Path) -> Result:

@@ -179,9 +179,7 @@ def diff_command(
             show("The classes have other numbers in B.")
         for row in found["splits"]:
             sides = [f"{row[side]} of {side.upper()} ({row[f'videos_{side}']} videos)" for side in "ab"]
-            shared = (
-                f"{row['same_id']} videos of A have the id of one of B, {row['same_content']} have the same content"
-            )
+            shared = f"{row['same_id']} of A have the id of one of B, {row['same_content']} have the same content"
             show(f"Split {sides[0]} and split {sides[1]}: {shared}.")
         if found["labels"]:
             show(f"Another class in B: {printable(str(_shown('labels', found['labels'])))}")

@@ -12,7 +12,7 @@ from suite.app.data import datasets_of
 from suite.app.ensembles import make_ensembles
 from suite.app.export import export, report_archive
 from suite.collect.ensembles import read_ensemble
-from suite.collect.resolve import from_run
+from suite.collect.resolve import from_run, read_results
 from suite.data.datasets import open_dataset
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
@@ -232,6 +232,8 @@ def test_a_tuned_pair_is_not_confounded_by_the_values_that_were_chosen(own):
     chosen = from_run(tsn[0].folder)
     compared = compare(chosen, from_run(tsm[1].folder))
     assert compared["comparable"], compared["confounds"]
+    (of_cell,) = read_results("tuned:calib_order/tsn-resnet18/f2", own / "results")
+    assert of_cell.factors == chosen.factors, "a cell of a tuned grid is the run that was chosen"
     not_chosen = compare(chosen, from_run(tsm[0].folder))
     assert "tuning" in {confound["field"] for confound in not_chosen["confounds"]}
 
