@@ -12,7 +12,7 @@ from importlib import import_module
 import typer
 
 from suite.commands.options import app, log
-from suite.spec import BadInput, one_line
+from suite.spec import BadInput, SeveralProblems, one_line
 
 for name in (
     "sweeping",
@@ -34,6 +34,10 @@ def main() -> None:
     """Runs a command; what the person can mend becomes one line and exit code 2."""
     try:
         sys.exit(app(standalone_mode=False, prog_name="suite") or 0)
+    except SeveralProblems as error:
+        for number, line in enumerate(error.lines()):
+            log(line if number else f"suite: {line}")
+        sys.exit(2)
     except BadInput as error:
         log(f"suite: {error}")
         sys.exit(2)

@@ -10,11 +10,13 @@ from rich.console import Console
 from suite.data.dataset_info import info
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.manifest import Manifest, same_videos
-from suite.data.resemblance import looks_like
+from suite.data.pretraining_leakage import describe, require, seen_before
+from suite.data.resemblance import other_classes
 from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
 from suite.program import command
 from suite.spec import BadInput, file_sha256, one_line, shown
+from suite.store.pretraining import data_before
 from suite.sweep.plan import Plan, PlannedRun
 
 SHOWN = 2  # undecodable videos that are named per split
@@ -49,7 +51,9 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.differences:
             console.print(f"  note: {note}")
-        problems += _problems([run for run in plan.runs if run.spec.dataset == name], dataset, plan.folder)
+        runs = [run for run in plan.runs if run.spec.dataset == name]
+        problems += _problems(runs, dataset, plan.folder)
+        problems += _pretraining_problems(runs, dataset, data, console)
     return videos, problems
 
 
@@ -57,12 +61,8 @@ def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[s
     """What would stop the runs of a data set that could be opened."""
     about, problems = dataset.info, []
     manifests = {split: dataset.split(split) for split in ("train", "val")}
-    if len(dataset.classes) != about.num_classes:
-        part, like = command("data add NAME --root DIR"), looks_like(dataset.classes, about)
-        problems.append(
-            f"data set {about.name} has {len(dataset.classes)} classes in {dataset.root}, not "
-            f"{about.num_classes}{like}; a part of it is a data set of its own ({part})"
-        )
+    if odd := other_classes(about, dataset.classes, dataset.root):
+        problems.append(odd)
     allowed = min(run.spec.protocol.allow_missing for run in runs)
     todo = any(run.state() != "done" for run in runs)
     for manifest in manifests.values():
@@ -85,6 +85,35 @@ def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[s
             f"{dataset.root}; move {results / 'runs'} away to run them again"
         )
     return problems
+
+
+def _pretraining_problems(runs: list[PlannedRun], dataset: Dataset, data: Path, console: Console) -> list[str]:
+    """Test videos on which earlier stages were trained, with other data sets; notes what is fine or cannot be told."""
+    before = list(dict.fromkeys(name for run in runs if run.state() != "done" for name in _data_before(run)))
+    name, found = dataset.info.name, seen_before(dataset, before, data)
+    if name in before:
+        console.print(
+            f"  note: runs are pretrained on the training split of {name} too, whose test videos are the same"
+        )
+    for source, leakage in found.items():
+        if leakage is None:
+            console.print(f"  note: {source}, on which runs are pretrained, cannot be read; shared videos not checked")
+        elif leakage.ids:
+            console.print(f"  note: {describe(leakage, source)}")
+    try:
+        require(found, min(run.spec.protocol.allow_leakage for run in runs), name)
+    except BadInput as error:
+        return [f"data set {_sentence(error)}"]
+    return []
+
+
+def _data_before(run: PlannedRun) -> list[str]:
+    """As `suite.store.pretraining.data_before`, of a run whose parents are planned and need not be there yet."""
+    found = []
+    while run.parent is not None:
+        found += [run.parent.spec.dataset] if run.spec.transfer else []
+        run = run.parent
+    return [*found, *data_before(run.spec, run.folder.path.parent)]
 
 
 def _sampled(manifest: Manifest, name: str, allowed: int) -> list[str]:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.app.sweep import DONE, run_sweep
+from suite.app.preflight import refuse_without_weights_or_data
+from suite.app.sweep import DONE, refuse_what_would_stop, run_sweep
 from suite.data.dataset_info import info
 from suite.program import command
-from suite.report.console.plain import duration, show
+from suite.report.console.plain import PlainConsole, duration, show
 from suite.spec import BadInput, Grid
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
@@ -44,6 +45,13 @@ def run_pilot(
     datasets = list(dict.fromkeys(run.spec.dataset for run in stages))
     if odd := [dataset for dataset in datasets if info(dataset).subset is not None]:
         raise BadInput(f"{odd[0]} is a part of a data set already; a pilot takes two classes of a whole one.")
+    console = PlainConsole(soft_wrap=True)
+    if all(run.state() == "done" for run in whole.runs):
+        console.print(f"All {len(whole.runs)} runs of {whole.grid.name} are finished: nothing is left to run.")
+        return DONE
+    console.print(f"Checking the whole sweep of {whole.grid.name} before the pilot:")
+    refuse_without_weights_or_data(whole, data)
+    refuse_what_would_stop(whole, data, machine, console, cpu_is_meant=True)  # the pilot says how long it takes
     codes, seconds = [], None
     for dataset in datasets:
         selection = replace(

@@ -11,8 +11,9 @@ from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.evaluation.retest import check_checkpoint
 from suite.report.console.plain import duration, memory
-from suite.spec import BadInput, run_named
+from suite.spec import BadInput, SeveralProblems, run_named
 from suite.store.pretraining import finished_source
+from suite.sweep.batches import too_large
 from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Plan
@@ -20,18 +21,22 @@ from suite.sweep.planned_run import PlannedRun
 
 CPU_HOURS = 12.0  # estimated; a longer sweep on a CPU is rather a mistake
 BYTES_PER_PARAMETER = 8  # of a checkpoint: weights and momentum
-SHOWN = 5  # problems of one kind that are told
 
 
 def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
     """Raises BadInput for weights files and data sets that are not there; before costs are counted."""
     problems = [_why_no_weights(run, plan) for run in plan.runs if run.spec.missing_weights]
+    not_there: dict[str, tuple[list[str], str]] = {}  # folder -> data sets of one copy, such as splits, and the problem
     for name in datasets_of(plan):
-        if info(name).reader != "calibrated":
+        about = info(name)
+        if about.reader != "calibrated":
             try:
                 open_dataset(name, data)
             except BadInput as error:
-                problems.append(str(error).rstrip("."))
+                not_there.setdefault(about.folder, ([], str(error).rstrip(".")))[0].append(name)
+    for folder, (names, problem) in not_there.items():
+        also = f"; {', '.join(names[1:])} need the same files" if len(names) > 1 else ""
+        problems.append(f"{problem}{also} (folder {Path(data) / folder}; docs/data.md says how it is laid out)")
     refuse([*problems, *_damaged_sources(plan)])
 
 
@@ -83,7 +88,7 @@ def refuse_what_cannot_train(
     """
     todo = [run for run in plan.runs if run.state() != "done"]
     of_machine = [*_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)]
-    refuse([*of_data, *_batches(todo, videos), *of_machine])
+    refuse([*of_data, *too_large(todo, videos), *of_machine])
 
 
 def refuse(problems: Iterable[str]) -> None:
@@ -92,25 +97,7 @@ def refuse(problems: Iterable[str]) -> None:
     if len(found) == 1:
         raise BadInput(f"{found[0][0].upper()}{found[0][1:]}.")
     if found:
-        told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(found[:SHOWN], 1))
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise BadInput(f"{len(found)} problems would stop this sweep: {told}{more}.")
-
-
-def _batches(todo: list[PlannedRun], videos: Mapping[str, int]) -> list[str]:
-    problems = []
-    for run in todo:
-        protocol = run.spec.protocol
-        if run.spec.dataset not in videos:
-            continue  # it cannot be read, which is a problem of its own
-        count = int(videos[run.spec.dataset] * (1 - protocol.dev))
-        if protocol.epochs and protocol.batch > count:
-            step = min(protocol.per_step, count)
-            problems.append(
-                f"the batch size {protocol.batch} is larger than the number of training videos of {run.spec.dataset}, "
-                f"{count} (--set batch={count - count % step} --set step_batch={step} fits)"
-            )
-    return problems
+        raise SeveralProblems(f"{len(found)} problems would stop this sweep", found)
 
 
 def _memory(todo: list[PlannedRun], machine: Machine) -> list[str]:

@@ -40,18 +40,18 @@ def run_sweep(
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
-        videos, problems = prepare_data(plan, data, console)
-        refuse_other_weights(plan)
-        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
+        refuse_what_would_stop(plan, data, machine, console, cpu_is_meant)
         remember(plan)
         if not share:
             store_plan(plan)
         tracker = Tracking(plan, console) if tracking else None
-        todo = sum(run.state() != "done" for run in plan.runs)
+        left = [run for run in plan.runs if run.state() != "done"]
+        tests = sum(run.folder.result_file.exists() for run in left)  # trained, and to be tested in another way
+        todo = f"{len(left) - tests} of {len(plan.runs)} runs to do" + (f", {tests} to test" if tests else "")
         how = f"{machine.slots} at a time on {machine.device}, CPU threads per run: {machine.threads}"
         for note in notes(plan):
             console.print(note)
-        console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
+        console.print(f"{plan.grid.name}: {todo}, {how}")
         executor = LocalExecutor(plan, data, machine, **options)
         with Display(plan, console) as display:
 
@@ -70,6 +70,13 @@ def run_sweep(
     if outcome.stopped:
         return STOPPED
     return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
+
+
+def refuse_what_would_stop(plan: Plan, data: Path, machine: Machine, console: Console, cpu_is_meant: bool) -> None:
+    """Raises BadInput for what would stop a run of a plan with costs; prepares its data, and tells what it found."""
+    videos, problems = prepare_data(plan, data, console)
+    refuse_other_weights(plan)
+    refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
 
 
 def print_summary(plan: Plan, folder: Path, files: list[Path], stopped: bool, console: Console) -> None:

@@ -141,18 +141,24 @@ def read_results(text: str, results: Path, say: Callable[[str], None] = lambda l
     for part in parts:
         named = resolve(part.strip(), results)
         done = [one for one in named if isinstance(one, Other) or one.result_file.exists()] or named[:1]
+        if len(chosen := _chosen(done)) < len(done):
+            named = done = chosen
         if len(done) < len(named):
             say(f"note: {len(named) - len(done)} of {len(named)} runs of {part.strip()} are not finished.")
-        done = _chosen(done) if ":" in part and len(done) > 1 else done
         found += [from_run(one) if isinstance(one, RunFolder) else one.read() for one in done]
     return tuple(found)
 
 
-def _chosen(done: list[RunFolder | Other]) -> list[RunFolder | Other]:
-    """Of runs that were tuned those that were chosen on dev; all of them where none is."""
-    runs = [(one, one.spec() if isinstance(one, RunFolder) else None) for one in done]
-    kept = [one for one, spec in runs if not (spec and spec.protocol.tuned) or is_chosen(spec, one.path.parent)]
-    return kept or done
+def _chosen(named: list[RunFolder | Other]) -> list[RunFolder | Other]:
+    """Without the runs of a tuned cell that were not chosen on the dev split, as tables have it; all where none is."""
+    if len(named) < 2:
+        return named
+    kept = []
+    for one in named:
+        spec = one.spec() if isinstance(one, RunFolder) else None
+        if spec is None or not spec.protocol.tuned or is_chosen(spec, one.path.parent):
+            kept.append(one)
+    return kept or named
 
 
 def read_result(text: str, results: Path) -> Result:

@@ -15,6 +15,16 @@ from suite.spec import BadInput, printable
 from suite.spec.spreadsheets import escape_formula
 
 LISTED = 5  # ids that a line names
+STOPPING = {  # what `data check` lists and a sweep refuses
+    "missing": "videos are missing",
+    "undecodable": "videos cannot be decoded",
+    "leakage": "validation videos are training videos too",
+    "changed": "videos have changed since the last full check",
+}
+DOUBTFUL = {  # what it lists and a sweep takes
+    "damaged": "videos have damaged frames",
+    "classes_without": "classes lack training or test videos",
+}
 PROGRESS_SECONDS = 10.0
 
 data_app = group(
@@ -81,15 +91,20 @@ def add_command(
     found = add_dataset(name, root, format, data_root(data))
     if as_json:
         facts = {"dataset": found.dataset, "format": found.format, "classes": len(found.classes)}
-        print_json(facts | {"train": found.train, "val": found.val, "file": str(found.file)})
+        counts = {"train": found.train, "val": found.val, "divisions": found.divisions}
+        print_json(facts | counts | {"file": str(found.file)})
         return
     some = ", ".join(found.classes[:LISTED]) + (", ..." if len(found.classes) > LISTED else "")
     show(f"Recognised {TITLES[found.format]}: {len(found.classes)} classes ({some}).")
     show(f"{found.train} training and {found.val} validation videos. Wrote {found.file}.")
     for remark in found.remarks:
         show(f"Note: {remark}")
+    if found.divisions > 1:
+        others = ", ".join(f"{name}@split={number}" for number in range(2, found.divisions + 1))
+        show(f"Found {found.divisions} official splits: {name} is split 1; the others are {others}.")
     show(f"Check its videos: {command(f'data check {name}')}")
-    show(f'Train on it: make sweep GRID=demo ARGS="--data-set {name}"')
+    show(f'First look, 32 x 32 pixels: make sweep GRID=demo ARGS="--data-set {name}"')
+    show("For real training, copy a grid such as experiments/mini_ssv2.yaml, with its protocol (docs/data.md).")
 
 
 @data_app.command(
@@ -130,8 +145,11 @@ def check_command(
         print_json(found)
     else:
         for key, value in found.items():
+            if key == "refused":
+                continue  # the verdict has it
             show(f"{key}: {printable(str(_shown(key, value)))}")
-    if any(found.get(key) for key in ("missing", "undecodable", "leakage", "changed", "damaged", "classes_without")):
+        show(printable(_verdict(found)))
+    if found["refused"] or any(found.get(key) for key in (*STOPPING, *DOUBTFUL)):
         raise typer.Exit(1)
 
 
@@ -165,10 +183,9 @@ def diff_command(
         if classes["shared"] and not classes["same_numbers"]:
             show("The classes have other numbers in B.")
         for row in found["splits"]:
-            show(
-                f"{row['a']} of A, {row['b']} of B: {row['same_id']} of {row['videos_a']} videos have the id of one "
-                f"of the {row['videos_b']} videos of B, {row['same_content']} have the content of one."
-            )
+            sides = [f"{row[side]} of {side.upper()} ({row[f'videos_{side}']} videos)" for side in "ab"]
+            shared = f"{row['same_id']} of A have the id of one of B, {row['same_content']} have the same content"
+            show(f"Split {sides[0]} and split {sides[1]}: {shared}.")
         if found["labels"]:
             show(f"Another class in B: {printable(str(_shown('labels', found['labels'])))}")
     if found["labels"]:
@@ -197,6 +214,17 @@ def _write_csv(file: Path, problems: list[dict[str, str]]) -> None:
             writer.writerows([escape_formula(value) for value in problem.values()] for problem in problems)
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror}.") from None
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    """What the numbers of a check mean, in a sentence."""
+    wrong = [f"{len(found[key])} {words}" for key, words in STOPPING.items() if found.get(key)]
+    wrong += [found["refused"]] if found["refused"] else []
+    if wrong:
+        return f"A sweep on {found['dataset']} would stop: {'; '.join(wrong)}."
+    doubtful = [f"{len(found[key])} {words}" for key, words in DOUBTFUL.items() if found.get(key)]
+    but = f"; but {'; '.join(doubtful)}" if doubtful else ""
+    return f"A sweep on {found['dataset']} can start: {found['train']} training and {found['val']} test videos{but}."
 
 
 def _shown(key: str, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -20,6 +20,8 @@ from suite.data.manifest import Item
 from suite.spec import BadInput, shown, unknown
 
 OWN = Path("experiments/datasets")  # of the working directory
+WITH_DIVISIONS = {"ucf101": 3, "hmdb51": 3}  # official divisions into training and test
+GUESSED = ("class_folders", "table")  # formats that any folder might seem to have
 TRIED = 50  # items whose files are looked for, to tell where videos lie
 TITLES = {
     "something": "Something-Something V2",
@@ -50,6 +52,7 @@ class Added:
     val: int
     file: Path
     remarks: tuple[str, ...]
+    divisions: int = 1  # official ones into training and test that are there
 
 
 def add_dataset(name: str, folder: Path, wanted: str | None = None, data: Path | None = None) -> Added:
@@ -67,6 +70,8 @@ def add_dataset(name: str, folder: Path, wanted: str | None = None, data: Path |
         raise unknown("format", str(wanted), FORMATS)
     if not folder.is_dir():
         raise BadInput(f"The folder '{folder}' does not exist.")
+    if wanted is None:
+        _refuse_several(folder.resolve())
     kind, spec, found = _guess(name, folder.resolve(), (wanted,) if wanted else tuple(FORMATS))
     train, val = found.read("train"), found.read("val")
     if len(found.classes) < 2 or not train or not val:
@@ -74,11 +79,51 @@ def add_dataset(name: str, folder: Path, wanted: str | None = None, data: Path |
             f"{folder} has {len(found.classes)} classes, {len(train)} training and {len(val)} validation videos; "
             "a data set has at least two classes, and videos in both splits."
         )
+    divisions = _divisions(kind, folder.resolve(), spec)
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(_yaml(name, kind, spec, found, (len(train), len(val)), _place(folder, data)), encoding="utf-8")
+    text = _yaml(name, kind, spec, found, (len(train), len(val)), _place(folder, data), divisions)
+    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, file)
-    return Added(name, kind, found.classes, len(train), len(val), file, tuple(found.remarks))
+    return Added(name, kind, found.classes, len(train), len(val), file, tuple(found.remarks), divisions)
+
+
+def _divisions(kind: str, folder: Path, spec: FormatSpec) -> int:
+    """How many official divisions into training and test a copy has, from the first on."""
+    count = 1
+    while kind in WITH_DIVISIONS and count < WITH_DIVISIONS[kind]:
+        try:
+            found = FORMATS[kind](folder, replace(spec, part=count + 1))
+            if not found.read("train") or not found.read("val"):
+                break
+        except BadInput:
+            break
+        count += 1
+    return count
+
+
+def _refuse_several(folder: Path) -> None:
+    """Raises BadInput for a folder whose sub-folders are data sets, of which one would be taken for the whole."""
+    official = [kind for kind in FORMATS if kind not in LISTS and kind not in GUESSED]
+    if any(_is_there(kind, folder) for kind in official):
+        return
+    inner = sorted(path for path in folder.iterdir() if path.is_dir())
+    several = [path.name for path in inner if any(_is_there(kind, path) for kind in official)]
+    if len(several) > 1:
+        raise BadInput(
+            f"{folder} holds several data sets ({', '.join(several)}); give the folder of one of them with --root."
+        )
+
+
+def _is_there(kind: str, folder: Path) -> bool:
+    """Whether a folder has the annotations of a format; a damaged file counts."""
+    try:
+        FORMATS[kind](folder, FormatSpec(folder.name))
+    except NotFound:
+        return False
+    except BadInput:
+        return True
+    return True
 
 
 def _guess(name: str, folder: Path, kinds: Iterable[str]) -> tuple[str, FormatSpec, Annotations]:
@@ -152,10 +197,13 @@ def _place(folder: Path, data: Path | None) -> str:
     return folder.as_posix()
 
 
-def _yaml(name: str, kind: str, spec: FormatSpec, found: Annotations, videos: tuple[int, int], place: str) -> str:
+def _yaml(
+    name: str, kind: str, spec: FormatSpec, found: Annotations, videos: tuple[int, int], place: str, divisions: int
+) -> str:
     content = {"title": name, "classes": len(found.classes), "format": kind, "folder": place}
     content |= {"media": spec.media} if spec.media else {}
     content |= {"layout": "frames"} if spec.frames else {}
+    content |= {"divisions": divisions} if divisions > 1 else {}
     sided = [label for label in found.classes if swap_sides(label) != label]
     flip = f"in {len(sided)} classes" if sided else "in no class"
     return (

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.data.dataset_info import info
+from suite.data.dataset_info import DatasetInfo, info
 from suite.data.datasets import open_dataset
 from suite.data.formats.annotations import NotFound
 from suite.spec import BadInput
+
+
+def _not_found(about: DatasetInfo, root: Path | str) -> str:
+    return f"data not found under {root} (looked for {Path(root) / about.folder}; set DATA=, see docs/data.md)"
 
 
 def why_unavailable(name: str, root: Path | str) -> str | None:
@@ -21,11 +25,11 @@ def why_unavailable(name: str, root: Path | str) -> str | None:
     if about.reader == "calibrated":
         return None
     if not Path(root).is_dir() and not Path(about.folder).is_absolute():
-        return f"data not found under {root} (set DATA=)"
+        return _not_found(about, root)
     try:
         open_dataset(name, root)
     except NotFound:
-        return f"data not found under {root} (set DATA=)"
+        return _not_found(about, root)
     except BadInput as error:
         return str(error)
     return None

@@ -11,6 +11,7 @@ from suite.data.datasets import open_dataset
 from suite.data.decode_check import DAMAGED, Progress, decode_all, decode_whole
 from suite.data.leakage import duplicates
 from suite.data.manifest import Manifest, index_of, path_in_folder
+from suite.data.resemblance import other_classes
 
 UNDECODABLE, SHORT = "undecodable", "shorter than a clip"
 
@@ -23,6 +24,7 @@ def check(
     truncated: of the undecodable, those that are cut off; too_short: ids of videos of fewer than `frames` frames, which
     clips repeat; leakage: ids of validation videos that the training split holds too; duplicates: videos per split with
     the content of an earlier one; classes_without: names of classes without a training or a validation video.
+    refused: why a sweep would not take its classes, "" where it would.
     full: every usable file is read and decoded whole; videos that cannot be decoded to their end join the undecodable.
     Adds `damaged`, the ids of videos with damaged frames, which FFmpeg conceals; `full_sha256` (one digest per split);
     and `changed`, the ids of videos whose bytes are not those of the last full check (None where there was none).
@@ -53,6 +55,7 @@ def check(
         "classes_without": [name for names in without.values() for name in names],
         "manifest_sha256": hashlib.sha256(f"{train.sha256} {val.sha256}".encode()).hexdigest(),
         "notes": dataset.differences,
+        "refused": other_classes(dataset.info, dataset.classes, dataset.root),
     }
     if full:
         found["damaged"] = [problem["id"] for problem in problems if problem["problem"].startswith(DAMAGED)]

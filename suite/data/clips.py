@@ -127,7 +127,7 @@ def _read(decoder: Decoder, manifest: Manifest, video: Video, indices: np.ndarra
         raise BadInput(
             f"Video '{video.id}' was readable when it was indexed but is not any more; the next start "
             "counts it among the "
-            f"missing or undecodable, so restore it or raise allow_missing: {error}"
+            f"missing or undecodable, so restore it, or accept it with --set allow_missing: {error}"
         ) from None
 
 

@@ -55,7 +55,7 @@ class Leakage:
         if len(self.ids) > allowed:
             raise BadInput(
                 f"{dataset}: {self.describe()}, and allow_leakage is {allowed}; remove them from one of the splits, or "
-                f"set allow_leakage to {len(self.ids)} in the protocol to accept them."
+                f"accept them with --set allow_leakage={len(self.ids)}."
             )
 
 

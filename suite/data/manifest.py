@@ -119,7 +119,7 @@ class Manifest:
             total = len(self.videos) + lost
             raise BadInput(
                 f"Of the {total} videos of split '{self.split}', {' and '.join(parts)} cannot be used, and "
-                f"allow_missing is {allow_missing}; restore them or raise allow_missing in the protocol."
+                f"allow_missing is {allow_missing}; restore them, or accept them with --set allow_missing={lost}."
             )
         return self
 

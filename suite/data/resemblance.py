@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from suite.data.dataset_info import DatasetInfo, info, names
+from suite.program import command
+
+
+def other_classes(about: DatasetInfo, classes: tuple[str, ...], root: Path) -> str:
+    """Why no model of `about` can be trained on a copy with other numbers of classes; "" where they agree."""
+    if len(classes) == about.num_classes:
+        return ""
+    part = command("data add NAME --root DIR")
+    return (
+        f"data set {about.name} has {len(classes)} classes in {root}, not {about.num_classes}"
+        f"{looks_like(classes, about)}; a part of it is a data set of its own ({part})"
+    )
 
 
 def looks_like(classes: tuple[str, ...], expected: DatasetInfo) -> str:

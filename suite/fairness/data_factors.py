@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+BEFORE = "pretraining on "  # a data set; in the factor `leakage`
 DIGITS = 10  # of a hash that a person compares
 TRAINING, TEST = ("train", "dev"), ("val", "test")  # splits
 
@@ -31,14 +32,21 @@ def data_of_split(split: str, parts: Any) -> dict[str, str | None]:
     return {f"{split} {part}": str(digest)[:DIGITS] if digest else None for part, digest in digests.items()}
 
 
-def leakage_of(result: Mapping[str, Any]) -> Any:
-    """Validation videos that the training split holds too: 0, or how many by id and by content; None: not counted."""
+def leakage_of(result: Mapping[str, Any], provenance: Mapping[str, Any] | None = None) -> Any:
+    """Validation videos that the training split holds too: 0, or how many by id and by content; None: not counted.
+
+    Those that an earlier stage was trained on, with another data set, are counted beside them.
+    """
     counts = result.get("leakage")
     if not isinstance(counts, Mapping):
         return None
     found = {"by id": counts.get("by_id"), "by content": counts.get("by_content")}
     if not all(isinstance(number, int) for number in found.values()):
         return None
+    before = (provenance or {}).get("pretraining_leakage")
+    for name, seen in before.items() if isinstance(before, Mapping) else ():
+        if isinstance(seen, Mapping) and (count := sum(n for n in seen.values() if isinstance(n, int))):
+            found[BEFORE + name] = count
     return found if any(found.values()) else 0
 
 

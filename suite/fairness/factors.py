@@ -60,6 +60,7 @@ FACTORS = {
 AXES = {  # axes that cover more than the factor of their name; every other factor is an axis of its own
     "backbone": ("backbone", "normalisation"),
     "frames": ("frames", "test_frames", "chain_frames"),
+    "sampling": ("sampling", "test_sampling"),  # a run is tested with the sampling that it was trained with
     "ensemble": ("ensemble", "seed"),  # the same model with several seeds against one of them
     "model": ("module", "backbone", "normalisation", "pooling"),
 }

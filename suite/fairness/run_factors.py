@@ -54,7 +54,7 @@ def of_run(
         "split": "val",
         "data": data_of(result),
         "missing": result.get("missing"),
-        "leakage": leakage_of(result),
+        "leakage": leakage_of(result, provenance),
         "ensemble": ONE_MODEL,
         "module": architecture(canonical_name(spec.network), name.module)[0],
         "backbone": name.backbone,

@@ -10,7 +10,7 @@ from suite.spec.display_names import (
     display_names,
     without_setting,
 )
-from suite.spec.errors import BadInput, one_line, printable, shown, unknown
+from suite.spec.errors import BadInput, SeveralProblems, one_line, printable, shown, unknown
 from suite.spec.experiments import experiment_folders, find_grid, find_protocol, grid_files, protocol_files, shipped
 from suite.spec.files import Strict, checked, parse_yaml, read_json, read_yaml
 from suite.spec.grid import MAX_SEED, TABLES, Axes, Chain, Ensemble, Grid, load_grid
@@ -47,6 +47,7 @@ __all__ = [
     "Part",
     "Protocol",
     "Sampling",
+    "SeveralProblems",
     "Strict",
     "check_crop",
     "checked",

@@ -23,6 +23,18 @@ class BadInput(ValueError):
         super().__init__(one_line(message))
 
 
+class SeveralProblems(BadInput):
+    """Problems that are told together, a line each; `head` is the sentence before them."""
+
+    def __init__(self, head: str, problems: Iterable[str]):
+        self.head, self.problems = head, tuple(problems)
+        told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, 1))
+        super().__init__(f"{head}: {told}.")
+
+    def lines(self) -> list[str]:
+        return [f"{self.head}:", *(f"{number}. {problem}." for number, problem in enumerate(self.problems, 1))]
+
+
 def shown(value: Any) -> str:
     """A value as an error quotes it: as YAML writes it, cut to SHOWN characters."""
     special = {"None": "null", "True": "true", "False": "false", "inf": ".inf", "-inf": "-.inf", "nan": ".nan"}

@@ -6,11 +6,12 @@ The user's files are in `experiments/` of the working directory; of two files wi
 
 from __future__ import annotations
 
+import difflib
 import re
 from functools import lru_cache
 from pathlib import Path
 
-from suite.spec.errors import BadInput, unknown
+from suite.spec.errors import BadInput, printable, unknown
 from suite.spec.files import read_yaml
 
 REPOSITORY, PACKAGE = Path(__file__).resolve().parents[2], Path(__file__).resolve().parents[1]
@@ -107,6 +108,10 @@ def find_grid(name: str) -> Path:
     if len({names[place] for place in places}) > 1:
         raise BadInput(f"Grid '{name}' is ambiguous: {', '.join(places)}.")
     if not places:
+        in_folder = sorted(place for place in names if place.startswith(f"{name.rpartition('/')[0]}/"))
+        stems = [Path(place).name for place in in_folder]
+        if "/" in name and in_folder and not difflib.get_close_matches(Path(name).name, stems, 1, cutoff=0.8):
+            raise BadInput(f"Unknown grid '{printable(name)}'; the grids of that folder are {', '.join(in_folder)}.")
         raise unknown("grid", name, files)
     return files[names[places[0]]]
 

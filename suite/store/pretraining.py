@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from suite.spec import FOREIGN_KINDS, BadInput, file_sha256, run_named
-from suite.store.earlier import run_folder
+from suite.spec import FOREIGN_KINDS, BadInput, file_sha256, run_named, weights_file
+from suite.store.earlier import run_folder, source_folder
 from suite.store.find import need_runs, run_at
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
+
+MOST_STAGES = 100  # of a chain: a damaged spec.yaml may name its own run
 
 
 def finished_source(init: str, results: Path) -> RunFolder:
@@ -45,6 +47,36 @@ def source_sha256(init: str, results: Path) -> str | None:
             raise
         return None
     return (folder.result() or {}).get("checkpoint_sha256") or file_sha256(folder.checkpoint)
+
+
+def data_before(spec: RunSpec, runs: Path) -> list[str]:
+    """The data sets on which the weights were trained that the first stage of this run's chain starts from.
+
+    runs: the folder of the run.  Empty where the chain starts from scratch or from weights that are no run's.
+    """
+    found: list[str] = []
+    for _ in range(MOST_STAGES):
+        init = spec.protocol.init
+        if spec.parent:
+            before = source_folder(runs, spec.parent)
+        elif run_named(init):
+            before = _finished_or_none(init, runs)
+        else:
+            path = weights_file(init)[1]
+            before = run_at(str(path.parent)) if path else None
+        if before is None or not before.spec_file.is_file():
+            break
+        other = spec.transfer or not spec.parent
+        spec, runs = before.spec(), before.path.parent
+        found += [spec.dataset] if other else []
+    return list(dict.fromkeys(found))
+
+
+def _finished_or_none(init: str, runs: Path) -> RunFolder | None:
+    try:
+        return finished_source(init, runs.parents[1])
+    except BadInput:
+        return None
 
 
 def pretraining_of(checkpoint: Path, sha256: str | None) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from suite.data import pretraining_leakage
 from suite.data.clips import EvalClips, TrainClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
@@ -27,7 +28,7 @@ from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
 from suite.store.identity import RunSpec, digest
-from suite.store.pretraining import finished_source, pretraining_of
+from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
 from suite.training.loop import Trainer
 
@@ -45,11 +46,22 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
             folder.create(planned, anew=True)  # its test may have been planned otherwise when it was begun
         spec = folder.spec()
         if folder.result() is None:
+            _note_pretraining(folder, spec, data_root)
             _execute(folder, spec, data_root, control)
         planned = planned or spec
         if result_of(folder, planned) is None:
             test_again(folder, planned, root=data_root, control=control)
         return result_of(folder, planned) or {}
+
+
+def _note_pretraining(folder: RunFolder, spec: RunSpec, data_root: Path) -> None:
+    """Writes down which test videos an earlier stage was trained on, on another data set; BadInput for too many."""
+    if not (before := data_before(spec, folder.path.parent)):
+        return
+    found = pretraining_leakage.seen_before(open_dataset(spec.dataset, data_root), before, data_root)
+    pretraining_leakage.require(found, spec.protocol.allow_leakage, spec.dataset)
+    record = {"pretraining_leakage": pretraining_leakage.record(found)}
+    write_atomic(folder.provenance, dump_json(_earlier_provenance(folder) | record))
 
 
 def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:

@@ -7,10 +7,13 @@ import pytest
 import yaml
 
 from suite.data.adding import add_dataset
+from suite.data.check import check
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
 from suite.spec import BadInput
-from tests.videos import moving_frames, write_video
+from tests.videos import moving_frames, write_counted, write_text, write_video
+
+VIDEOS = ("YoYo/v_YoYo_g01_c01", "YoYo/v_YoYo_g02_c01", "Archery/v_Archery_g08_c01", "Archery/v_Archery_g09_c01")
 
 
 @pytest.fixture
@@ -161,3 +164,33 @@ def test_a_name_that_is_not_utf8_is_one_sentence(here):
     (here / "videos" / "train" / "a" / os.fsdecode(b"\xff\xfe.mp4")).touch()
     with pytest.raises(BadInput, match=r"'\\udcff\\udcfe\.mp4', which is not UTF-8; rename it\.$"):
         add_dataset("mine", here / "videos")
+
+
+def official_ucf101(folder, videos=VIDEOS):
+    """A copy of UCF101 with two classes and three official splits."""
+    for number in (1, 2, 3):
+        test = videos[number % 2 :: 2]
+        lists = {"testlist": test, "trainlist": [video for video in videos if video not in test]}
+        for name, listed in lists.items():
+            text = "".join(f"{video}.avi {1 + (video[0] == 'Y')}\n" for video in listed)
+            write_text(folder / "ucfTrainTestlist" / f"{name}{number:02}.txt", text)
+    write_text(folder / "ucfTrainTestlist" / "classInd.txt", "1 Archery\n2 YoYo\n")
+    for place, video in enumerate(videos):
+        write_counted(folder / "UCF-101" / f"{video}.avi", 6 + place)
+    return folder
+
+
+def test_a_part_of_ucf101_keeps_its_three_official_splits(here):
+    found = add_dataset("tiny_ucf", official_ucf101(here / "data" / "ucf101"), data=here / "data")
+    assert found.divisions == 3
+    first, second = (open_dataset(name, here / "data").split("val") for name in ("tiny_ucf", "tiny_ucf@split=2"))
+    assert {video.id for video in first.videos}.isdisjoint({video.id for video in second.videos})
+    assert "A sweep" not in check("tiny_ucf", here / "data")["refused"]
+    assert "has 2 classes in" in check("ucf101", here / "data")["refused"]
+
+
+def test_a_folder_that_holds_several_data_sets_is_refused_with_their_names(here):
+    official_ucf101(here / "official" / "ucf101")
+    write_text(here / "official" / "hmdb51" / "splits" / "wave_test_split1.txt", "a.avi 1\nb.avi 2\n")
+    with pytest.raises(BadInput, match=r"holds several data sets \(hmdb51, ucf101\); give the folder of one of them"):
+        add_dataset("wrong", here / "official")

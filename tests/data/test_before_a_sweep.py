@@ -1,5 +1,6 @@
 """What is wrong with data is told before a sweep: all of it at once, in seconds, the same each time."""
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -8,7 +9,10 @@ from suite.app.preflight import refuse_what_cannot_train
 from suite.data import decode_check
 from suite.data.adding import add_dataset
 from suite.data.datasets import open_dataset
+from suite.data.pretraining_leakage import record, seen_before
 from suite.data.sample_check import SAMPLE, undecodable_in_sample
+from suite.fairness.data_factors import leakage_of
+from suite.report.tables.notes import leakage_notes
 from suite.spec import BadInput
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Selection, make_plan
@@ -109,3 +113,34 @@ def test_undecodable_videos_that_are_allowed_do_not_stop_a_sweep(home):
     break_end(home / "data" / "two" / "train" / "a" / "00.mp4")
     assert videos_and_problems(home, allow_missing=1)[2] == []
     assert len(videos_and_problems(home)[2]) == 1
+
+
+def test_test_videos_that_an_earlier_stage_was_trained_on_stop_a_sweep_and_are_counted_when_allowed(home):
+    (home / "both.yaml").write_text(
+        GRID.replace("[one, two]", "two") + "pretrain: {data: one, frames: 4, set: {batch: 16}}\n"
+    )
+    assert videos_and_problems(home)[2] == []
+    copied = (home / "data/one/train/a/02.mp4").read_bytes()
+    (home / "data/two/val/a/20.mp4").write_bytes(copied)
+    (problem,) = videos_and_problems(home)[2]
+    assert "1 of 2 validation videos are training videos of one, on which the runs are pretrained" in problem
+    assert "--set allow_leakage=1" in problem
+    assert videos_and_problems(home, allow_leakage=1)[2] == []
+    provenance = {"pretraining_leakage": record(seen_before(open_dataset("two", home / "data"), ["one"], "data"))}
+    assert provenance["pretraining_leakage"] == {"one": {"by_id": 0, "by_content": 1}}
+    result = {"leakage": {"by_id": 0, "by_content": 0}}
+    factor = leakage_of(result, provenance)
+    assert factor["pretraining on one"] == 1
+    assert leakage_of(result) == 0
+    rows = pd.DataFrame({"dataset": ["two"], "factors": [{"leakage": factor}]})
+    assert leakage_notes(rows) == [
+        "1 validation videos of two are training videos of one, on which models were pretrained."
+    ]
+
+
+def test_pretraining_on_the_same_videos_is_said_and_is_no_leakage(home):
+    (home / "both.yaml").write_text(GRID.replace("[one, two]", "one") + "pretrain: {data: one, frames: 4}\n")
+    console = Console(record=True, width=200)
+    plan = make_plan(str(home / "both.yaml"), Selection(), home / "results", costs=False)
+    assert prepare_data(plan, home / "data", console)[1] == []
+    assert "pretrained on the training split of one too" in console.export_text()

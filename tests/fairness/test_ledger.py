@@ -41,6 +41,12 @@ def test_an_epoch_matched_control_leaves_frames_alone_to_differ():
     assert [d.field for d in verdict.studied] == ["frames", "test_frames"]
 
 
+def test_the_sampling_rule_is_studied_in_training_and_test_together():
+    verdict = judge(factors(), factors(sampling={"rule": "dense"}), "sampling")
+    assert verdict.comparable
+    assert [d.field for d in verdict.studied] == ["sampling", "test_sampling"]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

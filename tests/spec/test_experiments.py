@@ -67,6 +67,12 @@ def test_the_error_for_an_unknown_grid_gives_the_nearest(name):
     assert "cstransformer" not in str(caught.value)
 
 
+def test_an_unknown_grid_of_a_known_folder_gives_the_grids_of_that_folder():
+    words = r"the grids of that folder are .*deep_analysis/fig8_views, .*deep_analysis/sota"
+    with pytest.raises(BadInput, match=words):
+        find_grid("deep_analysis/table8")
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "protocols/smoke", "smoke", "../experiments/demo", "arc"])
 def test_what_is_no_grid_is_not_found(name):
     with pytest.raises(BadInput, match="Unknown grid"):

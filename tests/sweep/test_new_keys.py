@@ -257,6 +257,8 @@ def test_a_tuned_pair_is_not_confounded_by_the_values_that_were_chosen(own):
     chosen = from_run(tsn[0].folder)
     compared = compare(chosen, from_run(tsm[1].folder))
     assert compared["comparable"], compared["confounds"]
+    (of_cell,) = read_results("tuned:calib_order/tsn-resnet18/f2", own / "results")
+    assert of_cell.factors == chosen.factors, "a cell of a tuned grid is the run that was chosen"
     not_chosen = compare(chosen, from_run(tsm[0].folder))
     assert "tuning" in {confound["field"] for confound in not_chosen["confounds"]}
 

@@ -4,6 +4,7 @@ import pytest
 
 from suite.app import pilot
 from suite.app.pilot import run_pilot
+from suite.app.preflight import refuse_what_cannot_train
 from suite.data.datasets import open_dataset
 from suite.spec import BadInput
 from suite.sweep.executors.local import Machine
@@ -25,6 +26,7 @@ set: {init: scratch}
 def swept(monkeypatch):
     """The plans that a pilot would run."""
     plans = []
+    monkeypatch.setattr(pilot, "refuse_what_would_stop", lambda *args, **options: None)
     monkeypatch.setattr(pilot, "run_sweep", lambda plan, *args: plans.append(plan) or 0)
     return plans
 
@@ -53,6 +55,23 @@ def test_its_runs_lie_apart_and_have_ids_of_their_own(grid, tmp_path, swept):
         for run in plan.runs:
             run.folder.create(run.spec)
     assert len(report_parts(grid, tmp_path / "results")) == 1
+
+
+def test_what_would_stop_the_whole_sweep_stops_its_pilot(grid, tmp_path, swept, monkeypatch):
+    def refuse(plan, data, machine, console, cpu_is_meant):
+        refuse_what_cannot_train(plan, {"calib_order": 24, "calib_scene": 24}, machine, cpu_is_meant)
+
+    monkeypatch.setattr(pilot, "refuse_what_would_stop", refuse)
+    with pytest.raises(BadInput, match="batch size 72 is larger than the number of training videos of calib_order, 24"):
+        run_pilot(grid, Selection(), tmp_path, tmp_path / "results", MACHINE, {})
+    assert swept == []
+
+
+def test_the_pilot_of_a_finished_grid_says_that_nothing_is_left(grid, tmp_path, swept, monkeypatch, capsys):
+    monkeypatch.setattr("suite.sweep.plan.PlannedRun.state", lambda run: "done")
+    assert run_pilot(grid, Selection(), tmp_path, tmp_path / "results", MACHINE, {}) == 0
+    assert "All 8 runs of mine are finished: nothing is left to run." in capsys.readouterr().out
+    assert swept == []
 
 
 def test_a_pilot_of_a_part_is_refused(grid, tmp_path, swept):

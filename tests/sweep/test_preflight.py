@@ -5,9 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from suite.__main__ import main
 from suite.app import preflight
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
+from suite.report.console.plan import plan_report
 from suite.spec import BadInput
+from suite.sweep.batches import too_large
 from suite.sweep.executors.local import Machine
 from suite.sweep.plan import Selection, add_costs, make_plan
 
@@ -45,6 +48,20 @@ def test_a_batch_that_the_data_do_not_fill_names_one_that_fits(plan, tmp_path):
     assert "calib_order, 20 (--set batch=16 --set step_batch=16 fits)" in refused(plan, train=20)
     smaller = planned(tmp_path, set={"batch": 16, "step_batch": 16})
     refuse_what_cannot_train(smaller, {"calib_order": 20, "ssv1": 20}, CPU, True)
+
+
+def test_a_plan_tells_of_a_batch_that_the_expected_videos_do_not_fill(plan, tmp_path):
+    assert too_large(plan.runs, {}) == []
+    (problem,) = too_large(plan.runs, {"calib_order": 24})
+    assert "the batch size 32 is larger than the number of training videos of calib_order, 24" in problem
+    assert plan_report(plan, tmp_path, None, None)["problems"] == []  # as many videos as a batch has, and more
+
+
+def test_a_batch_of_the_pretraining_names_the_set_that_changes_it(tmp_path, plan):
+    text = GRID.replace("[calib_order, ssv1]", "ssv1") + "pretrain: {data: calib_order, set: {batch: 32}}\n"
+    (tmp_path / "small.yaml").write_text(text)
+    (problem,) = too_large(planned(tmp_path).runs, {"calib_order": 24, "ssv1": 100})
+    assert "batch: 24 and step_batch: 24 in pretrain.set" in problem
 
 
 def test_videos_that_are_held_out_do_not_fill_a_batch(tmp_path, plan):
@@ -85,3 +102,21 @@ def test_data_and_weights_that_are_not_there_are_told_together(tmp_path, monkeyp
     assert said.startswith("2 problems")
     assert "weights file nowhere.pt" in said
     assert "Something-Something V1 is not in" in said
+
+
+def test_several_problems_are_a_list_with_a_line_each_and_splits_of_a_data_set_are_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(
+        GRID.replace("[calib_order, ssv1]", "[ucf101, ucf101@split=2, ucf101@split=3, hmdb51]")
+    )
+    (tmp_path / "data").mkdir()
+    argv = ["suite", "sweep", "small.yaml", "--data", "data", "--results", "results"]
+    monkeypatch.setattr("sys.argv", argv)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    head, first, second = capsys.readouterr().err.splitlines()
+    assert head == "suite: 2 problems would stop this sweep:"
+    assert first.startswith("1. UCF101, split 1 is not in 'data'")
+    assert "ucf101@split=2, ucf101@split=3 need the same files (folder data/ucf101; docs/data.md" in first
+    assert second.startswith("2. HMDB51, split 1 is not in")

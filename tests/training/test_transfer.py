@@ -64,6 +64,7 @@ def test_a_run_starts_from_a_run_on_other_classes_with_a_fresh_head(home):
     stored = folder.read_provenance()["weights"]
     assert (stored["loaded"], stored["total"], stored["fresh"]) == (120, 122, ["head"])
     assert stored["pretraining"]["run"] == source.id
+    assert folder.read_provenance()["pretraining_leakage"] == {"calib_scene": {"by_id": 0, "by_content": 0}}
     log = folder.log.read_text()
     assert "120 of 122 tensors" in log
     assert "head fresh" in log

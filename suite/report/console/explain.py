@@ -17,7 +17,7 @@ from suite.fairness.factors import FACTORS
 from suite.fairness.factors import text as text_of
 from suite.spec import printable
 from suite.statistics.rounding import rounded
-from suite.store.earlier import id_today, run_folder
+from suite.store.earlier import id_today, source_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
 
@@ -259,10 +259,11 @@ def _tests(folder: RunFolder) -> dict[str, str]:
 
 
 def _parents(folder: RunFolder) -> list[dict[str, Any]]:
-    """The chain before a run, nearest first; it ends early where a parent's folder is not beside the run's."""
-    out, spec = [], folder.spec()
+    """The chain before a run, nearest first; it ends early where a parent is in no grid here."""
+    out, spec, runs = [], folder.spec(), folder.path.parent
     while spec.parent and spec.parent not in {parent["id"] for parent in out}:
-        parent = run_folder(folder.path.parent, spec.parent)
+        parent = source_folder(runs, spec.parent)  # one of another grid too
+        runs = parent.path.parent
         if not parent.spec_file.is_file():
             unknown = dict.fromkeys(("frames", "epochs", "epochs_seen", "top1"))
             out.append({"id": parent.id, "state": "not here", **unknown})

@@ -12,6 +12,7 @@ from suite.data.dataset_info import info
 from suite.report.console.listing import notes
 from suite.report.console.plain import duration, memory, show, table
 from suite.report.console.power import describe_power, plan_power
+from suite.sweep.batches import too_large
 from suite.sweep.estimate import PER_GPU, left, speed_here
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
@@ -21,7 +22,10 @@ WORDS = {"train": "training", "val": "test"}
 
 
 def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: float | None) -> dict[str, Any]:
-    """{"runs", "totals", "data", "estimate", "power"} of a plan with costs; device_hours are those of this machine."""
+    """{"runs", "totals", "data", "estimate", "problems", "power"} of a plan with costs.
+
+    device_hours are those of this machine; problems: batches that its data sets, as published, cannot fill.
+    """
     speed = speed_here(plan)
     runs = [
         {
@@ -58,6 +62,7 @@ def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: floa
             "seconds_left": speed.seconds_left(plan),
             "basis": speed.basis,
         },
+        "problems": too_large(plan.runs, {name: n for name in reasons if (n := info(name).expected.get("train"))}),
         "power": plan_power(plan, discordance, seed_sd),
     }
 
@@ -102,8 +107,26 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     head = [f"All chains: {', '.join(common)}." if len(chains) > 1 else f"{', '.join(common)}."] if common else []
     if any(len(chain) > 1 for chain in chains):
         head.append("Each stage of a chain (→) starts from the weights of the stage before.")
+    show(*_what_it_is(plan), "")
     show(*(" ".join(head), "") * bool(head), made, "", *_summary(plan, found), *notes(plan), "")
     show(*describe_power(found["power"]))
+
+
+def _what_it_is(plan: Plan) -> list[str]:
+    """Title and results folder of a grid, and what its runs share that no row of the table tells."""
+    grid, parts = plan.grid, []
+    if grid.pretrain:
+        parts.append(f"Pretraining: each model is first trained on {plan.selection.pretrain or grid.pretrain.data}.")
+    if grid.tune:
+        lists = ", ".join(f"{key} ({len(values)} values)" for key, values in grid.tune.protocol.items())
+        parts.append(f"Tuning: each model over {lists}; the best run on the held-out (dev) split is shown.")
+    for one in grid.fuse:
+        frames, views = "+".join(map(str, one.frames)), f", {one.views} views each" if one.views else ""
+        parts.append(f"Ensemble of each model: {frames} frames, mean of {one.fusion}{views}.")
+    tests = [f"{run.clips}x{run.crops}" for run in plan.runs[0].spec.evaluations()[1:]] if plan.runs else []
+    if tests:
+        parts.append(f"Further tests of each run (clips x crops): {', '.join(dict.fromkeys(tests))}.")
+    return [*([f"{grid.name}: {grid.title}"] if grid.title else []), f"Results: {plan.folder}", *parts]
 
 
 def _start(run: PlannedRun) -> str:
@@ -135,12 +158,12 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
             lines.append(
                 f"The estimate assumes {videos:,} {WORDS[split]} videos in {names}; their actual number is not known."
             )
-    lines += [
-        f"{entry['dataset']} cannot be run here: {entry['problem']}."
-        for entry in found["data"]
-        if not entry["available"]
-    ]
-    return lines
+    by_problem: dict[str, list[str]] = {}  # splits of one data set have one folder, and so one problem
+    for entry in found["data"]:
+        if not entry["available"]:
+            by_problem.setdefault(entry["problem"], []).append(entry["dataset"])
+    lines += [f"{', '.join(names)} cannot be run here: {problem}." for problem, names in by_problem.items()]
+    return lines + [f"This would stop the sweep: {problem}." for problem in found["problems"]]
 
 
 def _count(number: int, noun: str) -> str:

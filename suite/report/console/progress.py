@@ -87,6 +87,7 @@ class Display:
         name = f"{run.spec.model}, {run.spec.frames} frames, {run.spec.dataset}"
         name += f", {run.setting_text}" if run.setting else ""
         name += f", {run.control}" if run.control else ""
+        name += f", {run.setting_text}" if run.setting else ""
         if len({r.spec.seed for r in self.plan.runs}) > 1:
             name += f", seed {run.spec.seed}"
         took = duration(time.monotonic() - self.started.get(run.id, time.monotonic()))

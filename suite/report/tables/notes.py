@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.collect.evidence import Evidence
 from suite.data.remarks import LABEL_AWARE, SHARED
+from suite.fairness.data_factors import BEFORE
 from suite.fairness.factors import THE_SAME
 from suite.published.references import REFERENCES
 from suite.report.names import dataset_title
@@ -33,10 +34,16 @@ def leakage_notes(rows: pd.DataFrame) -> list[str]:
         shared = factors.get("leakage") if isinstance(factors, dict) else None
         if isinstance(shared, Mapping):
             by_id, by_content = (shared.get(key) or 0 for key in ("by id", "by content"))
-            notes.append(
-                f"{by_id + by_content} validation videos of {dataset_title(dataset)} also occur in the training split "
-                f"(by id: {by_id}, by content: {by_content})."
-            )
+            if by_id + by_content:
+                notes.append(
+                    f"{by_id + by_content} validation videos of {dataset_title(dataset)} also occur in the training "
+                    f"split (by id: {by_id}, by content: {by_content})."
+                )
+            for source in (key.removeprefix(BEFORE) for key in shared if key.startswith(BEFORE)):
+                notes.append(
+                    f"{shared[BEFORE + source]} validation videos of {dataset_title(dataset)} are training videos of "
+                    f"{dataset_title(source)}, on which models were pretrained."
+                )
     return list(dict.fromkeys(notes))
 
 
