@@ -153,7 +153,7 @@ def _states(rows: pd.DataFrame) -> str:
     counts = rows["state"].value_counts().to_dict()
     named = [f"{counts.pop(state)} {state}" for state in STATES if state in counts]
     named += [f"{count} {state or 'of unknown state'}" for state, count in sorted(counts.items())]
-    return f"{len(rows)} runs: {html.escape(', '.join(named) or 'none yet')}."
+    return f"{len(rows)} run{'' if len(rows) == 1 else 's'}: {html.escape(', '.join(named) or 'none yet')}."
 
 
 def _figures(folder: Path, crossed: bool) -> list[str]:

@@ -37,7 +37,8 @@ def split_use(done: pd.DataFrame, title: Callable[[str], str] = str) -> list[str
         if not stated and tried:
             tuned = "; how many configurations were tried is not reported"
         elif tried and (max(stated) or len(stated) < len(tried)):
-            unknown = f", not reported for {len(tried) - len(stated)} runs" if len(stated) < len(tried) else ""
+            lacking = _counted(len(tried) - len(stated), "run")
+            unknown = f", not reported for {lacking}" if len(stated) < len(tried) else ""
             tuned = f"; up to {max(stated)} other configurations were tried per model{unknown}"
         chosen = (
             f"{on_dev} selected their epoch on held-out (dev) videos" if on_dev else "none selected its epoch on it"

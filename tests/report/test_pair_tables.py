@@ -176,7 +176,7 @@ def test_a_table_says_how_often_its_split_was_used(rows):
     of_one = rows[(rows["dataset"] == "one") & (rows["frames"] == 8)]
     (said,) = split_use(of_one.assign(factors=factors))
     assert "Validation split of one: evaluated 4 runs of 4 models; 1 selected their epoch on held-out" in said
-    assert "up to 3 other configurations were tried per model, not reported for 1 runs" in said
+    assert "up to 3 other configurations were tried per model, not reported for 1 run." in said
     assert split_use(of_one) == []
 
 
