@@ -15,7 +15,7 @@ from suite.program import command
 from suite.report.console.plain import duration, show
 from suite.spec import BadInput
 from suite.sweep.estimate import speed_here
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, make_plan
 
 FOLDER = "pilot"  # below the results folder

@@ -12,7 +12,7 @@ from suite.report.console.plain import duration, memory
 from suite.spec import BadInput, run_named
 from suite.store.pretraining import finished_source
 from suite.sweep.estimate import speed_here
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 

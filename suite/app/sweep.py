@@ -17,10 +17,12 @@ from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import one_line
 from suite.store.folder import lock
-from suite.sweep.executors.local import LocalExecutor, Machine
+from suite.sweep.executors.local import LocalExecutor
+from suite.sweep.executors.machine import Machine
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan, add_costs, remember
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.scheduler import SAME_ERROR, Scheduler, SweepOutcome
 from suite.sweep.stored import store_plan
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
@@ -52,38 +54,44 @@ def run_sweep(
         for note in notes(plan):
             console.print(note)
         console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
-        executor = LocalExecutor(plan, data, machine, **options)
+        scheduler = Scheduler(plan, data, LocalExecutor(machine), **options)
         with Display(plan, console) as display:
 
-            def on_event(event: str, run: PlannedRun) -> None:
-                display.event(event, run)
+            def on_event(event: str, run: PlannedRun, reason: str) -> None:
+                display.event(event, run, reason)
                 if tracker and event == "done":
                     tracker.finished(run)
 
-            outcome = executor.execute(on_event, display.tick)
+            outcome = scheduler.execute(on_event, display.tick)
         make_ensembles(plan)
         parts = report_parts(plan.name, plan.folder.parent)
         files = write_grid_report(parts)
         if tracker:
             tracker.close(files)
-        print_summary(plan, part_folder(plan, parts), files, outcome.stopped, console)
+        print_summary(plan, part_folder(plan, parts), files, outcome, console)
     if outcome.stopped:
         return STOPPED
     return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
 
 
-def print_summary(plan: Plan, folder: Path, files: list[Path], stopped: bool, console: Console) -> None:
+def print_summary(plan: Plan, folder: Path, files: list[Path], outcome: SweepOutcome, console: Console) -> None:
     """What failed, the accuracy table, and where the files of the report are: those of the plan in `folder`."""
     left = [run for run in plan.runs if run.state() != "done"]
     for run in left:
-        if (error := run.folder.error()) is not None:
-            console.print(f"failed: {run.id}: {one_line(error['error'])}")
+        error = (run.folder.error() or {}).get("error") or outcome.errors.get(run.id)
+        if error:
+            console.print(f"failed: {run.id}: {one_line(error)}")
     table = folder / "tables" / "accuracy.md"
     if table in files and len(left) < len(plan.runs):
         console.print()
         console.print(table.read_text().rstrip())
         console.print()
-    if stopped:
+    if outcome.same_error:
+        console.print(
+            f"Stopped with {len(left)} runs left: the first {SAME_ERROR} runs ended with the same error: "
+            f"{one_line(outcome.same_error)}"
+        )
+    elif outcome.stopped:
         console.print(f"Stopped with {len(left)} runs left; run the same command again to continue.")
     tables, figures = (any(file.parent == folder / name for file in files) for name in ("tables", "figures"))
     made = [f"Tables:  {folder / 'tables'} (Markdown, LaTeX, CSV)"] if tables else []

@@ -80,7 +80,7 @@ def sweep(
     1 if a run failed.
     """
     from suite.app.sweep import run_sweep
-    from suite.sweep.executors.local import Machine
+    from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import Selection, make_plan
 
     if executor != "local":

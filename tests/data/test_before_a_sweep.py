@@ -10,7 +10,7 @@ from suite.data.adding import add_dataset
 from suite.data.datasets import open_dataset
 from suite.data.sample_check import SAMPLE, undecodable_in_sample
 from suite.spec import BadInput
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, make_plan
 from tests.videos import moving_frames, write_video
 

@@ -8,7 +8,7 @@ import torch
 from suite.app import preflight
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
 from suite.spec import BadInput
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, add_costs, make_plan
 
 CPU, GPU = Machine(2, "cpu", 1, 0), Machine(1, "cuda", 1, 0)
