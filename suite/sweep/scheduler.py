@@ -90,7 +90,8 @@ class Scheduler:
         """Works until nothing is left that can run.
 
         Events, each with a text that may be empty: started, waiting (for another process), done, failed, retry,
-        resumed (what it ran under is gone), stalled, stopping (all of them), stopped, lost.
+        resumed (what it ran under is gone), stalled, stopping (all of them), stopped, lost, left
+        (its job stays in the queue).
         """
         outcome, self.on_event = SweepOutcome(), on_event
         self.waiting = [run for run in self.plan.runs if run.state() != "done"]
@@ -243,13 +244,13 @@ class Scheduler:
     def _stop(self, outcome: SweepOutcome) -> None:
         """Lets the runs that are at work save, each for as long as it may need; ends them at a second signal."""
         try:
-            if self.running:
+            if self.running and not self.executor.detached:
                 self.executor.cancel()
                 self._save_all(outcome)
         finally:
             self.executor.close()
             for running in self.running.values():
-                self.on_event("lost", running.run, "")
+                self.on_event("left" if self.executor.detached else "lost", running.run, "")
             self.running.clear()
 
     def _save_all(self, outcome: SweepOutcome) -> None:

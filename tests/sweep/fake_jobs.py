@@ -64,8 +64,10 @@ def _work(folder, what, stopping, report):
     if what == "hang":
         report({"step": 1, "steps": 2})
         time.sleep(3600)
-    if what.startswith("steps"):
-        for step in range(int(what.split()[1])):
+    if what.startswith(("steps", "resume")):  # the second goes on from where it was stopped
+        saved = folder.path / "saved.txt"
+        begin = int(saved.read_text()) if what.startswith("resume") and saved.exists() else 0
+        for step in range(begin, int(what.split()[1])):
             report({"step": step, "steps": 1000, "tested": 0, "videos": 0})
             if stopping():
                 (folder.path / "saved.txt").write_text(str(step))

@@ -100,6 +100,8 @@ class Display:
             text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":
             text = f"stopped  {name}; it will resume from its last checkpoint"
+        elif event == "left":
+            text = f"left     {name}; its job stays in the queue, and the same command takes it over"
         elif event in ("stalled", "resumed"):
             text = f"{event:<9}{name}: {reason or 'it was told to stop, and goes on from its checkpoint'}"
         else:

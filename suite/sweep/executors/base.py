@@ -66,6 +66,7 @@ class Executor(ABC):
     """
 
     machine: Machine
+    detached: bool = False  # whether its jobs go on when the driver is stopped
 
     @abstractmethod
     def capacity(self) -> int:
