@@ -48,16 +48,17 @@ def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
 
 
 def refuse_what_cannot_train(
-    plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool, of_data: Iterable[str] = ()
+    plan: Plan, videos: Mapping[str, int], machine: Machine | None, cpu_is_meant: bool, of_data: Iterable[str] = ()
 ) -> None:
     """Raises BadInput for batches, memory, disk and time that the runs of a plan with costs cannot have.
 
-    videos: data set -> its training videos; cpu_is_meant: somebody asked for the CPU; of_data: what is wrong with the
-    data, told with the rest.
+    videos: data set -> its training videos; machine: None where the runs go to others; cpu_is_meant: somebody asked for
+    the CPU; of_data: what is wrong with the data, told with the rest.
     """
     todo = [run for run in plan.runs if run.state() != "done"]
-    of_machine = [*_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)]
-    refuse([*of_data, *_batches(todo, videos), *of_machine])
+    of_memory = _memory(todo, machine) if machine else []
+    of_time = _time(plan, machine, cpu_is_meant) if machine else []
+    refuse([*of_data, *_batches(todo, videos), *of_memory, *_disk(plan, todo), *of_time])
 
 
 def refuse(problems: Iterable[str]) -> None:

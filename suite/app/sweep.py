@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import one_line
 from suite.store.folder import lock
+from suite.sweep.executors.base import Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
+from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan, add_costs, remember
 from suite.sweep.planned_run import PlannedRun
@@ -29,14 +32,24 @@ DONE, SOME_FAILED, STOPPED = 0, 1, 130
 
 
 def run_sweep(
-    plan: Plan, data: Path, machine: Machine, tracking: bool, options: dict[str, Any], cpu_is_meant: bool = True
+    plan: Plan,
+    data: Path,
+    machine: Machine,
+    tracking: bool,
+    options: dict[str, Any],
+    cpu_is_meant: bool = True,
+    cluster: SlurmOptions | None = None,
 ) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code.
 
-    options: of the executor; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there.
+    options: of the scheduler; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there; cluster:
+    runs are jobs of Slurm, in place of processes of this machine.
     Raises BadInput for what would stop a run, before the first one starts.
     """
     console = PlainConsole(soft_wrap=True)
+    executor: Executor = (
+        SlurmExecutor(replace(cluster, folder=plan.folder / "slurm")) if cluster else LocalExecutor(machine)
+    )
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
@@ -44,17 +57,19 @@ def run_sweep(
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         videos, problems = prepare_data(plan, data, console)
         refuse_other_weights(plan)
-        refuse_what_cannot_train(plan, videos, machine, cpu_is_meant, problems)
+        refuse_what_cannot_train(plan, videos, None if cluster else machine, cpu_is_meant, problems)
         remember(plan)
         if not share:
             store_plan(plan)
         tracker = Tracking(plan, console) if tracking else None
         todo = sum(run.state() != "done" for run in plan.runs)
-        how = f"{machine.slots} at a time on {machine.device}, CPU threads per run: {machine.threads}"
+        used = executor.machine
+        how = f"{'as Slurm jobs' if cluster else f'{used.slots} at a time'} on {used.device}, "
+        how += f"CPU threads per run: {used.threads}"
         for note in notes(plan):
             console.print(note)
         console.print(f"{plan.grid.name}: {todo} of {len(plan.runs)} runs to do, {how}")
-        scheduler = Scheduler(plan, data, LocalExecutor(machine), **options)
+        scheduler = Scheduler(plan, data, executor, **options)
         with Display(plan, console) as display:
 
             def on_event(event: str, run: PlannedRun, reason: str) -> None:

@@ -12,6 +12,7 @@ from suite.spec import BadInput
 from suite.store.full_disk import no_space
 from suite.sweep.executors.base import (
     BUSY,
+    CANCELLED,
     CRASH,
     DISK,
     DONE,
@@ -36,6 +37,7 @@ LOOK_ELSEWHERE = 2.0  # seconds between looks at runs of other processes
 RETRIED = (FAILED, CRASH, LOADER)  # each cause has its own number of retries
 MOST_LOST = 5  # times that what a run runs under may disappear
 SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
+RECORDED = (CRASH, EXITED, CANCELLED, LOST)  # causes that a run cannot write down itself
 REPEATED = (FAILED, INPUT)  # causes that are exceptions
 
 OnEvent = Callable[[str, PlannedRun, str], None]
@@ -170,14 +172,14 @@ class Scheduler:
         elif end.cause == STOPPED or (end.cause == LOST and self._try_again(run, LOST, MOST_LOST)):
             self.waiting.append(run)
             self.on_event("resumed", run, end.text)
-        elif end.cause in (BUSY, LOST):
+        elif end.cause == BUSY:
             self.waiting.append(run)
         else:
             if end.cause == DONE:
                 end = End(
                     EXITED, f"The run ended without {run.folder.result_file.name}; it was removed or not written."
                 )
-            if end.cause in (CRASH, EXITED):
+            if end.cause in RECORDED:
                 self._record(run, end)
             self._note_error(run, end, outcome)
             if end.cause in RETRIED and self._try_again(run, end.cause, self.retries) and not outcome.same_error:
@@ -200,7 +202,7 @@ class Scheduler:
         """Keeps why a run failed, where its process could not; never in a folder that another process works in."""
         try:
             if not run.folder.is_locked():
-                run.folder.fail(end.text, "crash" if end.cause == CRASH else "input")
+                run.folder.fail(end.text, "input" if end.cause == EXITED else "crash")
         except OSError:
             pass  # of a full disk: `outcome` has it
 

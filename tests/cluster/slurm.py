@@ -142,7 +142,7 @@ def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2):
             time.sleep(0.2)
         yield env
     finally:
-        subprocess.run(["scancel", "--user=root"], env=env, capture_output=True)
+        _empty_queue(env)
         for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
         for daemon in reversed(daemons):
@@ -150,6 +150,14 @@ def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2):
                 daemon.wait(timeout=30)
             daemon.kill()
             daemon.wait()
+
+
+def _empty_queue(env) -> None:
+    """Cancels all jobs and waits for the end of their processes."""
+    subprocess.run(["scancel", "--user=root"], env=env, capture_output=True)
+    until = time.monotonic() + 20
+    while time.monotonic() < until and subprocess.run(["squeue", "-h"], env=env, capture_output=True).stdout:
+        time.sleep(0.5)
 
 
 def _idle(env) -> int:

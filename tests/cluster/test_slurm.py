@@ -99,7 +99,7 @@ def test_ctrl_c_empties_the_queue_and_running_jobs_save(cluster, tmp_path):
 def test_detached_jobs_go_on_and_the_next_driver_takes_them_over(cluster, tmp_path):
     plan = fake_plan(tmp_path, chains=2)
     orders(plan, run0="steps 150", run3="steps 150")
-    outcome, events = swept(
+    _, events = swept(
         plan,
         executor(plan, detach=True),
         on_tick=stop_when(lambda running: sum(bool(r.progress) for r in running) == 2),

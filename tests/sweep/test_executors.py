@@ -10,9 +10,10 @@ import time
 import pytest
 
 from suite.store.folder import lock
+from suite.sweep.executors.base import LOST, Change, End, Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
-from suite.sweep.scheduler import Scheduler
+from suite.sweep.scheduler import MOST_LOST, Scheduler
 from tests.sweep.builders import ROOT
 from tests.sweep.fake_jobs import fake_job, fake_plan, orders
 
@@ -209,3 +210,36 @@ def test_a_killed_fork_server_is_started_again_and_said(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("3 False")
     assert "resumed" in done.stdout or "waiting" in done.stdout
+
+
+class Vanishing(Executor):
+    """An executor under which every job disappears at once."""
+
+    machine = Machine(1, "cpu", 1, 0)
+
+    def __init__(self):
+        self.started = []
+
+    def capacity(self):
+        return 1
+
+    def start(self, job):
+        self.started.append(job.id)
+
+    def poll(self, seconds):
+        return [Change(self.started[-1], end=End(LOST, "Nobody knows where the job is."))]
+
+    def cancel(self, ids=None):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_a_job_that_disappears_again_and_again_fails_in_the_end(tmp_path):
+    plan, executor = fake_plan(tmp_path, chains=1), Vanishing()
+    outcome, events = swept(plan, executor=executor)
+    assert len(executor.started) == MOST_LOST + 1
+    assert [event for event, _, _ in events].count("resumed") == MOST_LOST
+    assert outcome.errors == {plan.runs[0].id: "Nobody knows where the job is."}
+    assert states(plan) == {"failed": 1, "blocked": 2}

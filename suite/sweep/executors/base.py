@@ -18,6 +18,7 @@ LOADER = "loader"  # one of its data-loading processes was killed
 CRASH = "crash"  # its process ended without a word: killed, or a fault in native code
 EXITED = "exited"  # the same with exit code 0, as after os._exit(0)
 STOPPED = "stopped"  # it was told to stop, and saved its state
+CANCELLED = "cancelled"  # somebody else ended its job
 BUSY = "busy"  # another process is working on the run
 LOST = "lost"  # nobody knows: what it ran under is gone
 
