@@ -145,7 +145,7 @@ class RunFolder:
         return "failed" if self.error_file.exists() else "todo"
 
     def fail(self, message: str, kind: str) -> None:
-        """Records why a run stopped; `kind` is input (no use to try again), error or crash."""
+        """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
 

@@ -37,7 +37,7 @@ LOOK_ELSEWHERE = 2.0  # seconds between looks at runs of other processes
 RETRIED = (FAILED, CRASH, LOADER)  # each cause has its own number of retries
 MOST_LOST = 5  # times that what a run runs under may disappear
 SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
-RECORDED = (CRASH, EXITED, CANCELLED, LOST)  # causes that a run cannot write down itself
+RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK)  # causes that a run could not write down itself
 REPEATED = (FAILED, INPUT)  # causes that are exceptions
 
 OnEvent = Callable[[str, PlannedRun, str], None]
@@ -202,7 +202,7 @@ class Scheduler:
         """Keeps why a run failed, where its process could not; never in a folder that another process works in."""
         try:
             if not run.folder.is_locked():
-                run.folder.fail(end.text, "input" if end.cause == EXITED else "crash")
+                run.folder.fail(end.text, {EXITED: "input", DISK: "disk"}.get(end.cause, "crash"))
         except OSError:
             pass  # of a full disk: `outcome` has it
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from suite.store.folder import Busy, RunFolder, dump_json, lock, sealed, write_atomic
 from suite.sweep.executors.base import BUSY, DONE, FAILED, INPUT, STOPPED, End
-from suite.sweep.plan import Selection, make_plan
 
 GRID = """
 title: Runs that do nothing
@@ -20,6 +19,8 @@ chain: {{frames: [2, 4, 8]}}
 
 def fake_plan(folder, chains):
     """Chains of three runs each."""
+    from suite.sweep.plan import Selection, make_plan  # not in the process of a job: it takes seconds
+
     grid = folder / "fake.yaml"
     grid.write_text(GRID.format(seeds=list(range(chains))))
     return make_plan(str(grid), Selection(), folder / "results", costs=False)
