@@ -19,6 +19,7 @@ class Running:
     """A run that has been started, its progress, and how long its steps take."""
 
     run: PlannedRun
+    queued: bool = False  # its job waits for a place
     began: float = field(default_factory=time.monotonic)
     progress: dict[str, Any] = field(default_factory=dict)
     heard: float = field(default_factory=time.monotonic)
@@ -28,9 +29,10 @@ class Running:
     def note(self, progress: dict[str, Any]) -> None:
         """Takes in what the run reports of itself."""
         now = time.monotonic()
-        if self.progress and not self.stalled:
+        if self.progress and not (self.stalled or self.queued):
             self.longest_step = max(self.longest_step, now - self.heard)
-        self.progress |= progress
+        self.queued = progress.get("queued", False)
+        self.progress |= {key: value for key, value in progress.items() if key != "queued"}
         self.heard, self.stalled = now, False
 
     def fraction(self) -> float:
@@ -46,7 +48,7 @@ class Running:
     def is_silent(self, least: float) -> bool:
         """Whether the silence is longer than `least` seconds and than a multiple of the usual step."""
         usual = MULTIPLE * self.longest_step if self.progress.get("step") or self.progress.get("tested") else FIRST_STEP
-        return self.silence() > max(least, usual)
+        return not self.queued and self.silence() > max(least, usual)
 
     def patience(self) -> float:
         """Seconds to wait for its checkpoint when it is to stop."""

@@ -91,7 +91,7 @@ class Scheduler:
     ) -> SweepOutcome:
         """Works until nothing is left that can run.
 
-        Events, each with a text that may be empty: started, waiting (for another process), done, failed, retry,
+        Events, each with a text that may be empty: queued, started, waiting (for another process), done, failed, retry,
         resumed (what it ran under is gone), stalled, stopping (all of them), stopped, lost, left
         (its job stays in the queue).
         """
@@ -136,8 +136,8 @@ class Scheduler:
                 self._fail(run, End(DISK, text), outcome)
                 continue
             self.executor.start(self._job(run))
-            self.running[run.id] = Running(run)
-            self.on_event("started", run, "")
+            self.running[run.id] = Running(run, self.executor.queues)
+            self.on_event("queued" if self.executor.queues else "started", run, "")
 
     def _job(self, run: PlannedRun) -> Job:
         machine = self.executor.machine
@@ -155,7 +155,11 @@ class Scheduler:
 
     def _note(self, change: Change, outcome: SweepOutcome) -> None:
         if change.end is None:
-            self.running[change.id].note(change.progress)
+            running = self.running[change.id]
+            was_queued = running.queued
+            running.note(change.progress)
+            if was_queued and not running.queued:
+                self.on_event("started", running.run, "")
         else:
             self._ended(self.running.pop(change.id).run, change.end, outcome)
 

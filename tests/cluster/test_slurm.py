@@ -91,7 +91,7 @@ def test_ctrl_c_empties_the_queue_and_running_jobs_save(cluster, tmp_path):
     outcome, events = swept(plan, on_tick=stop_when(lambda running: sum(bool(r.progress) for r in running) >= 4))
     assert outcome.stopped
     assert len(list(plan.folder.glob("runs/*/saved.txt"))) >= 4
-    assert {event for event, _, _ in events} <= {"started", "stopping", "stopped", "lost"}
+    assert {event for event, _, _ in events} <= {"queued", "started", "stopping", "stopped", "lost"}
     time.sleep(6)
     assert queue() == []
 
@@ -104,7 +104,7 @@ def test_detached_jobs_go_on_and_the_next_driver_takes_them_over(cluster, tmp_pa
         executor(plan, detach=True),
         on_tick=stop_when(lambda running: sum(bool(r.progress) for r in running) == 2),
     )
-    assert [event for event, _, _ in events] == ["started", "started", "left", "left"]
+    assert [event for event, _, _ in events] == ["queued"] * 2 + ["started"] * 2 + ["left"] * 2
     before = json.loads((plan.folder / "slurm" / "jobs.json").read_text())
     swept(fake_plan(tmp_path, chains=2))
     assert states(plan) == {"done": 6}
@@ -127,6 +127,17 @@ def test_a_job_that_is_cancelled_by_hand_fails_with_a_sentence(cluster, tmp_path
     outcome, _ = swept(plan, on_tick=on_tick)
     assert "ended with state CANCELLED" in outcome.errors[plan.runs[0].id]
     assert states(plan) == {"failed": 1, "blocked": 2, "done": 3}
+
+
+def test_a_drained_node_leaves_the_sweep_to_the_other(cluster, tmp_path):
+    plan = fake_plan(tmp_path, chains=2)
+    drain = ["scontrol", "update", "nodename=n1", "state=drain", "reason=test"]
+    subprocess.run(drain, check=True)
+    try:
+        swept(plan)
+    finally:
+        subprocess.run(["scontrol", "update", "nodename=n1", "state=resume"], check=True)
+    assert states(plan) == {"done": 6}
 
 
 def test_near_its_time_limit_a_run_saves_and_its_job_is_requeued(cluster, tmp_path):

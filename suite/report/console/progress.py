@@ -67,6 +67,7 @@ class Display:
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self.last_line = time.monotonic()
         self.started: dict[str, float] = {}
+        self.queued = 0  # jobs that wait for a place
 
     def __enter__(self) -> Display:
         if self.live:
@@ -91,6 +92,10 @@ class Display:
             if self.live:
                 return
             text = f"started  {name}"
+        elif event == "queued":
+            if self.live:
+                return
+            text = f"queued   {name}"
         elif event == "waiting":
             text = f"waiting  {name}: in use by another process"
         elif event == "done":
@@ -114,12 +119,15 @@ class Display:
         self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}")
         self.last_line = time.monotonic()
 
-    def tick(self, running: Collection[Running]) -> None:
+    def tick(self, started: Collection[Running]) -> None:
+        running = [one for one in started if not one.queued]
+        self.queued = len(started) - len(running)
         self.estimate.observe(running)
         if self.live:
             self.live.update(self.render(running))
         elif time.monotonic() - self.last_line > LINE_EVERY:
-            parts = [f"{one.run.spec.model} {100 * one.fraction():.0f} %" for one in running]
+            parts = [f"{self.queued} queued"] if self.queued else []
+            parts += [f"{one.run.spec.model} {100 * one.fraction():.0f} %" for one in running]
             self.console.print(f"         {', '.join(parts)}; {self.left(running)}")
             self.last_line = time.monotonic()
 
@@ -143,7 +151,7 @@ class Display:
                 Text(doing, style="dim"),
             )
         elapsed = duration(time.monotonic() - self.estimate.began)
-        head = Text(
-            f"{self.plan.grid.name}: {done} of {total} runs done after {elapsed}, {self.left(running)}", style="bold"
-        )
+        queued = f"{self.queued} queued, " if self.queued else ""
+        told = f"{done} of {total} runs done after {elapsed}, {queued}{self.left(running)}"
+        head = Text(f"{self.plan.grid.name}: {told}", style="bold")
         return Group(head, table)

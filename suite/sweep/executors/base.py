@@ -49,7 +49,10 @@ class End:
 
 @dataclass(frozen=True)
 class Change:
-    """News of a job: its progress, or that it has ended."""
+    """News of a job: its progress, or that it has ended.
+
+    progress: step, steps, tested, videos, as the run reports them; queued, whether it waits in a queue.
+    """
 
     id: str
     progress: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Executor(ABC):
     """
 
     machine: Machine
+    queues: bool = False  # whether a job that was started may wait in a queue first
     detached: bool = False  # whether its jobs go on when the driver is stopped
 
     @abstractmethod

@@ -29,6 +29,7 @@ ACTIVE = set(
     "PENDING RUNNING CONFIGURING COMPLETING SUSPENDED REQUEUED REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT RESIZING "
     "SIGNALING STAGE_OUT STOPPED".split()
 )
+WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not the run's fault: from its checkpoint
 CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": CRASH, "FAILED": CRASH}
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
@@ -59,6 +60,7 @@ class _Placed:
     missed: int = 0
     cancelled: bool = False
     progress: dict[str, Any] = field(default_factory=dict)
+    queued: bool = True
 
 
 class SlurmExecutor(Executor):
@@ -66,6 +68,8 @@ class SlurmExecutor(Executor):
 
     Raises BadInput where submitit or Slurm's commands are missing, or sbatch refuses a job.
     """
+
+    queues = True
 
     def __init__(self, options: SlurmOptions, body: Body = worker.run_job):
         self.options, self.body, self.folder = options, body, options.folder.absolute()
@@ -105,6 +109,9 @@ class SlurmExecutor(Executor):
             if progress and progress != placed.progress:
                 placed.progress = progress
                 changes.append(Change(id, progress))
+            if placed.queued != (placed.state in WAITING):
+                placed.queued = not placed.queued
+                changes.append(Change(id, {"queued": placed.queued}))
             if end := self._end_of(placed):
                 del self.placed[id]
                 changes.append(Change(id, end=end))
