@@ -3,6 +3,7 @@
 import errno
 import os
 import pty
+import subprocess
 import sys
 import time
 
@@ -12,7 +13,7 @@ from suite.store import folder as store
 from suite.store.full_disk import no_space, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
 from suite.sweep.worker import run_job
-from tests.sweep.builders import ROOT, suite_process
+from tests.sweep.builders import ROOT, suite_process, sweep_args
 from tests.sweep.fake_jobs import fake_plan, orders
 
 EXITS = """
@@ -181,3 +182,22 @@ def test_a_closed_terminal_stops_a_sweep_as_kill_does(tmp_path):
     assert (tmp_path / "outcome.txt").read_text().startswith("True ")
     assert (tmp_path / "outcome.txt").read_text().count("'stopped'") == 2
     assert len(list(plan.folder.glob("runs/*/saved.txt"))) == 2
+
+
+@pytest.mark.more
+@pytest.mark.slow
+def test_a_shard_beside_a_whole_sweep_is_waited_for(calibrated, grid, tmp_path):
+    args = [*sweep_args(grid, calibrated, tmp_path), "--no-tracking", "--only", "tsn-*", "--set", "epochs=10"]
+    command = [sys.executable, "-m", "suite", *map(str, args)]
+    shard = subprocess.Popen([*command, "--shard", "1/1"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not list(tmp_path.glob("small/runs/*/provenance.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    whole = suite_process(*args)
+    printed, _ = shard.communicate(timeout=200)
+    assert (shard.returncode, whole.returncode) == (0, 0), printed + whole.stdout
+    assert "in use by another process" in whole.stdout
+    assert "failed" not in printed + whole.stdout
+    assert len(list(tmp_path.glob("small/runs/*/result.json"))) == 2
+    assert not list(tmp_path.glob("small/runs/*/error.json"))
+    assert whole.stdout.count("done     tsn-resnet18") == 2

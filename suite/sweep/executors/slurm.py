@@ -33,7 +33,7 @@ WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not the run's fault: from its checkpoint
 CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": CRASH, "FAILED": CRASH}
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
-MISSING = "--executor slurm needs the package submitit: uv pip install 'video-fair-bench[slurm]'."
+MISSING = "--executor slurm needs the package submitit, which is not installed (uv pip install submitit)."
 
 
 @dataclass
