@@ -11,7 +11,8 @@ from suite.sweep.planned_run import PlannedRun
 FIRST_STEP = 600.0  # seconds without a first sign of life that are told: data may be indexed and models compiled
 MULTIPLE = 10.0  # of the longest time between two steps so far: longer is a stall
 TO_SAVE = 3.0  # of the same: time for the step under way and a checkpoint, when a run is to stop
-LEAST_TO_SAVE, MOST_TO_SAVE = 10.0, 120.0
+LEAST_TO_SAVE, MOST_TO_SAVE = 30.0, 120.0
+STALLED = 10.0  # seconds for a run that has stalled
 
 
 @dataclass
@@ -52,6 +53,6 @@ class Running:
 
     def patience(self) -> float:
         """Seconds to wait for its checkpoint when it is to stop."""
-        if self.stalled:
-            return LEAST_TO_SAVE
+        if self.stalled or self.queued:
+            return STALLED
         return min(MOST_TO_SAVE, max(LEAST_TO_SAVE, TO_SAVE * self.longest_step))

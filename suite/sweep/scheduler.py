@@ -82,6 +82,7 @@ class Scheduler:
         self.tries: dict[tuple[str, str], int] = {}  # by run and cause
         self.first_errors: dict[str, str] = {}  # by run, until one is done
         self.looked = 0.0
+        self.changed = True  # whether a run may have become ready
         self.signals = StopSignals()
 
     def execute(
@@ -123,15 +124,20 @@ class Scheduler:
         return sorted(able, key=lambda run: -run.chain_cost())[:room]
 
     def _start(self, outcome: SweepOutcome, placed: set[str]) -> None:
+        if not self.changed:
+            return
+        self.changed = False
         for run in self.ready(self.waiting):
             self.waiting.remove(run)
             if run.id not in placed and run.folder.is_locked():
+                self.changed = True  # its place is free for another one
                 self._wait_for(run)
                 continue
             try:
                 if run.folder.id == run.spec.id:  # else an earlier version made it
                     run.folder.create(run.spec)
             except OSError as error:
+                self.changed = True
                 text = no_space(error, self.plan.folder) or f"{error.filename}: {error.strerror}."
                 self._fail(run, End(DISK, text), outcome)
                 continue
@@ -161,6 +167,7 @@ class Scheduler:
             if was_queued and not running.queued:
                 self.on_event("started", running.run, "")
         else:
+            self.changed = True
             self._ended(self.running.pop(change.id).run, change.end, outcome)
 
     def _ended(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
@@ -233,9 +240,11 @@ class Scheduler:
         self.looked = time.monotonic()
         for run in list(self.elsewhere.values()):
             if run.state() == "done":
+                self.changed = True
                 del self.elsewhere[run.id]
                 self._done(run, outcome)
             elif not run.folder.is_locked():
+                self.changed = True
                 del self.elsewhere[run.id]
                 self.waiting.append(run)
 

@@ -19,6 +19,7 @@ from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.running import Running
 
+ESTIMATE_EVERY = 2.0  # seconds
 LINE_EVERY = 30.0  # seconds between plain lines without an event
 
 
@@ -68,6 +69,8 @@ class Display:
         self.last_line = time.monotonic()
         self.started: dict[str, float] = {}
         self.queued = 0  # jobs that wait for a place
+        self.done = set(self.estimate.before)  # ids; asking every run for its state would read many files
+        self.time_left, self.estimated = "estimating the time left", 0.0
 
     def __enter__(self) -> Display:
         if self.live:
@@ -99,6 +102,7 @@ class Display:
         elif event == "waiting":
             text = f"waiting  {name}: in use by another process"
         elif event == "done":
+            self.done.add(run.id)
             result = run.result() or {}
             text = f"done     {name}: top-1 {rounded(result.get('top1', float('nan')), 1)} % in {took}"
         elif event == "stopped":
@@ -115,8 +119,9 @@ class Display:
         self._line(text)
 
     def _line(self, text: str) -> None:
-        done = sum(r.state() == "done" for r in self.plan.runs)
-        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}")
+        self.console.print(
+            f"[{len(self.done):>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}"
+        )
         self.last_line = time.monotonic()
 
     def tick(self, started: Collection[Running]) -> None:
@@ -132,12 +137,13 @@ class Display:
             self.last_line = time.monotonic()
 
     def left(self, running: Collection[Running]) -> str:
-        seconds = self.estimate.seconds_left(running)
-        return "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
+        if time.monotonic() - self.estimated > ESTIMATE_EVERY:
+            self.estimated, seconds = time.monotonic(), self.estimate.seconds_left(running)
+            self.time_left = "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
+        return self.time_left
 
     def render(self, running: Collection[Running]) -> Group:
-        done = sum(run.state() == "done" for run in self.plan.runs)
-        total = len(self.plan.runs)
+        done, total = len(self.done), len(self.plan.runs)
         table = Table.grid(padding=(0, 2))
         for one in running:
             p = one.progress

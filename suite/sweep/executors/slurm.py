@@ -101,8 +101,9 @@ class SlurmExecutor(Executor):
     def poll(self, seconds: float) -> list[Change]:
         self._submit()
         time.sleep(seconds)
-        if time.monotonic() - self.asked >= self.options.seconds:
-            self._ask_squeue()
+        if time.monotonic() - self.asked < self.options.seconds:
+            return []  # a shared disk is asked as rarely as squeue
+        self._ask_squeue()
         changes = []
         for id, placed in list(self.placed.items()):
             progress = _read(file_of(self.folder, id, "progress.json"))
