@@ -103,7 +103,7 @@ class Scheduler:
             try:
                 while not self.signals.count and not outcome.same_error:
                     self._start(outcome, placed)
-                    if not self.running and not self.elsewhere:
+                    if not (self.running or self.elsewhere or self.changed):
                         break
                     for change in self.executor.poll(POLL):
                         self._note(change, outcome)
@@ -187,9 +187,7 @@ class Scheduler:
             self.waiting.append(run)
         else:
             if end.cause == DONE:
-                end = End(
-                    EXITED, f"The run ended without {run.folder.result_file.name}; it was removed or not written."
-                )
+                end = End(EXITED, "The run ended without result.json; the file was removed or not written.")
             if end.cause in RECORDED:
                 self._record(run, end)
             self._note_error(run, end, outcome)

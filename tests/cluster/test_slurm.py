@@ -76,9 +76,11 @@ CHAINS = int(os.environ.get("SUITE_TEST_CHAINS", "100"))
 def test_of_300_runs_one_raises_and_one_is_killed_and_the_rerun_does_just_the_five(cluster, tmp_path):
     plan = fake_plan(tmp_path, chains=CHAINS)
     orders(plan, run1="raise", run3="kill")
-    outcome, _ = swept(plan, retries=0)
+    outcome, _ = swept(plan)
     assert states(plan) == {"done": 3 * CHAINS - 5, "failed": 2, "blocked": 3}, outcome.errors
     assert (len(outcome.finished), outcome.stopped, outcome.same_error) == (3 * CHAINS - 5, False, "")
+    tries = [len((plan.runs[i].folder.path / "tries.txt").read_text().splitlines()) for i in (0, 1, 3)]
+    assert tries == [1, 2, 2]
     orders(plan)
     plan = fake_plan(tmp_path, chains=CHAINS)
     outcome, _ = swept(plan)

@@ -1,5 +1,6 @@
 """What every executor keeps to, shown with jobs that train nothing; and the truth about how runs end."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from suite.store.folder import lock
+from suite.store.folder import RunFolder, lock
 from suite.sweep.executors.base import LOST, Change, End, Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
@@ -210,6 +211,21 @@ def test_a_killed_fork_server_is_started_again_and_said(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("3 False")
     assert "resumed" in done.stdout or "waiting" in done.stdout
+
+
+def test_a_run_whose_folder_cannot_be_made_fails_alone(tmp_path, monkeypatch):
+    plan = fake_plan(tmp_path, chains=3)
+    create, first = RunFolder.create, plan.runs[0].id
+
+    def full(folder, spec):
+        if folder.id == first:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder.path))
+        return create(folder, spec)
+
+    monkeypatch.setattr(RunFolder, "create", full)
+    outcome, _ = swept(plan, slots=1)
+    assert states(plan) == {"todo": 3, "done": 6}
+    assert "No space left on the disk" in outcome.errors[first]
 
 
 class Vanishing(Executor):

@@ -79,18 +79,24 @@ class SlurmExecutor(Executor):
         self.machine = Machine(options.jobs, device, options.cpus_per_run, workers)
         self.submitter = _submitter(options, self.folder / "logs")
         self.placed: dict[str, _Placed] = {}
+        self.before: dict[str, str] = {}  # run id -> job of an earlier driver that is still queued or running
         self.asked = 0.0
 
     def capacity(self) -> int:
         return self.machine.slots
 
     def placed_before(self) -> set[str]:
-        states = self._states(list(self._numbers().values())) or {}
-        return {run for run, number in self._numbers().items() if states.get(number) in ACTIVE}
+        numbers = self._numbers()
+        states = self._states(list(numbers.values())) or {}
+        self.before = {
+            run: number
+            for run, number in numbers.items()
+            if states.get(number) in ACTIVE and _read(file_of(self.folder, run, "end.json")).get("job") != number
+        }
+        return set(self.before)
 
     def start(self, job: Job) -> None:
-        earlier = self._numbers().get(job.id, "")
-        if earlier and (self._states([earlier]) or {}).get(earlier) in ACTIVE:
+        if earlier := self.before.pop(job.id, ""):
             self.placed[job.id] = _Placed(job, earlier)
             return
         self.folder.mkdir(parents=True, exist_ok=True)
