@@ -81,7 +81,9 @@ test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's inter
 
 # Slurm runs from Debian's packages, unpacked below CLUSTER; without root or apt-get these tests are skipped.
 CLUSTER ?= /tmp/suite-slurm-packages
-test-cluster: $(READY) ## test the Slurm executor with a real Slurm on this machine (needs root, apt-get and submitit)
+test-cluster: $(READY) ## test the Slurm executor with a real Slurm on this machine (needs root and apt-get)
+	@$(VENV)/bin/python -c 'import submitit' 2>/dev/null || \
+	  { PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; uv pip install --quiet submitit; }
 	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster $(ARGS)
 
 chaos: $(READY)  ## test that a sweep killed at random moments gives the same results

@@ -69,6 +69,7 @@ def test_a_model_that_exits_in_training_fails_with_a_sentence(calibrated, tmp_pa
     assert not list(tmp_path.glob("out/leave/runs/*/result.json"))
 
 
+@pytest.mark.more
 @pytest.mark.slow
 @pytest.mark.parametrize("factory", ["at_once", "in_forward"])
 def test_a_factory_that_exits_is_one_sentence_and_exit_code_2(tmp_path, factory):
