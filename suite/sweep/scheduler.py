@@ -269,8 +269,8 @@ class Scheduler:
     def _save_all(self, outcome: SweepOutcome) -> None:
         until = {id: time.monotonic() + running.patience() for id, running in self.running.items()}
         longest = max(self.running.values(), key=Running.patience)
-        self.on_event("stopping", longest.run, f"at most {longest.patience():.0f} s")
         asked = self.signals.count
+        self.on_event("stopping", longest.run, f"at most {longest.patience():.0f} s")
         while any(time.monotonic() < until[id] for id in self.running) and self.signals.count == asked:
             for change in self.executor.poll(POLL):
                 if change.end is None:

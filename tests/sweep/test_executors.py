@@ -152,6 +152,28 @@ def test_a_signal_lets_the_runs_save(tmp_path, number):
     assert len(list(plan.folder.glob("runs/*/saved.txt"))) == 2
 
 
+def test_a_second_signal_ends_all_runs_at_once(tmp_path):
+    plan = fake_plan(tmp_path, chains=1)
+    orders(plan, run0="hang")
+    executor = LocalExecutor(Machine(slots=1, device="cpu", threads=1, workers=0), body=fake_job)
+    events = []
+
+    def on_event(event, run, text):
+        events.append(event)
+        if event == "stopping":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_tick(running):
+        if any(one.progress for one in running) and len(events) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    began = time.monotonic()
+    Scheduler(plan, plan.folder, executor).execute(on_event, on_tick)
+    assert events == ["started", "stopping", "lost"]
+    assert time.monotonic() - began < 8
+    assert not plan.runs[0].folder.is_locked()
+
+
 @pytest.mark.more
 def test_a_worker_that_is_told_to_stop_goes_on_without_using_up_a_retry(tmp_path):
     plan = fake_plan(tmp_path, chains=1)
