@@ -16,9 +16,7 @@ def options(executor="slurm", slots=None, device=None, workers=None, **given):
 
 
 def test_options_reach_sbatch_by_their_own_names():
-    made = options(
-        partition="gpu", time="1-00:00:00", gpus_per_run=1, cpus_per_run=8, sbatch=["account=lab=2"], slots=7
-    )
+    made = options(partition="gpu", time="1-00:00:00", gpus_per_run=1, cpus_per_run=8, sbatch=["account=a=2"], slots=7)
     assert made.sbatch == {"partition": "gpu", "time": "1-00:00:00", "account": "a=2"}
     assert (made.gpus_per_run, made.cpus_per_run, made.jobs, made.detach) == (1, 8, 7, False)
     assert options("local") is None
