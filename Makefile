@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep plan status report reproduce test test-more check chaos lint bench mlflow lock clean
+.PHONY: help setup sweep plan status report reproduce test test-more test-cluster check chaos lint bench mlflow lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -78,6 +78,13 @@ check: lint      ## run lint and the fast tests
 
 test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's interface, costs of all grids
 	@$(PYTEST) -m more $(ARGS)
+
+# Slurm runs from Debian's packages, unpacked below CLUSTER; without root or apt-get these tests are skipped.
+CLUSTER ?= /tmp/suite-slurm-packages
+test-cluster: $(READY) ## test the Slurm executor with a real Slurm on this machine (needs root and apt-get)
+	@$(VENV)/bin/python -c 'import submitit' 2>/dev/null || \
+	  { PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; uv pip install --quiet submitit; }
+	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster $(ARGS)
 
 chaos: $(READY)  ## test that a sweep killed at random moments gives the same results
 	@$(VENV)/bin/python -m pytest -m more tests/sweep/test_interrupted.py -k killed_at_random $(ARGS)

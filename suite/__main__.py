@@ -33,7 +33,10 @@ for name in (
 def main() -> None:
     """Runs a command; what the person can mend becomes one line and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False, prog_name="suite") or 0)
+        code = app(standalone_mode=False, prog_name="suite") or 0
+    except SystemExit as error:  # no command of ours does that
+        log(f"suite: Code of a model called sys.exit({one_line(repr(error.code))}); remove the call.")
+        sys.exit(2)
     except SeveralProblems as error:
         for number, line in enumerate(error.lines()):
             log(line if number else f"suite: {line}")
@@ -57,6 +60,7 @@ def main() -> None:
         said += "" if said.endswith((".", "?")) else "."
         log(one_line(f"suite: {said} See {context.command_path if context else 'suite'} --help."))
         sys.exit(2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from suite.program import command
 from suite.report.console.plain import PlainConsole, duration, show
 from suite.spec import BadInput, Grid
 from suite.sweep.estimate import speed_here
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, make_plan
 
 FOLDER = "pilot"  # below the results folder

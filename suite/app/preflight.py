@@ -15,7 +15,7 @@ from suite.spec import BadInput, SeveralProblems, run_named
 from suite.store.pretraining import finished_source
 from suite.sweep.batches import too_large
 from suite.sweep.estimate import speed_here
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 
@@ -79,16 +79,17 @@ def _why_no_weights(run: PlannedRun, plan: Plan) -> str:
 
 
 def refuse_what_cannot_train(
-    plan: Plan, videos: Mapping[str, int], machine: Machine, cpu_is_meant: bool, of_data: Iterable[str] = ()
+    plan: Plan, videos: Mapping[str, int], machine: Machine | None, cpu_is_meant: bool, of_data: Iterable[str] = ()
 ) -> None:
     """Raises BadInput for batches, memory, disk and time that the runs of a plan with costs cannot have.
 
-    videos: data set -> its training videos; cpu_is_meant: somebody asked for the CPU; of_data: what is wrong with the
-    data, told with the rest.
+    videos: data set -> its training videos; machine: None where the runs go to others; cpu_is_meant: somebody asked for
+    the CPU; of_data: what is wrong with the data, told with the rest.
     """
     todo = [run for run in plan.runs if run.state() != "done"]
-    of_machine = [*_memory(todo, machine), *_disk(plan, todo), *_time(plan, machine, cpu_is_meant)]
-    refuse([*of_data, *too_large(todo, videos), *of_machine])
+    of_memory = _memory(todo, machine) if machine else []
+    of_time = _time(plan, machine, cpu_is_meant) if machine else []
+    refuse([*of_data, *too_large(todo, videos), *of_memory, *_disk(plan, todo), *of_time])
 
 
 def refuse(problems: Iterable[str]) -> None:

@@ -29,6 +29,7 @@ def bench(
             "arc: peak memory of ARC by number of steps. "
             "report: time and memory of a report over 300 generated runs. "
             "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
+            "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -78,8 +79,11 @@ def bench(
             raise BadInput(f"--videos expects at least 1, not {videos}.")
         _manifest(videos or 240_000, rounds, as_json)
         return
+    if what == "driver":
+        _driver(as_json)
+        return
     if what != "layout":
-        raise BadInput(f"suite bench expects layout, rcca, arc, report, manifest or intervals, not '{what}'.")
+        raise BadInput(f"suite bench expects layout, rcca, arc, report, manifest, driver or intervals, not '{what}'.")
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device
@@ -144,6 +148,23 @@ def _manifest(videos: int, rounds: int, as_json: bool) -> None:
         show(
             f"memory of a data-loader worker that is not shared: {found['worker_start_mib']:.0f} MiB at its first "
             f"batch, {found['worker_end_mib']:.0f} MiB after all videos"
+        )
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _driver(as_json: bool) -> None:
+    from suite.benchmarks.driver import bench_driver
+
+    found = bench_driver()
+    if as_json:
+        print_json(found)
+    else:
+        show(
+            f"{found['done']} of {found['runs']} runs that train nothing, {found['seconds']:.0f} s: driver "
+            f"{found['cpu_seconds']:.1f} s of CPU time, peak memory {found['mib']:.0f} MiB "
+            f"({found['planned_mib']:.0f} MiB after planning); finished sweep recognised in "
+            f"{found['again_seconds']:.1f} s"
         )
     if not found["holds"]:
         raise typer.Exit(1)

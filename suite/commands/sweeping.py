@@ -38,6 +38,7 @@ from suite.spec import BadInput
         "suite sweep demo --set epochs=1 --frames 8  a quick trial, stored separately",
         "suite sweep mini_ssv2 --data /data --pilot  a few videos of each model, in minutes",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
+        "suite sweep mini_ssv2 --executor slurm --partition gpu --time 24:00:00 --gpus-per-run 1",
     ),
 )
 @selects_runs
@@ -46,13 +47,16 @@ def sweep(
     data: Data = None,
     results: Results = RESULTS,
     chosen: Any = None,
-    executor: Annotated[str, typer.Option(metavar="local", help="Where to run; local is the only choice.")] = "local",
+    executor: Annotated[
+        str, typer.Option(metavar="local|slurm", help="Where to run: on this machine, or as jobs of a Slurm cluster.")
+    ] = "local",
     slots: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8).",
+            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8; for Slurm, 500 "
+            "jobs in the queue).",
         ),
     ] = None,
     device: Device = None,
@@ -72,6 +76,19 @@ def sweep(
         bool,
         typer.Option("--pilot", help="Only try each model on a few videos, in <results>/pilot, and estimate the rest."),
     ] = False,
+    partition: Annotated[str | None, typer.Option(metavar="NAME", help="Slurm: partition of the jobs.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="LIMIT", help="Slurm: time limit of a job, e.g. 1-00:00:00; runs continue.")
+    ] = None,
+    gpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=0, help="Slurm: GPUs of a job, 0 or 1.")] = None,
+    cpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=1, help="Slurm: CPU cores of a job.")] = None,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Slurm: another option of sbatch, e.g. account=lab; may be repeated."),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Slurm: leave the jobs in the queue when this command is stopped.")
+    ] = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Train and test all runs of a grid, then report.
@@ -80,19 +97,23 @@ def sweep(
     1 if a run failed.
     """
     from suite.app.sweep import run_sweep
-    from suite.sweep.executors.local import Machine
+    from suite.commands.cluster import cluster_of, slurm_options
+    from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import Selection, make_plan
 
-    if executor != "local":
-        raise BadInput(f"--executor expects local, not '{executor}'.")
-    machine = Machine.of(slots, device, workers)
+    given = slurm_options(partition, time, gpus_per_run, cpus_per_run, sbatch, detach)
+    cluster = cluster_of(executor, given, slots, device, workers)
+    machine = Machine.of(None if cluster else slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
+    if pilot and cluster:
+        raise BadInput("A pilot runs on this machine; leave out --executor slurm.")
     if pilot:
         from suite.app.pilot import run_pilot
 
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
     plan = make_plan(grid, chosen or Selection(), results, costs=False)
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=device is not None))
+    meant = device is not None
+    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
 
 
 @app.command(

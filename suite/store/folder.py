@@ -23,17 +23,29 @@ STATES = ("done", "failed", "blocked", "running", "todo")
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Writes beside `path`, then renames: readers see the old file or the new one, never a part."""
+    """Writes beside `path`, then renames: readers see the old file or the new one, never a part.
+
+    Raises OSError that names `path`, on a full disk for example; then nothing is left beside it.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def dump_json(data: Any) -> str:
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+class Busy(BadInput):
+    """Another process holds the lock."""
 
 
 def sealed(result: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +153,7 @@ class RunFolder:
         return "failed" if self.error_file.exists() else "todo"
 
     def fail(self, message: str, kind: str) -> None:
-        """Records why a run stopped; `kind` is input (no use to try again), error or crash."""
+        """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
 
@@ -252,7 +264,7 @@ def is_locked(path: Path) -> bool:
 
 @contextlib.contextmanager
 def lock(path: Path, wait: float, busy: str) -> Iterator[None]:
-    """Holds a lock that the kernel drops when this process ends, however it ends.  Raises BadInput(busy)."""
+    """Holds a lock that the kernel drops when this process ends, however it ends.  Raises Busy(busy), a BadInput."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
         until = time.monotonic() + wait
@@ -262,6 +274,6 @@ def lock(path: Path, wait: float, busy: str) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise BadInput(busy) from None
+                    raise Busy(busy) from None
                 time.sleep(0.1)
         yield

@@ -5,5 +5,6 @@ Other packages use:
     sweep.plan.make_plan        a grid as a forest of chains, with costs
     sweep.summary.rows          finished runs as rows of `summary.csv`
     sweep.verify.verify         stored checkpoints tested again
+    sweep.scheduler.Scheduler   which run is next, retries, the end of a sweep
     sweep.executors             where runs are placed
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.provenance import device_facts
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 

@@ -1,57 +1,32 @@
-"""The process of one run.  It ends with one of the exit codes below and has said the rest in the run's folder."""
+"""The process of one run: it tells the driver why it ended, and the rest it has said in the run's folder."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-DONE, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 3
+from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, STOPPED, Body, End, Job
+
+EXIT_CODES = {DONE: 0, INPUT: 2, STOPPED: 75}  # 75, EX_TEMPFAIL: to be started again; any other end is 1
+LOADER_DIED = re.compile(r"DataLoader worker .*(exited unexpectedly|killed by signal)")
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker is told: where the run is and what of the machine it may use: its place, not its identity."""
-
-    folder: str
-    spec: dict[str, Any]  # the run as it is planned now: of a finished one, its tests may have changed
-    data: str
-    device: str = "cpu"  # "cuda": the GPU in `gpu`
-    gpu: str | None = None
-    threads: int = 1
-    workers: int = 0
-    checkpoint_seconds: float = 60.0
-    checkpoint_steps: int | None = None
-
-
-def work(job: Job, driver: Connection) -> None:
+def work(job: Job, driver: Connection, body: Body | None = None) -> None:
     """Entry point in the new process.  `driver` is told of progress; its closing means that the driver is gone."""
     asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, lambda *_: asked.append(1))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides
     if job.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.gpu
-    sys.exit(_work(job, driver, asked))
-
-
-def _work(job: Job, driver: Connection, asked: list[int]) -> int:
-    import torch
-
-    from suite.evaluation.control import Control, RunFailed, Stopped
-    from suite.models.user_code import RULES
-    from suite.spec import BadInput
-    from suite.store.folder import RunFolder
-    from suite.store.identity import RunSpec
-    from suite.training.run import execute
-
-    torch.set_num_threads(job.threads)
-    RULES.tell = None  # the driver has built every model, and told of it or refused it
-    folder = RunFolder(Path(job.folder))
 
     def stopping() -> bool:
         try:
@@ -65,17 +40,55 @@ def _work(job: Job, driver: Connection, asked: list[int]) -> int:
         except OSError:
             asked.append(1)
 
+    end = (body or run_job)(job, stopping, report)
+    with contextlib.suppress(OSError):
+        driver.send(end)
+    sys.exit(EXIT_CODES.get(end.cause, 1))
+
+
+def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, Any]], None]) -> End:
+    """Trains and tests the run of a job; every end of it but a crash becomes an End, and an error.json that says why.
+
+    stopping: whether to save and stop, asked at every step; report: is told of progress.
+    """
+    import torch
+
+    from suite.evaluation.control import Control, RunFailed, Stopped
+    from suite.models.user_code import RULES
+    from suite.spec import BadInput
+    from suite.store.folder import Busy, RunFolder
+    from suite.store.full_disk import no_space, remove_temporaries
+    from suite.store.identity import RunSpec
+    from suite.training.run import execute
+
+    torch.set_num_threads(job.threads)
+    RULES.tell = None  # the driver has built every model, and told of it or refused it
+    folder = RunFolder(Path(job.folder))
     control = Control(stopping, report, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device)
+
+    def failed(cause: str, text: str, kind: str) -> End:
+        with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
+            folder.fail(text, kind)
+        return End(cause, text)
+
     try:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
-        return DONE
+        return End(DONE)
     except Stopped as stop:
-        folder.add_log(str(stop))
-        return STOPPED
+        with contextlib.suppress(OSError):
+            folder.add_log(str(stop))
+        return End(STOPPED)
+    except Busy as busy:
+        return End(BUSY, str(busy))
     except (BadInput, RunFailed) as error:
-        folder.fail(str(error), "input")
-        return BAD_INPUT
+        return failed(INPUT, str(error), "input")
+    except SystemExit as error:
+        return failed(INPUT, f"Code of the model called sys.exit({error.code!r}) before the run was finished.", "input")
     except Exception as error:
-        folder.add_log(traceback.format_exc())
-        folder.fail(f"{type(error).__name__}: {error}", "error")
-        return FAILED
+        if full := no_space(error, folder.path):
+            remove_temporaries(folder.path)
+            return failed(DISK, full, "disk")
+        with contextlib.suppress(OSError):
+            folder.add_log(traceback.format_exc())
+        text = f"{type(error).__name__}: {error}"
+        return failed(LOADER if LOADER_DIED.search(str(error)) else FAILED, text, "error")

@@ -14,7 +14,7 @@ from suite.data.sample_check import SAMPLE, undecodable_in_sample
 from suite.fairness.data_factors import leakage_of
 from suite.report.tables.notes import leakage_notes
 from suite.spec import BadInput
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, make_plan
 from tests.videos import moving_frames, write_video
 

@@ -9,8 +9,10 @@ from suite.collect.frames import frames_by_frames
 from suite.evaluation.control import Control
 from suite.spec import BadInput
 from suite.store.identity import RunSpec
-from suite.sweep.executors.local import LocalExecutor, Machine
+from suite.sweep.executors.local import LocalExecutor
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, make_plan
+from suite.sweep.scheduler import Scheduler
 from suite.sweep.summary import SUMMARY, rows, status
 from suite.training.run import execute
 from tests.training.builders import equal, state_of
@@ -86,13 +88,14 @@ def test_a_stage_and_its_control_are_ready_together_once_the_first_run_is_done(t
     plan = planned(tmp_path, only=("tsn-*",))
     for number, cost_macs in enumerate((1.0, 4.0, 8.0, 2.0, 2.0)):
         plan.runs[number].cost_macs = cost_macs
-    executor = LocalExecutor(plan, tmp_path, Machine(slots=4, device="cpu", threads=1, workers=0))
+    machine = Machine(slots=4, device="cpu", threads=1, workers=0)
+    scheduler = Scheduler(plan, tmp_path, LocalExecutor(machine))
     first, second, third, control2, control3 = plan.runs
-    assert executor._ready(plan.runs) == [first]
+    assert scheduler.ready(plan.runs) == [first]
     assert first.chain_cost() == 13
     first.folder.create(first.spec)
     first.folder.result_file.write_text(json.dumps({"id": first.id}))
-    assert executor._ready([second, third, control2, control3]) == [second, control2]
+    assert scheduler.ready([second, third, control2, control3]) == [second, control2]
     control2.folder.fail("no", "input")
     assert [run.state() for run in plan.runs] == ["done", "todo", "todo", "failed", "blocked"]
 

@@ -22,6 +22,7 @@ from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec
 from suite.sweep.parts import part_folder, part_name, report_parts, settings_text, unaccounted
 from suite.sweep.plan import Selection, make_plan, remember
+from suite.sweep.scheduler import SweepOutcome
 
 CLASSES, VIDEOS = 8, 80
 GRID = """
@@ -209,7 +210,7 @@ def test_the_end_of_a_sweep_names_only_files_that_are_there(grid, results):
     def said(selection, files):
         plan = make_plan(grid, selection, results, costs=False)
         console = Console(record=True, width=200, file=io.StringIO())
-        print_summary(plan, part_folder(plan, report_parts(grid, results)), files, False, console)
+        print_summary(plan, part_folder(plan, report_parts(grid, results)), files, SweepOutcome(), console)
         return re.findall(r"(Tables|Figures|Summary|Page):", console.export_text())
 
     files = [*(results / "mine").glob("*.*"), *(results / "mine").glob("*/*.*")]

@@ -7,7 +7,7 @@ from suite.app.pilot import run_pilot
 from suite.app.preflight import refuse_what_cannot_train
 from suite.data.datasets import open_dataset
 from suite.spec import BadInput
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.parts import report_parts
 from suite.sweep.plan import Selection, make_plan, remember
 from tests.sweep.builders import suite_process

@@ -11,7 +11,7 @@ from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights
 from suite.report.console.plan import plan_report
 from suite.spec import BadInput
 from suite.sweep.batches import too_large
-from suite.sweep.executors.local import Machine
+from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, add_costs, make_plan
 
 CPU, GPU = Machine(2, "cpu", 1, 0), Machine(1, "cuda", 1, 0)

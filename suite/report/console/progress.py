@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from types import TracebackType
 
 from rich.console import Group
@@ -14,10 +15,11 @@ from rich.text import Text
 from suite.report.console.plain import PlainConsole, duration
 from suite.spec import one_line
 from suite.statistics.rounding import rounded
-from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.running import Running
 
+ESTIMATE_EVERY = 2.0  # seconds
 LINE_EVERY = 30.0  # seconds between plain lines without an event
 
 
@@ -30,21 +32,21 @@ class Estimate:
         self.before = {run.id for run in plan.runs if run.state() == "done"}
         self.plan = plan
 
-    def observe(self, executor: LocalExecutor) -> None:
+    def observe(self, running: Collection[Running]) -> None:
         """Notes where each run took up its work."""
-        for slot in executor.slots:
-            if slot.progress:
-                self.at_start.setdefault(slot.run.id, slot.fraction())
+        for one in running:
+            if one.progress:
+                self.at_start.setdefault(one.run.id, one.fraction())
 
-    def seconds_left(self, executor: LocalExecutor) -> float | None:
+    def seconds_left(self, running: Collection[Running]) -> float | None:
         """None until there is something to go by."""
-        running = {slot.run.id: slot.fraction() for slot in executor.slots if slot.progress}
+        fractions = {one.run.id: one.fraction() for one in running if one.progress}
         worked = left = 0.0
         chain_left = 0.0
         for run in self.plan.runs:
             if run.id in self.before or run.state() in ("failed", "blocked"):
                 continue
-            done = 1.0 if run.state() == "done" else running.get(run.id, 0.0)
+            done = 1.0 if run.state() == "done" else fractions.get(run.id, 0.0)
             worked += run.cost_macs * max(0.0, done - self.at_start.get(run.id, 0.0))
             left += run.cost_macs * (1 - done)
             if done < 1 and (run.parent is None or run.parent.folder.result_file.exists()):
@@ -52,7 +54,7 @@ class Estimate:
         elapsed = time.monotonic() - self.began
         if worked <= 0 or elapsed < 5:
             return None
-        slots = max(1, len(executor.slots))
+        slots = max(1, len(running))
         # Slots fall idle at the end: no sooner than the longest chain on a slot of its own.
         return max(left / worked * elapsed, chain_left / (worked / slots) * elapsed)
 
@@ -73,6 +75,9 @@ class Display:
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self.last_line = time.monotonic()
         self.started: dict[str, float] = {}
+        self.queued = 0  # jobs that wait for a place
+        self.done = set(self.estimate.before)  # ids; asking every run for its state would read many files
+        self.time_left, self.estimated = "estimating the time left", 0.0
 
     def __enter__(self) -> Display:
         if self.live:
@@ -83,9 +88,11 @@ class Display:
         if self.live:
             self.live.stop()
 
-    def event(self, event: str, run: PlannedRun) -> None:
+    def event(self, event: str, run: PlannedRun, reason: str = "") -> None:
+        if event == "stopping":
+            self._line(f"stopping: waiting for the runs to save their state, {reason}; a second signal ends them now")
+            return
         name = f"{run.spec.model}, {run.spec.frames} frames, {run.spec.dataset}"
-        name += f", {run.setting_text}" if run.setting else ""
         name += f", {run.control}" if run.control else ""
         name += f", {run.setting_text}" if run.setting else ""
         if len({r.spec.seed for r in self.plan.runs}) > 1:
@@ -96,49 +103,68 @@ class Display:
             if self.live:
                 return
             text = f"started  {name}"
+        elif event == "queued":
+            if self.live:
+                return
+            text = f"queued   {name}"
+        elif event == "waiting":
+            text = f"waiting  {name}: in use by another process"
         elif event == "done":
+            self.done.add(run.id)
             text = f"done     {name}: {_accuracy(run)} in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; checkpoint saved"
         elif event == "lost":
             text = f"stopped  {name}; it will resume from its last checkpoint"
+        elif event == "left":
+            text = f"left     {name}; its job stays in the queue, and the same command takes it over"
+        elif event in ("stalled", "resumed"):
+            text = f"{event:<9}{name}: {reason or 'it was told to stop, and goes on from its checkpoint'}"
         else:
-            error = (run.folder.error() or {}).get("error", "the run exited without an error message")
-            text = f"{'retry    ' if event == 'retry' else 'failed   '}{name}: {error}"
-        done = sum(r.state() == "done" for r in self.plan.runs)
-        self.console.print(f"[{done:>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}")
+            reason = reason or (run.folder.error() or {}).get("error", "the run exited without an error message")
+            text = f"{event:<9}{name}: {reason}"
+        self._line(text)
+
+    def _line(self, text: str) -> None:
+        self.console.print(
+            f"[{len(self.done):>{len(str(len(self.plan.runs)))}}/{len(self.plan.runs)}] {one_line(text)}"
+        )
         self.last_line = time.monotonic()
 
-    def tick(self, executor: LocalExecutor) -> None:
-        self.estimate.observe(executor)
+    def tick(self, started: Collection[Running]) -> None:
+        running = [one for one in started if not one.queued]
+        self.queued = len(started) - len(running)
+        self.estimate.observe(running)
         if self.live:
-            self.live.update(self.render(executor))
+            self.live.update(self.render(running))
         elif time.monotonic() - self.last_line > LINE_EVERY:
-            parts = [f"{slot.run.spec.model} {100 * slot.fraction():.0f} %" for slot in executor.slots]
-            self.console.print(f"         {', '.join(parts)}; {self.left(executor)}")
+            parts = [f"{self.queued} queued"] if self.queued else []
+            parts += [f"{one.run.spec.model} {100 * one.fraction():.0f} %" for one in running]
+            self.console.print(f"         {', '.join(parts)}; {self.left(running)}")
             self.last_line = time.monotonic()
 
-    def left(self, executor: LocalExecutor) -> str:
-        seconds = self.estimate.seconds_left(executor)
-        return "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
+    def left(self, running: Collection[Running]) -> str:
+        if time.monotonic() - self.estimated > ESTIMATE_EVERY:
+            self.estimated, seconds = time.monotonic(), self.estimate.seconds_left(running)
+            self.time_left = "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
+        return self.time_left
 
-    def render(self, executor: LocalExecutor) -> Group:
-        done = sum(run.state() == "done" for run in self.plan.runs)
-        total = len(self.plan.runs)
+    def render(self, running: Collection[Running]) -> Group:
+        done, total = len(self.done), len(self.plan.runs)
         table = Table.grid(padding=(0, 2))
-        for slot in executor.slots:
-            p = slot.progress
+        for one in running:
+            p = one.progress
             testing = p.get("videos") and f"testing {p['tested']}/{p['videos']}"
             doing = testing or f"step {p.get('step', 0)}/{p.get('steps', '?')}"
             table.add_row(
-                Text(one_line(slot.run.spec.model)),
-                Text(f"{slot.run.spec.frames} frames"),
-                Text(slot.run.spec.dataset),
-                ProgressBar(total=1.0, completed=slot.fraction(), width=24),
+                Text(one_line(one.run.spec.model)),
+                Text(f"{one.run.spec.frames} frames"),
+                Text(one.run.spec.dataset),
+                ProgressBar(total=1.0, completed=one.fraction(), width=24),
                 Text(doing, style="dim"),
             )
         elapsed = duration(time.monotonic() - self.estimate.began)
-        head = Text(
-            f"{self.plan.grid.name}: {done} of {total} runs done after {elapsed}, {self.left(executor)}", style="bold"
-        )
+        queued = f"{self.queued} queued, " if self.queued else ""
+        told = f"{done} of {total} runs done after {elapsed}, {queued}{self.left(running)}"
+        head = Text(f"{self.plan.grid.name}: {told}", style="bold")
         return Group(head, table)

@@ -1,0 +1,90 @@
+"""What the driver of a sweep costs, in CPU time and memory, over runs that train nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
+from suite.sweep.executors.base import DONE, End, Job
+
+GRID = """
+title: Runs that train nothing
+protocol: smoke
+data: calib_order
+axes: {{module: [tsn], backbone: [resnet18], pooling: [none], seed: {seeds}}}
+chain: {{frames: [2, 4, 8]}}
+"""
+STAGES = 3
+CPU_SECONDS, AGAIN_SECONDS = 10.0, 3.0  # bounds, for 300 runs
+
+
+def bench_driver(runs: int = 300, slots: int = 2) -> dict[str, Any]:
+    """Runs a sweep of `runs` jobs (a multiple of three) that only write a result, in a new process.
+
+    cpu_seconds: of the driver, from the plan to the last run; mib: its peak memory; planned_mib: the same before the
+    first run starts (planning imports PyTorch); seconds: on the clock; again_seconds: until the finished sweep is
+    recognised, on the clock; holds: whether CPU time and the time to recognise a finished sweep are within bounds.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", __name__, folder, str(max(1, runs // STAGES)), str(slots)]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    holds = found["cpu_seconds"] < CPU_SECONDS and found["again_seconds"] < AGAIN_SECONDS
+    return found | {"holds": holds}
+
+
+def write_result(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, Any]], None]) -> End:
+    """A job that trains nothing."""
+    folder = RunFolder(Path(job.folder))
+    report({"step": 1, "steps": 1, "tested": 0, "videos": 0})
+    write_atomic(folder.result_file, dump_json(sealed({"id": folder.id, "top1": 50.0, "n": 1})))
+    return End(DONE)
+
+
+def measure(folder: Path, chains: int, slots: int) -> dict[str, Any]:
+    """The sweep in this process."""
+    from suite.report.console.plain import PlainConsole
+    from suite.report.console.progress import Display
+    from suite.sweep.executors.local import LocalExecutor
+    from suite.sweep.executors.machine import Machine
+    from suite.sweep.plan import Selection, make_plan
+    from suite.sweep.scheduler import Scheduler
+
+    grid = folder / "nothing.yaml"
+    grid.write_text(GRID.format(seeds=list(range(chains))))
+    began, cpu_began = time.perf_counter(), time.process_time()
+    plan = make_plan(str(grid), Selection(), folder, costs=False)
+    planned_mib = _peak_mib()
+    executor = LocalExecutor(Machine(slots, "cpu", 1, 0), body=write_result)
+    with open(os.devnull, "w") as nowhere, Display(plan, PlainConsole(file=nowhere)) as display:
+        Scheduler(plan, folder, executor).execute(display.event, display.tick)
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+    again = time.perf_counter()
+    done = [run.state() for run in make_plan(str(grid), Selection(), folder, costs=False).runs].count("done")
+    return {
+        "runs": len(plan.runs),
+        "done": done,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "mib": _peak_mib(),
+        "planned_mib": planned_mib,
+        "again_seconds": time.perf_counter() - again,
+    }
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    from suite.benchmarks import driver  # jobs are found by this name, and not in __main__
+
+    print(json.dumps(driver.measure(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))

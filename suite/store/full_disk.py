@@ -1,0 +1,62 @@
+"""A full disk: told in one sentence, and what was half written removed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+# torch.save gives a RuntimeError without an errno, which names a line of its own code
+TORCH_SAVE = re.compile(r"PytorchStreamWriter|inline_container\.cc")
+MIB = 2**20
+
+
+def no_space(error: BaseException, folder: Path) -> str | None:
+    """One sentence that names the file, where an error comes from a full disk; None for any other error.
+
+    folder: what is written there when the error does not say.
+    """
+    for cause in _chain(error):
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return _sentence(Path(cause.filename) if isinstance(cause.filename, str) else None, folder)
+        if isinstance(cause, RuntimeError) and TORCH_SAVE.search(str(cause)):
+            return _sentence(folder / "checkpoint.pt", folder)
+    return None
+
+
+def _sentence(file: Path | None, folder: Path) -> str:
+    needed = ""
+    if file is not None and file.is_file():  # what it is to replace is as large
+        needed = f", which needs about {max(1, file.stat().st_size // MIB)} MiB"
+    try:
+        free = f" ({shutil.disk_usage(folder).free // MIB} MiB free)"
+    except OSError:
+        free = ""
+    return (
+        f"No space left on the disk{free} to write {file or f'a file in {folder}'}{needed}; free some space, then run "
+        "the same command again to continue."
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those that led to it."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        this = todo.pop(0)
+        if this is not None and id(this) not in seen:
+            seen.add(id(this))
+            yield this
+            todo += [this.__cause__, this.__context__]
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what this process has half written in the folder of a run."""
+    for file in (folder / "checkpoint.tmp", *folder.glob(f".*.{os.getpid()}")):
+        with contextlib.suppress(OSError):
+            file.unlink()

@@ -1,0 +1,98 @@
+"""What the scheduler and an executor say to each other: a job, what became of it, and the five things to ask for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.sweep.executors.machine import Machine
+
+# Why a job ended.
+DONE = "done"  # it says so; the result file decides
+FAILED = "failed"  # an exception
+INPUT = "input"  # an error that another try would only repeat
+DISK = "disk"  # no space left
+LOADER = "loader"  # one of its data-loading processes was killed
+CRASH = "crash"  # its process ended without a word: killed, or a fault in native code
+EXITED = "exited"  # the same with exit code 0, as after os._exit(0)
+STOPPED = "stopped"  # it was told to stop, and saved its state
+CANCELLED = "cancelled"  # somebody else ended its job
+BUSY = "busy"  # another process is working on the run
+LOST = "lost"  # nobody knows: what it ran under is gone
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told: where the run is and what of the machine it may use: its place, not its identity."""
+
+    folder: str
+    spec: dict[str, Any]  # the run as it is planned now: of a finished one, its tests may have changed
+    data: str
+    device: str = "cpu"  # "cuda": the GPU in `gpu`
+    gpu: str | None = None
+    threads: int = 1
+    workers: int = 0
+    checkpoint_seconds: float = 60.0
+    checkpoint_steps: int | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class End:
+    """Why a job ended, with a sentence for a person where there is more to say."""
+
+    cause: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """News of a job: its progress, or that it has ended.
+
+    progress: step, steps, tested, videos, as the run reports them; queued, whether it waits in a queue.
+    """
+
+    id: str
+    progress: dict[str, Any] = field(default_factory=dict)
+    end: End | None = None
+
+
+Body = Callable[[Job, Callable[[], bool], Callable[[dict[str, Any]], None]], End]
+"""What a job does, in its own process: body(job, stopping, report)."""
+
+
+class Executor(ABC):
+    """Places jobs and tells what becomes of them; which job is next, and whether one is tried again, is not its task.
+
+    machine: what of a machine each job may use.
+    """
+
+    machine: Machine
+    queues: bool = False  # whether a job that was started may wait in a queue first
+    detached: bool = False  # whether its jobs go on when the driver is stopped
+
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many jobs it takes at the same time."""
+
+    @abstractmethod
+    def start(self, job: Job) -> None:
+        """Places a job; returns at once.  A job that an earlier driver has placed is taken over."""
+
+    @abstractmethod
+    def poll(self, seconds: float) -> list[Change]:
+        """What has changed; waits up to `seconds` for something to change."""
+
+    @abstractmethod
+    def cancel(self, ids: Iterable[str] | None = None) -> None:
+        """Asks jobs (by default all) to save their state and stop; `poll` tells when they have."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends whatever is still there, at once."""
+
+    def placed_before(self) -> set[str]:
+        """Ids of jobs that an earlier driver has placed and that are still queued or running."""
+        return set()

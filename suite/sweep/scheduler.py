@@ -1,0 +1,284 @@
+"""Which run is next, which is tried again, and when a sweep is over.  An executor places the runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite.spec import BadInput
+from suite.store.full_disk import no_space
+from suite.sweep.executors.base import (
+    BUSY,
+    CANCELLED,
+    CRASH,
+    DISK,
+    DONE,
+    EXITED,
+    FAILED,
+    INPUT,
+    LOADER,
+    LOST,
+    STOPPED,
+    Change,
+    End,
+    Executor,
+    Job,
+)
+from suite.sweep.plan import Plan
+from suite.sweep.planned_run import PlannedRun
+from suite.sweep.running import Running
+from suite.sweep.stop_signals import StopSignals
+
+POLL = 0.2  # seconds
+LOOK_ELSEWHERE = 2.0  # seconds between looks at runs of other processes
+RETRIED = (FAILED, CRASH, LOADER)  # each cause has its own number of retries
+MOST_LOST = 5  # times that what a run runs under may disappear
+SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
+RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK)  # causes that a run could not write down itself
+REPEATED = (FAILED, INPUT)  # causes that are exceptions
+
+OnEvent = Callable[[str, PlannedRun, str], None]
+OnTick = Callable[[Collection[Running]], None]
+
+
+@dataclass
+class SweepOutcome:
+    """How a sweep ended."""
+
+    finished: list[PlannedRun] = field(default_factory=list)
+    failed: list[PlannedRun] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)  # run id -> why it failed
+    stopped: bool = False
+    same_error: str = ""  # the exception that ended the first runs, and with them the sweep
+
+
+class Scheduler:
+    """Runs what a plan still needs: the longest chain first, with a number of retries for each cause.
+
+    A run that fails blocks only the runs that start from it.  A run that another process is working on is waited for.
+    On SIGINT, SIGTERM or SIGHUP all runs save and stop; on a second signal they stop without saving.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: Path,
+        executor: Executor,
+        *,
+        retries: int = 1,
+        checkpoint_seconds: float = 60.0,
+        checkpoint_steps: int | None = None,
+        stall_seconds: float = 60.0,
+    ):
+        self.plan, self.data, self.executor, self.retries = plan, data, executor, retries
+        self.checkpoint_seconds, self.checkpoint_steps = checkpoint_seconds, checkpoint_steps
+        self.stall_seconds = stall_seconds
+        self.waiting: list[PlannedRun] = []
+        self.running: dict[str, Running] = {}
+        self.elsewhere: dict[str, PlannedRun] = {}  # another process works on them
+        self.tries: dict[tuple[str, str], int] = {}  # by run and cause
+        self.first_errors: dict[str, str] = {}  # by run, until one is done
+        self.looked = 0.0
+        self.changed = True  # whether a run may have become ready
+        self.signals = StopSignals()
+
+    def execute(
+        self,
+        on_event: OnEvent = lambda event, run, text: None,
+        on_tick: OnTick = lambda running: None,
+    ) -> SweepOutcome:
+        """Works until nothing is left that can run.
+
+        Events, each with a text that may be empty: queued, started, waiting (for another process), done, failed, retry,
+        resumed (what it ran under is gone), stalled, stopping (all of them), stopped, lost, left
+        (its job stays in the queue).
+        """
+        outcome, self.on_event = SweepOutcome(), on_event
+        self.waiting = [run for run in self.plan.runs if run.state() != "done"]
+        placed = self.executor.placed_before()
+        with self.signals.caught():
+            try:
+                while not self.signals.count and not outcome.same_error:
+                    self._start(outcome, placed)
+                    if not (self.running or self.elsewhere or self.changed):
+                        break
+                    for change in self.executor.poll(POLL):
+                        self._note(change, outcome)
+                    self._look_elsewhere(outcome)
+                    self._tell_stalls()
+                    on_tick(self.running.values())
+            finally:  # asked to stop, or an error of the driver's own: no worker is left behind
+                outcome.stopped = self.signals.count > 0
+                self._stop(outcome)
+        return outcome
+
+    def ready(self, waiting: list[PlannedRun]) -> list[PlannedRun]:
+        """The runs to start now, the head of the longest chain first; no more than there is room for."""
+        room = self.executor.capacity() - len(self.running)
+        if room <= 0:
+            return []
+        able = [run for run in waiting if run.parent is None or run.parent.folder.result_file.exists()]
+        return sorted(able, key=lambda run: -run.chain_cost())[:room]
+
+    def _start(self, outcome: SweepOutcome, placed: set[str]) -> None:
+        if not self.changed:
+            return
+        self.changed = False
+        for run in self.ready(self.waiting):
+            self.waiting.remove(run)
+            if run.id not in placed and run.folder.is_locked():
+                self.changed = True  # its place is free for another one
+                self._wait_for(run)
+                continue
+            try:
+                if run.folder.id == run.spec.id:  # else an earlier version made it
+                    run.folder.create(run.spec)
+            except OSError as error:
+                self.changed = True
+                text = no_space(error, self.plan.folder) or f"{error.filename}: {error.strerror}."
+                self._fail(run, End(DISK, text), outcome)
+                continue
+            self.executor.start(self._job(run))
+            self.running[run.id] = Running(run, self.executor.queues)
+            self.on_event("queued" if self.executor.queues else "started", run, "")
+
+    def _job(self, run: PlannedRun) -> Job:
+        machine = self.executor.machine
+        return Job(
+            folder=str(run.folder.path.resolve()),
+            spec=run.spec.resolved(),
+            data=str(self.data),
+            device=machine.device,
+            threads=machine.threads,
+            workers=machine.workers,
+            checkpoint_seconds=self.checkpoint_seconds,
+            checkpoint_steps=self.checkpoint_steps,
+            id=run.id,
+        )
+
+    def _note(self, change: Change, outcome: SweepOutcome) -> None:
+        if change.end is None:
+            running = self.running[change.id]
+            was_queued = running.queued
+            running.note(change.progress)
+            if was_queued and not running.queued:
+                self.on_event("started", running.run, "")
+        else:
+            self.changed = True
+            self._ended(self.running.pop(change.id).run, change.end, outcome)
+
+    def _ended(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
+        """Done is what has a whole result, whatever its process said."""
+        try:
+            result = run.result()
+        except BadInput as error:
+            result, end = None, End(INPUT, str(error))
+        if result is not None:
+            self._done(run, outcome)
+        elif end.cause in (BUSY, LOST) and run.folder.is_locked():
+            self._wait_for(run)
+        elif end.cause == STOPPED or (end.cause == LOST and self._try_again(run, LOST, MOST_LOST)):
+            self.waiting.append(run)
+            self.on_event("resumed", run, end.text)
+        elif end.cause == BUSY:
+            self.waiting.append(run)
+        else:
+            if end.cause == DONE:
+                end = End(EXITED, "The run ended without result.json; the file was removed or not written.")
+            if end.cause in RECORDED:
+                self._record(run, end)
+            self._note_error(run, end, outcome)
+            if end.cause in RETRIED and self._try_again(run, end.cause, self.retries) and not outcome.same_error:
+                self.waiting.append(run)
+                self.on_event("retry", run, end.text)
+            else:
+                self._fail(run, end, outcome)
+
+    def _done(self, run: PlannedRun, outcome: SweepOutcome) -> None:
+        run.folder.error_file.unlink(missing_ok=True)
+        outcome.finished.append(run)
+        self.on_event("done", run, "")
+
+    def _fail(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
+        outcome.failed.append(run)
+        outcome.errors[run.id] = end.text
+        self.on_event("failed", run, end.text)
+
+    def _record(self, run: PlannedRun, end: End) -> None:
+        """Keeps why a run failed, where its process could not; never in a folder that another process works in."""
+        try:
+            if not run.folder.is_locked():
+                run.folder.fail(end.text, {EXITED: "input", DISK: "disk"}.get(end.cause, "crash"))
+        except OSError:
+            pass  # of a full disk: `outcome` has it
+
+    def _try_again(self, run: PlannedRun, cause: str, most: int) -> bool:
+        self.tries[run.id, cause] = self.tries.get((run.id, cause), 0) + 1
+        return self.tries[run.id, cause] <= most
+
+    def _note_error(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
+        """Where the first runs all end with one exception, the others would too."""
+        if end.cause not in REPEATED or outcome.finished:
+            return
+        self.first_errors.setdefault(run.id, re.sub(r"\d+", "#", end.text.replace(run.id, "RUN")))
+        texts = list(self.first_errors.values())
+        if len(texts) >= SAME_ERROR and len(set(texts)) == 1:
+            outcome.same_error = end.text
+
+    def _wait_for(self, run: PlannedRun) -> None:
+        self.elsewhere[run.id] = run
+        self.on_event("waiting", run, "")
+
+    def _look_elsewhere(self, outcome: SweepOutcome) -> None:
+        if not self.elsewhere or time.monotonic() - self.looked < LOOK_ELSEWHERE:
+            return
+        self.looked = time.monotonic()
+        for run in list(self.elsewhere.values()):
+            if run.state() == "done":
+                self.changed = True
+                del self.elsewhere[run.id]
+                self._done(run, outcome)
+            elif not run.folder.is_locked():
+                self.changed = True
+                del self.elsewhere[run.id]
+                self.waiting.append(run)
+
+    def _tell_stalls(self) -> None:
+        for running in self.running.values():
+            if not running.stalled and running.is_silent(self.stall_seconds):
+                running.stalled = True
+                usual = f"; its longest step took {running.longest_step:.1f} s" if running.longest_step else ""
+                text = f"no progress for {running.silence():.0f} s{usual}; it may hang"
+                self.on_event("stalled", running.run, text)
+
+    def _stop(self, outcome: SweepOutcome) -> None:
+        """Lets the runs that are at work save, each for as long as it may need; ends them at a second signal."""
+        try:
+            if self.running and not self.executor.detached:
+                self.executor.cancel()
+                self._save_all(outcome)
+        finally:
+            self.executor.close()
+            for running in self.running.values():
+                self.on_event("left" if self.executor.detached else "lost", running.run, "")
+            self.running.clear()
+
+    def _save_all(self, outcome: SweepOutcome) -> None:
+        until = {id: time.monotonic() + running.patience() for id, running in self.running.items()}
+        longest = max(self.running.values(), key=Running.patience)
+        asked = self.signals.count
+        self.on_event("stopping", longest.run, f"at most {longest.patience():.0f} s")
+        while any(time.monotonic() < until[id] for id in self.running) and self.signals.count == asked:
+            for change in self.executor.poll(POLL):
+                if change.end is None:
+                    continue
+                run = self.running.pop(change.id).run
+                if run.folder.result_file.exists():
+                    self._done(run, outcome)
+                elif change.end.cause in (STOPPED, LOST, BUSY, CRASH):
+                    self.on_event("stopped" if change.end.cause == STOPPED else "lost", run, "")
+                else:
+                    self._fail(run, change.end, outcome)

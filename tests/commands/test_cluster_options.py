@@ -1,0 +1,49 @@
+"""Options for a cluster: what goes together, and one sentence for what does not."""
+
+import sys
+
+import pytest
+
+from suite.commands.cluster import cluster_of, slurm_options
+from suite.spec import BadInput
+from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
+
+
+def options(executor="slurm", slots=None, device=None, workers=None, **given):
+    names = ("partition", "time", "gpus_per_run", "cpus_per_run", "sbatch")
+    asked = slurm_options(*(given.get(name) for name in names), given.get("detach", False))
+    return cluster_of(executor, asked, slots, device, workers)
+
+
+def test_options_reach_sbatch_by_their_own_names():
+    made = options(partition="gpu", time="1-00:00:00", gpus_per_run=1, cpus_per_run=8, sbatch=["account=a=2"], slots=7)
+    assert made.sbatch == {"partition": "gpu", "time": "1-00:00:00", "account": "a=2"}
+    assert (made.gpus_per_run, made.cpus_per_run, made.jobs, made.detach) == (1, 8, 7, False)
+    assert options("local") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"executor": "local", "partition": "gpu"}, "--partition needs --executor slurm"),
+        ({"executor": "local", "detach": True}, "--detach needs --executor slurm"),
+        ({"executor": "ray"}, "expects local or slurm, not 'ray'"),
+        ({"gpus_per_run": 2}, "--gpus-per-run expects 0 or 1"),
+        ({"device": "cuda"}, "--gpus-per-run 1 asks for a GPU"),
+        ({"sbatch": ["account"]}, "--sbatch expects key=value, not 'account'"),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence(given, words):
+    with pytest.raises(BadInput) as caught:
+        options(**given)
+    assert words in str(caught.value)
+
+
+def test_without_submitit_or_slurm_a_sentence_names_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(BadInput, match="needs the package submitit"):
+        SlurmExecutor(SlurmOptions(tmp_path))
+    monkeypatch.setitem(sys.modules, "submitit", object())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInput, match="sbatch is not found"):
+        SlurmExecutor(SlurmOptions(tmp_path))

@@ -1,0 +1,79 @@
+"""Jobs that train nothing: they sleep a little and write a result; for the tests of executors."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from suite.store.folder import Busy, RunFolder, dump_json, lock, sealed, write_atomic
+from suite.sweep.executors.base import BUSY, DONE, FAILED, INPUT, STOPPED, End
+
+GRID = """
+title: Runs that do nothing
+protocol: smoke
+data: calib_order
+axes: {{module: [tsn], backbone: [resnet18], pooling: [none], seed: {seeds}}}
+chain: {{frames: [2, 4, 8]}}
+"""
+
+
+def fake_plan(folder, chains):
+    """Chains of three runs each."""
+    from suite.sweep.plan import Selection, make_plan  # not in the process of a job: it takes seconds
+
+    grid = folder / "fake.yaml"
+    grid.write_text(GRID.format(seeds=list(range(chains))))
+    return make_plan(str(grid), Selection(), folder / "results", costs=False)
+
+
+def orders(plan, **by_run):
+    """Tells jobs what to do, by the position of their run in the plan: raise, kill, exit0, hang, ..."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    (plan.folder / "orders.json").write_text(
+        json.dumps({plan.runs[int(number.removeprefix("run"))].id: what for number, what in by_run.items()})
+    )
+
+
+def fake_job(job, stopping, report):
+    folder = RunFolder(Path(job.folder))
+    file = folder.path.parents[1] / "orders.json"
+    what = json.loads(file.read_text()).get(folder.id, "") if file.exists() else ""
+    try:
+        with lock(folder.path / ".lock", wait=0.2, busy=f"{folder.id} is in use by another process."):
+            folder.error_file.unlink(missing_ok=True)
+            return _work(folder, what, stopping, report)
+    except Busy as busy:
+        return End(BUSY, str(busy))
+
+
+def _work(folder, what, stopping, report):
+    with open(folder.path / "tries.txt", "a") as file:
+        file.write(f"{what or 'work'}\n")
+    tries = len((folder.path / "tries.txt").read_text().splitlines())
+    if what == "raise":
+        folder.fail("RuntimeError: told to", "error")
+        return End(FAILED, "RuntimeError: told to")
+    if what == "bad":
+        folder.fail("ValueError: told to", "input")
+        return End(INPUT, "ValueError: told to")
+    if what == "kill" or (what == "kill once" and tries == 1):
+        os.kill(os.getpid(), 9)
+    if what == "exit0":
+        os._exit(0)
+    if what == "says done":
+        return End(DONE)
+    if what == "hang":
+        report({"step": 1, "steps": 2})
+        time.sleep(3600)
+    if what.startswith(("steps", "resume")):  # the second goes on from where it was stopped
+        saved = folder.path / "saved.txt"
+        begin = int(saved.read_text()) if what.startswith("resume") and saved.exists() else 0
+        for step in range(begin, int(what.split()[1])):
+            report({"step": step, "steps": 1000, "tested": 0, "videos": 0})
+            if stopping():
+                (folder.path / "saved.txt").write_text(str(step))
+                return End(STOPPED)
+            time.sleep(0.05)
+    report({"step": 1, "steps": 1, "tested": 0, "videos": 0})
+    write_atomic(folder.result_file, dump_json(sealed({"id": folder.id, "top1": 50.0, "n": 1})))
+    return End(DONE)
