@@ -85,7 +85,6 @@ class Display:
 
     def event(self, event: str, run: PlannedRun) -> None:
         name = f"{run.spec.model}, {run.spec.frames} frames, {run.spec.dataset}"
-        name += f", {run.setting_text}" if run.setting else ""
         name += f", {run.control}" if run.control else ""
         name += f", {run.setting_text}" if run.setting else ""
         if len({r.spec.seed for r in self.plan.runs}) > 1:
