@@ -7,7 +7,7 @@ from dataclasses import replace
 from suite.data.synthetic import synthesize
 from suite.evaluation.control import Control
 from suite.report.build import write_report
-from suite.store.folder import RunFolder
+from suite.store.folder import RunFolder, sealed
 from suite.sweep.plan import Selection, make_plan
 from suite.training.run import execute
 
@@ -49,5 +49,4 @@ def one_run(plan, tmp_path, number=1):
 
 
 def spoil_result(folder, **changes):
-    result = {key: value for key, value in folder.result().items() if key != "checksum"}  # who edits may know of it
-    folder.result_file.write_text(json.dumps(result | changes))
+    folder.result_file.write_text(json.dumps(sealed(folder.result() | changes)))  # who edits may know of the checksum
