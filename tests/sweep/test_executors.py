@@ -137,7 +137,9 @@ def test_a_run_that_hangs_is_told_and_stopping_it_takes_seconds(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_lets_the_runs_save(tmp_path, number):
+def test_a_signal_lets_the_runs_save(tmp_path, number, request):
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(number, before))  # under nohup, SIGHUP is ignored, and so it would stay
     plan = fake_plan(tmp_path, chains=2)
     orders(plan, run0="steps 1000", run3="steps 1000")
     sent = []
