@@ -192,8 +192,16 @@ def tuning_left(plan: Plan) -> list[str]:
 def _data_notes(run: PlannedRun) -> list[str]:
     """What the record of a run says of its videos: left out, held out by path, relabelled."""
     data = run.folder.read_provenance().get("data")
-    notes = data.get("notes") if isinstance(data, dict) else None
-    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+    data = data if isinstance(data, dict) else {}
+    notes = data.get("notes")
+    found = [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+    trained, batch = (data.get("train") or {}).get("videos"), run.spec.protocol.batch
+    if isinstance(trained, int) and trained % batch:
+        found.append(
+            f"Each epoch leaves out {trained % batch} of {trained} training videos, which do not fill a batch of "
+            f"{batch}; other ones each time."
+        )
+    return found
 
 
 def _published(source: str, datasets: set[str]) -> pd.DataFrame:

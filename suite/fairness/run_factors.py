@@ -92,7 +92,7 @@ def of_run(
         "batch": p.batch,
         "batch_norm": p.per_step,
         "step_batch": p.per_step,
-        "sync_bn": False,
+        "sync_bn": p.sync_bn,
         "dropout": p.dropout,
         "precision": p.precision,
         "selection": _selection_rule(p),

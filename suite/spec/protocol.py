@@ -16,16 +16,8 @@ from suite.spec.files import IntegerChoice, Listed, Name, Real, Strict, checked,
 MAX_FRAMES, MAX_PIXELS, MAX_EPOCHS, MAX_CLIPS, MAX_VIDEOS = 4096, 4096, 100_000, 1000, 10_000_000
 FIXED = ("name", "source", "tuned", "chained")  # neither a grid nor --set changes them
 
-TUNABLE = (  # what a grid may tune: none changes the data, the views or the cost
-    "lr",
-    "weight_decay",
-    "momentum",
-    "nesterov",
-    "dropout",
-    "warmup_epochs",
-    "gamma",
-    "clip_gradient",
-)
+# what a grid may tune: none changes the data, the views or the cost
+TUNABLE = ("lr", "weight_decay", "momentum", "nesterov", "dropout", "warmup_epochs", "gamma", "clip_gradient")
 
 
 def _views(text: str) -> str:
@@ -134,6 +126,7 @@ class Protocol(Strict):
     epochs: int = Field(ge=0, le=MAX_EPOCHS)
     batch: int = Field(ge=1, le=MAX_VIDEOS)  # effective: clips per update
     step_batch: int | None = Field(None, ge=1, le=MAX_VIDEOS)  # clips per forward pass, and per batch normalisation
+    sync_bn: bool = False  # batch statistics over all clips of an update, as synchronised over several GPUs
     lr: Real = Field(gt=0)
     momentum: Real = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
@@ -175,6 +168,8 @@ class Protocol(Strict):
     def _batches(self) -> Protocol:
         if self.batch % self.per_step:
             raise ValueError(f"batch {self.batch} is not a multiple of step_batch {self.per_step}")
+        if self.sync_bn and self.per_step != self.batch:  # a run has one process
+            raise ValueError(f"sync_bn needs all {self.batch} clips of an update in one step; leave out step_batch")
         return self
 
     @model_validator(mode="after")

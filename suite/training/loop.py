@@ -137,6 +137,8 @@ class Trainer:
         batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
         control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
         if batches.steps:
+            if left := batches.videos % batches.batch:
+                self.folder.add_log(f"each epoch leaves out {left} of {batches.videos} videos: all batches are full")
             try:
                 self._train(batches, control)
             except Stopped:

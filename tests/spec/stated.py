@@ -63,6 +63,7 @@ STATED = {
         "size": MINI["size"],
         "epochs": "transfer_D3.epochs",
         "batch": "transfer_D3.batch_size",
+        "sync_bn": ("transfer_D3.batch_norm", {"synchronized, 6 GPUs": True}),
         "lr": "transfer_D3.base_lr",
         "schedule": "transfer_D3.schedule",
         "momentum": MINI["momentum"],
@@ -199,7 +200,7 @@ ELSEWHERE = {
     "deep_analysis": r"common\.(?!init_rule|default_eval).*|speed_table8.*|.*\.(datasets|optimiser)(\..*)?"
     r"|mini_datasets_table12\.(batch_size_large_models|frames_(16|32|64)\.(init|schedule|epochs.*)"
     r"|eval_(clip|video)_level\.(uniform|dense))"
-    rf"|{FULL}\.(eval\.(mit|ssv2|crop)|eval_uniform_table3|warmup\.(from_lr|shape))|transfer_D3\.(batch_norm|note)",
+    rf"|{FULL}\.(eval\.(mit|ssv2|crop)|eval_uniform_table3|warmup\.(from_lr|shape))|transfer_D3\.note",
     "rcca3d": r"common\.(optimiser|gamma_init|gpus|module_default.*|non_local_positions_5)"
     r"|(tsm|mfnet)\.(frames|shift_proportion|note)",
     "gta": r"ensemble|.*\.(backbone|frames(\..*)?|schedule|other)|something_2d\.(modules.*|group_count|warmup\.shape"

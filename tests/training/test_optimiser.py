@@ -8,7 +8,7 @@ from torch import nn
 
 from suite.evaluation.control import Stopped
 from suite.models import build
-from suite.spec import Protocol
+from suite.spec import BadInput, Protocol, load_protocol
 from suite.training.optimiser import optimiser
 from tests.models.builders import on_meta
 from tests.training.builders import equal, run_spec, state_of, train
@@ -62,3 +62,10 @@ def test_a_run_that_was_stopped_goes_on_with_its_groups(data, tmp_path):
         train(tmp_path / "part", data, spec, stopping=lambda: next(calls) >= 3)
     assert equal(state_of(train(tmp_path / "part", data, spec)), whole)
     assert not equal(state_of(train(tmp_path / "other", data, run_spec(weight_decay=0.01))), whole)
+
+
+def test_synchronised_batch_normalisation_needs_all_clips_of_an_update_in_one_step():
+    smoke = load_protocol("smoke")
+    assert smoke.stage(False, {"sync_bn": True}).sync_bn
+    with pytest.raises(BadInput, match="sync_bn needs all 32 clips of an update in one step"):
+        smoke.stage(False, {"sync_bn": True, "step_batch": 16})
