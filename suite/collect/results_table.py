@@ -195,8 +195,9 @@ def _data_notes(run: PlannedRun) -> list[str]:
     data = data if isinstance(data, dict) else {}
     notes = data.get("notes")
     found = [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
-    trained, batch = (data.get("train") or {}).get("videos"), run.spec.protocol.batch
-    if isinstance(trained, int) and trained % batch:
+    videos = [(data.get(split) or {}).get("videos", 0) for split in ("train", "dev")]
+    trained, batch = videos[0] - videos[1] if all(isinstance(n, int) for n in videos) else 0, run.spec.protocol.batch
+    if run.spec.protocol.epochs and trained % batch:
         found.append(
             f"Each epoch leaves out {trained % batch} of {trained} training videos, which do not fill a batch of "
             f"{batch}; other ones each time."

@@ -133,7 +133,8 @@ def test_a_run_tells_all_of_it_in_its_record_and_its_table(tmp_path, monkeypatch
         assert RELABELLED in place
     assert json.loads(run.folder.provenance.read_text())["data"]["dev"]["videos"] > 0
     assert "30 % of the training videos are held out (dev split) and not trained on." in table
-    trained, batch = json.loads(run.folder.provenance.read_text())["data"]["train"]["videos"], run.spec.protocol.batch
+    facts, batch = json.loads(run.folder.provenance.read_text())["data"], run.spec.protocol.batch
+    trained = facts["train"]["videos"] - facts["dev"]["videos"]
     assert trained % batch, "the case of a batch that is not full"
     assert f"Each epoch leaves out {trained % batch} of {trained} training videos" in table
     assert f"each epoch leaves out {trained % batch} of {trained} videos" in run.folder.log.read_text()
