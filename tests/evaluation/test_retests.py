@@ -111,6 +111,7 @@ def test_a_retested_grid_is_verified_by_the_tests_that_are_planned(data, results
     assert again["finished"] == 1  # the run with a missing test is not finished
 
 
+@pytest.mark.more
 def test_stages_tested_otherwise_are_trained_alike(data, results):
     plan = planned(results, **{"evaluation.clips": 2, "evaluation.batch": 4, "allow_missing": 1})
     retested_one = [run for run in plan.runs if run.spec.model == "tsn-resnet18"]

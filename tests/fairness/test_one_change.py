@@ -191,7 +191,7 @@ def test_code_that_draws_is_no_factor_and_code_that_trains_is(data, tmp_path):
             "from __future__",
             "ANOTHER = 1\nfrom __future__".replace("ANOTHER = 1\n", "# drawn\n"),
         ),
-        "trains": ("training/loop.py", "momentum=p.momentum", "momentum=p.momentum + 0.0"),
+        "trains": ("training/optimiser.py", "momentum=p.momentum", "momentum=p.momentum + 0.0"),
     }
     runs = {}
     for name, change in changes.items():

@@ -240,6 +240,7 @@ def test_it_keeps_nothing_of_the_size_of_the_full_map():
     assert sum(kept) <= 3 * positions * (16 + 24 + 8 + 14 + 14) + 10_000  # per pass: input, projections and weights
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_it_takes_less_memory_than_the_explicit_map():
     """At a fraction of the width of conv3_3; `suite bench rcca` measures time and memory at the place itself."""

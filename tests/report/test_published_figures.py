@@ -227,6 +227,7 @@ def test_captions_say_what_is_left_out():
         caption("deep_analysis_figure_9")
 
 
+@pytest.mark.more
 @pytest.mark.slow
 def test_two_runs_give_the_same_bytes(tmp_path, figures, monkeypatch):
     keep = {f"deep_analysis_figure_{k}": k for k in (1, 4, 7)}  # the others are drawn by plots.py alone
