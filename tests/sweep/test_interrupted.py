@@ -102,6 +102,7 @@ def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_n
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
+@pytest.mark.more
 def test_a_stopped_sweep_says_how_to_go_on_and_loses_nothing(whole, grid, calibrated, tmp_path):
     one_chain = [*sweep_args(grid, calibrated, tmp_path), "--only", "tsn-resnet18", "--no-tracking"]
     command = [sys.executable, "-m", "suite", *map(str, one_chain)]
