@@ -80,7 +80,7 @@ test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's inter
 	@$(PYTEST) -m more $(ARGS)
 
 # Slurm runs from Debian's packages, unpacked below CLUSTER; without root or apt-get these tests are skipped.
-CLUSTER ?= /tmp/suite-slurm-packages
+CLUSTER ?= $(CURDIR)/$(VENV)/slurm-packages
 test-cluster: $(READY) ## test the Slurm executor with a real Slurm on this machine (needs root and apt-get)
 	@$(VENV)/bin/python -c 'import submitit' 2>/dev/null || \
 	  { PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; uv pip install --quiet submitit; }

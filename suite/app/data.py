@@ -151,5 +151,5 @@ def refuse_other_weights(plan: Plan) -> None:
 
 def datasets_of(plan: Plan) -> list[str]:
     """The data sets of a plan, in the order of its runs; not those that finished runs were only pretrained on."""
-    needed = [run for run in plan.runs if not (any(c.spec.transfer for c in run.children) and run.state() == "done")]
+    needed = [run for run in plan.runs if not (run.pretrains and run.state() == "done")]
     return list(dict.fromkeys(run.spec.dataset for run in needed))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from suite.collect.fuse import fuse
-from suite.fairness.tuned import is_chosen
+from suite.fairness.tuned import counts
 from suite.spec import Ensemble
 from suite.store.evaluations import test_folder
 from suite.store.run_names import canonical
@@ -31,12 +31,11 @@ def _members(runs: Iterable[PlannedRun], ensemble: Ensemble) -> list[list[Planne
     found: dict[tuple, dict[int, PlannedRun]] = {}
     globs = list(map(canonical, ensemble.only))
     for run in runs:
-        spec, tuned = run.spec, run.spec.protocol.tuned
-        pretrains = any(child.spec.transfer for child in run.children)
-        wanted = spec.frames in ensemble.frames and not run.control and not pretrains and run.state() == "done"
+        spec = run.spec
+        wanted = spec.frames in ensemble.frames and not run.control and not run.pretrains and run.state() == "done"
         if not wanted or (globs and not any(fnmatch.fnmatch(spec.model, glob) for glob in globs)):
             continue
-        if tuned and not is_chosen(spec, run.folder.path.parent):
+        if not counts(spec, run.folder.path.parent):
             continue
         found.setdefault((spec.dataset, spec.model, spec.seed, run.axes_text), {})[spec.frames] = run
     return [

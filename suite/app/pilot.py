@@ -41,7 +41,7 @@ def run_pilot(
     Returns the worst of the exit codes of its sweeps, one per data set.  Raises BadInput for what would stop the whole.
     """
     whole = make_plan(name, chosen, results)
-    stages = [run for run in whole.runs if not any(child.spec.transfer for child in run.children)]
+    stages = [run for run in whole.runs if not run.pretrains]
     datasets = list(dict.fromkeys(run.spec.dataset for run in stages))
     if odd := [dataset for dataset in datasets if info(dataset).subset is not None]:
         raise BadInput(f"{odd[0]} is a part of a data set already; a pilot takes two classes of a whole one.")

@@ -41,24 +41,29 @@ def refuse_without_weights_or_data(plan: Plan, data: Path) -> None:
 
 
 def _damaged_sources(plan: Plan) -> list[str]:
-    """What is wrong with the checkpoints of finished runs that others are to start from."""
-    results, sources = plan.folder.parent, {}
+    """What is wrong with the checkpoints of finished runs that others are to start from.
+
+    Those that pretrained are read whole; of a chain, the next stage does that when it starts.
+    """
+    results, sources, chained = plan.folder.parent, {}, set()
     for run in plan.runs:
         if run.state() == "done":
             continue
         if run.parent is not None and run.parent.state() == "done":
             sources[run.parent.id] = run.parent.folder
+            chained |= set() if run.spec.transfer else {run.parent.id}
         elif run.parent is None and run_named(run.spec.protocol.init) and not run.spec.missing_weights:
             sources[run.spec.protocol.init] = finished_source(run.spec.protocol.init, results)
     problems = []
-    for folder in sources.values():
+    for source, folder in sources.items():
         try:
             if not folder.checkpoint.is_file():
                 raise BadInput(
                     f"{folder.checkpoint} is missing, and other runs start from it; restore it, or remove "
                     f"{folder.path} to train it again."
                 )
-            check_checkpoint(folder)
+            if source not in chained:
+                check_checkpoint(folder)
         except BadInput as error:
             problems.append(str(error).rstrip("."))
     return problems

@@ -28,7 +28,7 @@ from suite.evaluation.own_predictions import check_stored, read_own
 from suite.evaluation.predictions import FORMATS
 from suite.fairness.result import Result
 from suite.fairness.run_factors import of_evaluation, read_run
-from suite.fairness.tuned import is_chosen
+from suite.fairness.tuned import counts
 from suite.published.references import REFERENCES, published_rows
 from suite.spec import BadInput, unknown
 from suite.store.evaluations import result_of, tested_as
@@ -156,7 +156,7 @@ def _chosen(named: list[RunFolder | Other]) -> list[RunFolder | Other]:
     kept = []
     for one in named:
         spec = one.spec() if isinstance(one, RunFolder) else None
-        if spec is None or not spec.protocol.tuned or is_chosen(spec, one.path.parent):
+        if spec is None or counts(spec, one.path.parent):
             kept.append(one)
     return kept or named
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.fairness.tuned import is_chosen
+from suite.fairness.tuned import counts
 from suite.models.frame_wise import frame_wise_baseline
 from suite.spec import BadInput, display_name, without_setting
 from suite.statistics import run_table
@@ -135,7 +135,6 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions_of(run.folder, run.spec) if ok else ("", None) for run, ok in zip(plan.runs, done, strict=True)
     ]
     notes = [_data_notes(run) if ok else [] for run, ok in zip(plan.runs, done, strict=True)]
-    pretrains = [any(child.spec.transfer for child in run.children) for run in plan.runs]
     views = [run.spec.protocol.evaluation.clips * run.spec.protocol.evaluation.crops for run in plan.runs]
     listed = rows(plan)
     columns = [*SUMMARY, *([SETTING] if any(SETTING in row for row in listed) else [])]
@@ -145,7 +144,7 @@ def run_rows(plan: Plan) -> pd.DataFrame:
         predictions=[str(clip_level or "") for clip_level, _ in files],
         video_predictions=[str(video_level or "") for _, video_level in files],
         views=views,
-        pretrains=pretrains,
+        pretrains=[run.pretrains for run in plan.runs],
     )
 
 
@@ -162,7 +161,7 @@ def reported_rows(ours: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     done = Counter(key for key, run in zip(alike, plan.runs, strict=True) if run.state() == "done")
     for run in plan.runs:
         tuned = run.spec.protocol.tuned
-        kept.append(not tuned or (run.state() == "done" and is_chosen(run.spec, run.folder.path.parent)))
+        kept.append(not tuned or (run.state() == "done" and counts(run.spec, run.folder.path.parent)))
         names.append(run.label)
         chosen.append(settings_text({key: run.setting[key] for key in tuned}) if tuned else "")
     rows = ours.assign(name=names, chosen=chosen, tested=[done[key] for key in alike])
@@ -179,12 +178,11 @@ def tuning_left(plan: Plan) -> list[str]:
     groups: dict[tuple, list[bool]] = {}
     for run in plan.runs:
         if run.spec.protocol.tuned:
-            key = (run.spec.dataset, run.label, run.spec.frames, run.spec.seed)
-            groups.setdefault(key, []).append(run.state() == "done")
+            groups.setdefault(_apart_from_tuning(run), []).append(run.state() == "done")
     return [
         f"{display_name(name)}, {frames} frames, seed {seed}, on {dataset} is left out: {sum(done)} of {len(done)} "
         "settings that are to be tried are finished."
-        for (dataset, name, frames, seed), done in groups.items()
+        for (dataset, name, _, frames, seed, _), done in groups.items()
         if any(done) and not all(done)
     ]
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import yaml
@@ -176,7 +177,7 @@ def _dialect(folder: Path) -> str | None:
     path = list_file(folder, FormatSpec(""), "train")
     if path is None:
         return None
-    lines = [text for _, (_, text) in zip(range(TRIED), lines_of(path), strict=False)]
+    lines = [text for _, text in islice(lines_of(path), TRIED)]
     if lines[:1] and lines[0].startswith("original_vido_id"):
         return "pyslowfast_frames"
     if all(";" in text for text in lines):

@@ -39,6 +39,11 @@ def not_chosen(spec: RunSpec) -> str:
     return f"tried and not chosen, {budget(spec.protocol)} (run {spec.id.rpartition('-')[2]})"
 
 
+def counts(spec: RunSpec, runs: Path) -> bool:
+    """Whether a finished run stands for its model in tables: of runs that were tuned, the chosen one alone."""
+    return not spec.protocol.tuned or is_chosen(spec, runs)
+
+
 def is_chosen(spec: RunSpec, runs: Path) -> bool:
     """Whether a run is the best on dev of those with the settings that were tried; `runs`: the folder of them all.
 

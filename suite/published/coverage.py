@@ -139,8 +139,7 @@ def _runs_of(
 
     def order(found: tuple[Plan, PlannedRun]) -> tuple[bool, ...]:
         plan, run = found
-        pretrains = any(child.spec.transfer for child in run.children)
-        return not (plan.grid.reference or "").startswith(paper), paper not in plan.grid.protocol, pretrains
+        return not (plan.grid.reference or "").startswith(paper), paper not in plan.grid.protocol, run.pretrains
 
     return sorted((one for one in fitting if len(odd[one[0].name, one[1].id]) == fewest), key=order)
 

@@ -20,7 +20,7 @@ def too_large(runs: Iterable[PlannedRun], videos: Mapping[str, int]) -> list[str
             step = max(1, min(protocol.per_step, count))
             fits = max(1, count - count % step)
             mend = f"--set batch={fits} --set step_batch={step} fits"
-            if any(child.spec.transfer for child in run.children):  # `set` of the grid does not reach it
+            if run.pretrains:  # `set` of the grid does not reach it
                 mend += f", for all runs; for these alone, batch: {fits} and step_batch: {step} in pretrain.set"
             problems.append(
                 f"the batch size {protocol.batch} is larger than the number of training videos of {run.spec.dataset}, "

@@ -49,6 +49,11 @@ class PlannedRun:
         return result_of(self.folder, self.spec)
 
     @property
+    def pretrains(self) -> bool:
+        """Whether runs of the plan start from its weights on other data."""
+        return any(child.spec.transfer for child in self.children)
+
+    @property
     def control(self) -> str:
         """`epoch_matched:16` for the control of a 16-frame stage; empty for the stages themselves."""
         return f"{self.spec.control}:{self.matches}" if self.spec.control else ""

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.more,
     pytest.mark.skipif("SUITE_TEST_CLUSTER" not in os.environ, reason="make test-cluster runs it"),
 ]
-PACKAGES = Path(os.environ.get("SUITE_TEST_CLUSTER") or "/tmp/suite-slurm-packages")
+PACKAGES = Path(os.environ.get("SUITE_TEST_CLUSTER", ""))  # where Slurm is unpacked; without it nothing runs
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_ctrl_c_empties_the_queue_and_running_jobs_save(cluster, tmp_path):
     assert outcome.stopped
     assert len(list(plan.folder.glob("runs/*/saved.txt"))) >= 4
     assert {event for event, _, _ in events} <= {"queued", "started", "stopping", "stopped", "lost"}
-    time.sleep(6)
+    time.sleep(6)  # jobs that ended stay in squeue for KillWait
     assert queue() == []
 
 

@@ -15,6 +15,7 @@ from suite.collect.ensembles import read_ensemble
 from suite.collect.resolve import from_run, read_results
 from suite.data.dataset_info import info
 from suite.data.datasets import open_dataset
+from suite.evaluation.control import Control
 from suite.fairness.compare import compare
 from suite.fairness.run_factors import read_run
 from suite.fairness.tuned import CHOSEN, is_chosen
@@ -28,7 +29,7 @@ from suite.store.folder import dump_json, sealed, write_atomic
 from suite.sweep.archived import archived_plan
 from suite.sweep.parts import report_parts, unaccounted
 from suite.sweep.stored import store_plan, stored_plan
-from suite.training.run import initial_weights
+from suite.training.run import execute, initial_weights
 from tests.builders import json_of
 from tests.shared import made_once
 from tests.sweep.new_keys_sweep import drawing_nothing, make_new_keys_sweeps, planned
@@ -119,6 +120,20 @@ def test_the_videos_of_the_pretraining_are_needed_until_it_is_finished(own):
     assert datasets_of(plan) == ["calib_order"]
     plan.runs[0].folder.result_file.unlink()
     assert datasets_of(planned(own, "transfer")) == ["calib_scene", "calib_order"]
+
+
+def test_a_run_that_is_stopped_before_it_resumes_keeps_a_record_that_can_be_read(own, monkeypatch):
+    run = planned(own, "transfer").runs[1]
+    before = run.folder.read_provenance()
+    run.folder.result_file.unlink()
+
+    def stopped(*_):
+        raise KeyboardInterrupt  # a kill right after the first words of the record
+
+    monkeypatch.setattr("suite.training.run._execute", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        execute(run.folder, own / "data", Control(), run.spec)
+    assert run.folder.read_provenance() == before
 
 
 def test_the_report_says_what_runs_were_pretrained_on(home):

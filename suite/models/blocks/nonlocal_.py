@@ -64,7 +64,7 @@ class _AttentionBlock(nn.Module):
         return tokens(self.theta(x)), tokens(k), tokens(v)
 
     def attended(self, x: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, T, HW, C')."""
+        """(B, C, T, H, W) -> (B, T, HW, C'); each kind of block has its own."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,10 +9,9 @@ from suite.collect.outcomes import load_outcomes
 from suite.collect.power import DISCORDANCE, SEED_SD, PowerSetting, measured, resolution
 from suite.collect.results_table import ResultsTable
 from suite.data.dataset_info import info
-from suite.fairness.tuned import is_chosen
+from suite.fairness.tuned import counts
 from suite.store.evaluations import predictions_of
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
-from suite.sweep.planned_run import PlannedRun
 from suite.sweep.summary import row
 
 MOST_READ = 48  # finished runs whose predictions are read: a plan should answer at once
@@ -48,7 +47,8 @@ def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
     """`measured` in finished runs of a plan, the number of their test videos by data set, and how many were read."""
     import pandas as pd
 
-    done = [run for run in plan.runs if not run.spec.control and run.state() == "done" and _counts(run)]
+    done = [run for run in plan.runs if not run.spec.control and run.state() == "done"]
+    done = [run for run in done if counts(run.spec, run.folder.path.parent)]
     done = sorted(done, key=lambda run: (run.spec.dataset, run.spec.frames, run.spec.model, run.spec.seed))[:MOST_READ]
     if len(done) < 2:
         return {}, {}, 0
@@ -58,11 +58,6 @@ def _measured(plan: Plan) -> tuple[dict[str, float], dict[str, int], int]:
     videos = {name: int(n) for name, n in rows.groupby("dataset")["n"].min().items() if n > 0}
     table = ResultsTable.of(rows)
     return measured(table.cells, Evidence(load_outcomes(table.finished))), videos, len(done)
-
-
-def _counts(run: PlannedRun) -> bool:
-    """Whether tables show a finished run: of runs that were tuned, the chosen one."""
-    return not run.spec.protocol.tuned or is_chosen(run.spec, run.folder.path.parent)
 
 
 def describe_power(found: dict[str, Any]) -> list[str]:

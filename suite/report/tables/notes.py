@@ -49,8 +49,10 @@ def leakage_notes(rows: pd.DataFrame) -> list[str]:
 
 def pretraining_notes(runs: pd.DataFrame) -> list[str]:
     """A sentence per data set that runs were pretrained on by the suite: how, and what they were trained on then."""
+    if "factors" not in runs:
+        return []
     found: dict[tuple[str, str], dict[str, set[Any]]] = {}
-    for name, dataset, factors in zip(runs["name"], runs["dataset"], runs.get("factors", ()), strict=False):
+    for name, dataset, factors in zip(runs["name"], runs["dataset"], runs["factors"], strict=True):
         source = factors.get("pretraining") if isinstance(factors, Mapping) else None
         if not isinstance(source, Mapping) or not source.get("model"):  # a printed row tells the data set alone
             continue
