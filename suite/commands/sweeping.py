@@ -96,24 +96,34 @@ def sweep(
     Finished runs are kept and unfinished ones resume, so the same command continues after Ctrl-C or a crash. Exit code
     1 if a run failed.
     """
-    from suite.app.sweep import run_sweep
+    from suite.app.sweep import Request, run_sweep
     from suite.commands.cluster import cluster_of, slurm_options
-    from suite.sweep.executors.machine import Machine
-    from suite.sweep.plan import Selection, make_plan
+    from suite.sweep.plan import Selection
 
     given = slurm_options(partition, time, gpus_per_run, cpus_per_run, sbatch, detach)
     cluster = cluster_of(executor, given, slots, device, workers)
-    machine = Machine.of(None if cluster else slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
         raise BadInput("A pilot runs on this machine; leave out --executor slurm.")
     if pilot:
         from suite.app.pilot import run_pilot
+        from suite.sweep.executors.machine import Machine
 
+        machine = Machine.of(slots, device, workers)
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
-    plan = make_plan(grid, chosen or Selection(), results, costs=False)
-    meant = device is not None
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
+    request = Request(
+        grid,
+        chosen or Selection(),
+        results,
+        data_root(data),
+        slots=slots,
+        device=device,
+        workers=workers,
+        tracking=tracking,
+        options=options,
+        cluster=cluster,
+    )
+    raise typer.Exit(run_sweep(request))
 
 
 @app.command(
