@@ -7,6 +7,7 @@ import multiprocessing
 import pickle
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -21,13 +22,14 @@ class ChildFailed(RuntimeError):
 
 
 def in_child(function: Callable[..., Value], *args: Any, **options: Any) -> Value:
-    """What `function` returns, computed in a forked process that writes to the same terminal.
+    """What `function` returns, computed in a process that writes to the same terminal.
 
-    An exception that it raises is raised here.  The process ends with this one, however this one ends.  To be called
-    before this process has started threads.
+    An exception that it raises is raised here.  The process ends with this one, however this one ends.
     """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_run, args=(theirs, function, args, options))
+    # A fork takes along the locks that other threads hold at that moment, and nobody would ever release them.
+    context = multiprocessing.get_context("fork" if threading.active_count() == 1 else "spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(theirs, function, args, options))
     process.start()
     theirs.close()
     try:

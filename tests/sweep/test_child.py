@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -21,6 +22,10 @@ def raises(error):
     raise error
 
 
+def kill_itself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Local(ValueError):
     """An exception that cannot be sent to another process: it is made from two values and tells one."""
 
@@ -29,7 +34,7 @@ class Local(ValueError):
 
 
 def test_the_value_comes_back_and_what_was_imported_for_it_does_not():
-    assert in_child(lambda a, b: (a + b, os.getpid()), 1, b=2)[0] == 3
+    assert in_child(divmod, 7, 2) == (3, 1)
     assert in_child(os.getpid) != os.getpid()
 
 
@@ -49,7 +54,23 @@ def test_one_that_cannot_travel_is_told_by_its_name():
 
 def test_a_process_that_is_killed_is_an_error_and_no_hang():
     with pytest.raises(ChildFailed, match="exit code -9"):
-        in_child(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        in_child(kill_itself)
+
+
+def test_locks_of_other_threads_do_no_harm():
+    lock, held, let_go = threading.Lock(), threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            let_go.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    assert in_child(os.getpid) != os.getpid()
+    let_go.set()
+    thread.join()
 
 
 def test_the_process_ends_with_the_driver(tmp_path):
