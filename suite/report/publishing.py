@@ -72,7 +72,7 @@ class Publisher:
                     continue
                 self.skipped.pop(folder.id, None)
                 record = record_of(folder, ids.get(folder.id, folder.id), state)
-            except (BadInput, OSError) as error:
+            except (BadInput, OSError, LookupError, TypeError, ValueError, AttributeError) as error:  # files are edited
                 self.skipped[folder.id] = one_line(str(error))
                 continue
             if record is not None:

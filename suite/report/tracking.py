@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from suite.report.mlflow_store import (
     artifact_location,
     is_server,
+    reason,
     relocate_artifacts,
     settings,
     tracking_uri,
@@ -126,9 +127,8 @@ class Tracker:
             yield self._client
         except Exception as error:  # MLflow raises what its database driver, HTTP library or file system raises
             self._client = None
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            message = f"MLflow at {self.uri} could not {doing}: {reason}"
-            raise TrackingError(without_password(message)) from error
+            where = without_password(self.uri)
+            raise TrackingError(f"MLflow at {where} could not {doing}: {reason(error)}") from error
 
     def _connect(self) -> None:
         os.environ.update(settings(quiet=True))
