@@ -22,7 +22,7 @@ from suite.report.mlflow_store import (
     tracking_uri,
     without_password,
 )
-from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, TrackedRun
+from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, SCHEDULED, TrackedRun
 from suite.store.folder import lock
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class Tracker:
 
 
 def _set_status(client: MlflowClient, run: str, status: str, ended: int | None) -> None:
-    if status == RUNNING:
+    if status in (RUNNING, SCHEDULED):
         client.update_run(run, status=status)
     else:
         client.set_terminated(run, status, end_time=ended)

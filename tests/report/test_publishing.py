@@ -9,6 +9,7 @@ import pytest
 
 from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
+from suite.store.folder import dump_json
 from suite.store.identity import EvaluationSpec
 from tests.report.tracked import (
     at_work,
@@ -273,13 +274,17 @@ def test_a_run_deleted_in_the_interface_is_logged_again(grid, client):
     assert differences(client, grid, [folder]) == []
 
 
-def test_a_run_that_another_grid_has_finished_is_logged_with_this_one_too(grid, client, root):
-    from suite.store.folder import dump_json
-
-    folder = finished(root / f"{grid.name}-other", spec_of(4))
-    (grid / "plan.json").write_text(dump_json({"runs": [{"id": folder.id, "folder": folder.id}]}))
+def test_what_pretrained_in_another_grid_is_logged_with_this_one_too(grid, client, root):
+    source = finished(root / f"{grid.name}-other", spec_of(4, seed=77))
+    folder = finished(grid, spec_of(8, parent=source.id))
+    entries = [{"id": run.id, "folder": run.id, "parent": run.spec().parent} for run in (source, folder)]
+    plan = {"runs": [entry | {"spec": {"transfer": entry["parent"] is not None}} for entry in entries]}
+    (grid / "plan.json").write_text(dump_json(plan))
     publish(grid)
-    assert differences(client, grid, [folder]) == []
+    assert differences(client, grid, [source, folder]) == []
+    children, parent = runs_of(client, grid.name)
+    assert children[source.id].data.tags["suite.grid"] == f"{grid.name}-other"
+    assert (parent.info.status, parent.data.metrics["left"]) == ("FINISHED", 0)
 
 
 def test_a_server_out_of_reach_is_one_sentence_without_password(monkeypatch, tmp_path):
