@@ -5,4 +5,5 @@
     app.sweep.run_sweep             a sweep from its preparation to the report
     app.export.export               a grid as one file
     app.export.report_archive       the report of such a file
+    app.publish.publish_grid        a grid in MLflow, from its files
 """

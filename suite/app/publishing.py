@@ -24,6 +24,7 @@ from suite.store.folder import Busy, lock
 LOOK = 3.0  # seconds between looks at the files
 LONGEST_PAUSE = 60.0  # seconds between tries while MLflow does not answer
 LOCK_WAIT = 3.0  # seconds that one waits at the end for the process that logs the same grid
+LAST_TRIES = 2  # at the end: what is remembered of MLflow may be out of date at the first
 ORPHAN = 60.0  # seconds that it may work on when the driver is gone
 LOCK = ".mlflow.lock"
 
@@ -51,9 +52,10 @@ def follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: float
 
 
 def _follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: float) -> bool:
-    failures = 0
+    failures, tries = 0, 0
     while True:
         last = ended.is_set()
+        tries += last
         try:
             publisher.publish(last)
             failures = 0
@@ -61,9 +63,9 @@ def _follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: floa
                 return True
         except (TrackingError, OSError) as error:
             failures += 1
-            if failures == 1 or last:
+            if failures == 1 or tries == LAST_TRIES:
                 tell({"problem": one_line(str(error))})
-            if last:
+            if tries == LAST_TRIES:
                 return False
         ended.wait(min(LONGEST_PAUSE, look * 2**failures) if failures else look)
 
@@ -86,12 +88,12 @@ def main(folder: Path) -> int:
     threading.Thread(target=listen, daemon=True).start()
     with contextlib.suppress(OSError):
         os.nice(10)  # runs come first
-    told = 0.0
+    told, longest = 0.0, 0.0
 
     def progress(seconds: float) -> None:
-        nonlocal told
-        if seconds or time.monotonic() - told > 1:
-            told = time.monotonic()
+        nonlocal told, longest
+        if seconds != longest or time.monotonic() - told > 1:
+            told, longest = time.monotonic(), seconds
             tell({"progress": seconds})
 
     try:

@@ -35,10 +35,11 @@ def publish(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Log the runs and the report of a grid to MLflow, from the files in its results folder.
+    """Log the runs and the report of a grid to MLflow.
 
-    Sweeps do this while they run. Runs that are in MLflow already stay; what is missing is added, and what differs from
-    the files is replaced. Exit code 1 if MLflow does not have everything afterwards.
+    Reads the files in the results folder of the grid, as a sweep does while it runs. Runs that are in MLflow already
+    stay; what is missing is added, and a run that differs from its files is replaced. Exit code 1 if MLflow does not
+    have everything afterwards.
     """
     from suite.app.publish import publish_grid
 

@@ -40,6 +40,16 @@ def without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", text)
 
 
+def reason(error: Exception) -> str:
+    """Why MLflow failed, in a few words; what libraries say of a lost connection is long."""
+    text = str(error).strip()
+    if "timed out" in text or "too many 5" in text:
+        return "no answer in time"
+    if refused := re.search(r"\[Errno -?\d+\] ([^\"')]+)", text):
+        return refused[1]
+    return without_password((text.splitlines() or [type(error).__name__])[0])
+
+
 def is_server(uri: str) -> bool:
     """Whether a server keeps the artifacts."""
     return uri.startswith(("http://", "https://", "databricks"))

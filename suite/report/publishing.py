@@ -6,7 +6,8 @@ The files are the truth: whatever MLflow has is completed from them, or replaced
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from suite.report.tracked_run import (
     FINISHED,
     KILLED,
     RUNNING,
+    SCHEDULED,
     TEST,
     TrackedRun,
     flat,
@@ -25,12 +27,12 @@ from suite.report.tracked_run import (
 )
 from suite.report.tracking import Tracker
 from suite.spec import BadInput, file_sha256, one_line, parse_model
-from suite.store.earlier import source_folder
+from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import tested_as
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
 
-STATUS = {"done": FINISHED, "failed": FAILED, "running": RUNNING}
+STATUS = {"done": FINISHED, "failed": FAILED, "running": RUNNING, "queued": SCHEDULED}  # of all others: KILLED
 REPORT = ("summary.csv", "timing.csv", "report.html")
 REPORT_FOLDERS = ("tables", "figures")
 
@@ -58,8 +60,8 @@ class Publisher:
             raise
 
     def _publish(self, ended: bool) -> dict[str, Any]:
-        ids, states = planned_ids(self.folder), {}
-        for folder in self._folders(ids if ended or not self.seen else {}):
+        planned, states = planned_runs(self.folder), {}
+        for folder in self._folders(planned if ended or not self.seen else {}):
             before = self.seen.get(folder.id)
             if before and before[0] == "done" and not ended:
                 states[folder.id] = "done"
@@ -71,11 +73,14 @@ class Publisher:
                 if now == before:
                     continue
                 self.skipped.pop(folder.id, None)
-                record = record_of(folder, ids.get(folder.id, folder.id), state)
-            except (BadInput, OSError) as error:
+                id = planned[folder.id].id if folder.id in planned else folder.id
+                record = record_of(folder, id, state)
+            except (BadInput, OSError, LookupError, TypeError, ValueError, AttributeError) as error:  # files are edited
                 self.skipped[folder.id] = one_line(str(error))
                 continue
             if record is not None:
+                if folder.path.parents[1] != self.folder:
+                    record.tags["suite.grid"] = folder.path.parents[1].name
                 mlflow_id, action = self.tracker.put_run(record)
                 self.done[record.id] = {
                     "id": record.id,
@@ -85,7 +90,7 @@ class Publisher:
                     "action": action,
                 }
             self.seen[folder.id] = now
-        missing = len(set(ids) - set(states))
+        missing = len(set(planned) - set(states))
         counts = {state: sum(found == state for found in states.values()) for state in ("done", "failed", "running")}
         left = len(states) - sum(counts.values()) + missing
         parent = self.tracker.put_sweep(_sweep_status(counts, left, ended), counts | {"left": left})
@@ -95,12 +100,14 @@ class Publisher:
             self.tracker.put_report(self.folder, files, content)
         return {"experiment": self.tracker.experiment, "mlflow_run": parent, "runs": list(self.done.values())}
 
-    def _folders(self, planned: Collection[str]) -> list[RunFolder]:
+    def _folders(self, planned: dict[str, Planned]) -> list[RunFolder]:
         """The run folders, each behind the one that it starts from; of planned runs also those in other grids."""
         runs = self.folder / "runs"
         found = {file.parent.name: RunFolder(file.parent) for file in sorted(runs.glob("*/spec.yaml"))}
-        elsewhere = (source_folder(runs, name) for name in planned if name not in found)
-        found |= {folder.id: folder for folder in elsewhere if folder.result_file.exists()}
+        for name, run in planned.items():
+            if name not in found:
+                at = source_folder(runs, name) if run.pretrains else run_folder(runs, name)
+                found |= {name: at} if at.id == name and at.result_file.exists() else {}
         if all(name in self.seen for name in found):
             return list(found.values())
         depth: dict[str, int] = {}
@@ -112,12 +119,21 @@ class Publisher:
         return sorted(found.values(), key=lambda folder: depth[folder.id])
 
 
-def planned_ids(folder: Path) -> dict[str, str]:
-    """The id of each run of the stored plan, by the name of its folder; {} without a plan."""
+@dataclass(frozen=True)
+class Planned:
+    """A run of the stored plan; pretrains: others start from it on other data, and it may lie in another grid."""
+
+    id: str
+    pretrains: bool
+
+
+def planned_runs(folder: Path) -> dict[str, Planned]:
+    """The runs of the stored plan by the names of their folders; {} without a plan."""
     try:
-        content = json.loads((folder / "plan.json").read_text())
-        return {str(entry["folder"]): str(entry["id"]) for entry in content["runs"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        entries = json.loads((folder / "plan.json").read_text())["runs"]
+        sources = {entry["parent"] for entry in entries if entry["spec"].get("transfer")}
+        return {str(entry["folder"]): Planned(str(entry["id"]), entry["id"] in sources) for entry in entries}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -129,7 +145,7 @@ def record_of(folder: RunFolder, id: str, state: str) -> TrackedRun | None:
     result = folder.result() if state == "done" else None
     history = folder.read_history()
     status = STATUS.get(state, KILLED)
-    if status == KILLED and not (history or folder.log.exists()):
+    if status in (KILLED, SCHEDULED) and not (history or folder.log.exists()):
         return None
     spec = folder.spec()
     record = TrackedRun(id, status, params=_params(spec), starts_from=spec.parent)
@@ -148,7 +164,7 @@ def record_of(folder: RunFolder, id: str, state: str) -> TrackedRun | None:
     record.times = _epoch_times(folder, history)
     if result is not None:
         record.metrics = _final_metrics(result) | _further_tests(folder)
-    if status != RUNNING:
+    if status not in (RUNNING, SCHEDULED):
         files = [folder.spec_file, folder.result_file, folder.provenance, folder.log]
         files += [folder.predictions, folder.video_predictions] if result else []
         record.artifacts = [(file, "") for file in files if file.is_file()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's states
+SCHEDULED, RUNNING, FINISHED, FAILED, KILLED = "SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's
 CHILD_OF, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # its interface nests runs, and shows a description
 RESULT_TAG = "suite.result"
 KEY_LENGTH, VALUE_LENGTH = 250, 6000  # characters, MLflow's limits

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from suite.report.mlflow_store import (
     artifact_location,
     is_server,
+    reason,
     relocate_artifacts,
     settings,
     tracking_uri,
     without_password,
 )
-from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, TrackedRun
+from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, SCHEDULED, TrackedRun
 from suite.store.folder import lock
 
 if TYPE_CHECKING:
@@ -126,9 +127,8 @@ class Tracker:
             yield self._client
         except Exception as error:  # MLflow raises what its database driver, HTTP library or file system raises
             self._client = None
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            message = f"MLflow at {self.uri} could not {doing}: {reason}"
-            raise TrackingError(without_password(message)) from error
+            where = without_password(self.uri)
+            raise TrackingError(f"MLflow at {where} could not {doing}: {reason(error)}") from error
 
     def _connect(self) -> None:
         os.environ.update(settings(quiet=True))
@@ -276,7 +276,7 @@ class Tracker:
 
 
 def _set_status(client: MlflowClient, run: str, status: str, ended: int | None) -> None:
-    if status == RUNNING:
+    if status in (RUNNING, SCHEDULED):
         client.update_run(run, status=status)
     else:
         client.set_terminated(run, status, end_time=ended)
