@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import one_line
 from suite.store.folder import lock
-from suite.sweep.executors.base import Executor
-from suite.sweep.executors.local import LocalExecutor
+from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.executors.machine import Machine
-from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan, add_costs, remember
 from suite.sweep.planned_run import PlannedRun
@@ -38,18 +35,16 @@ def run_sweep(
     tracking: bool,
     options: dict[str, Any],
     cpu_is_meant: bool = True,
-    cluster: SlurmOptions | None = None,
+    cluster: ClusterOptions | None = None,
 ) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code.
 
     options: of the scheduler; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there; cluster:
-    runs are jobs of Slurm, in place of processes of this machine.
+    runs are placed by Slurm or Ray, in place of processes of this machine.
     Raises BadInput for what would stop a run, before the first one starts.
     """
     console = PlainConsole(soft_wrap=True)
-    executor: Executor = (
-        SlurmExecutor(replace(cluster, folder=plan.folder / "slurm")) if cluster else LocalExecutor(machine)
-    )
+    executor = executor_of(cluster, plan.folder, machine)
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
@@ -63,12 +58,9 @@ def run_sweep(
         left = [run for run in plan.runs if run.state() != "done"]
         tests = sum(run.folder.result_file.exists() for run in left)  # trained, and to be tested in another way
         todo = f"{len(left) - tests} of {len(plan.runs)} runs to do" + (f", {tests} to test" if tests else "")
-        used = executor.machine
-        how = f"{'as Slurm jobs' if cluster else f'{used.slots} at a time'} on {used.device}, "
-        how += f"CPU threads per run: {used.threads}"
         for note in notes(plan):
             console.print(note)
-        console.print(f"{plan.grid.name}: {todo}, {how}")
+        console.print(f"{plan.grid.name}: {todo}, {executor.describe()}")
         scheduler = Scheduler(plan, data, executor, **options)
         with Display(plan, console) as display:
 
