@@ -1,44 +1,41 @@
 """The Ray executor: each run is a task of a Ray cluster.  Where tasks go, which nodes there are and which have died is
 Ray's; which run is next and which is tried again is the scheduler's.
 
-An actor beside the driver (`ray_task.Board`) holds the progress of the tasks and what they are told.
+An actor beside the driver (`ray_task.Board`) holds the progress of the tasks and what they are told.  A node that does
+not see the driver's results is sent the files of its run, and sends them back (`suite.sweep.executors.shipping`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
-import logging
 import os
-import signal
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.device import cores
-from suite.spec import BadInput, one_line
+from suite.store.folder import Busy, RunFolder, lock
+from suite.store.full_disk import no_space
+from suite.store.identity import RunSpec
 from suite.sweep import worker
-from suite.sweep.executors.base import CRASH, LOST, STOPPED, Body, Change, End, Executor, Job
-from suite.sweep.executors.machine import Machine, gpus
-from suite.sweep.executors.ray_task import KILL, STOP, Board, attend, installation
+from suite.sweep.executors.base import BUSY, CRASH, DISK, LOST, STOPPED, Body, Change, End, Executor, Job
+from suite.sweep.executors.machine import Machine
+from suite.sweep.executors.ray_cluster import at_node, joined_cluster, need_ray, reason
+from suite.sweep.executors.ray_task import KILL, STOP, Board, DriverPlace, attend
+from suite.sweep.executors.shipping import Files, needed_by, write_files
 
-MISSING = "--executor ray needs the package ray, which is not installed (uv pip install ray)."
-STORE = 100 << 20  # bytes of the object store of a cluster on this machine alone; results go through files
 TO_END = 5.0  # seconds for tasks to end their processes
 
 
 @dataclass
 class RayOptions:
-    """What is asked of the cluster for each run.
-
-    address: auto, HOST:PORT or ray://HOST:PORT; None: RAY_ADDRESS, else a cluster of its own on this machine alone.
-    """
+    """What is asked of the cluster for each run; address: as `joined_cluster` takes it."""
 
     address: str | None = None
-    folder: Path = Path()
+    folder: Path = Path()  # results/<grid>/ray
     gpus_per_run: int = 0
     cpus_per_run: int = 1
     workers: int | None = None  # data-loading processes per run
@@ -51,15 +48,17 @@ class _Placed:
     """A run that is a task of Ray."""
 
     job: Job
-    key: str
-    task: Any
+    key: str = ""
+    task: Any = None
     begun: bool = False
     order: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # the lock of a run whose files are away
+    end: End | None = None  # of one that could not be submitted
 
 
 class RayExecutor(Executor):
-    """Gives jobs to Ray and follows them.  The cluster is started or joined with the first job.
+    """Gives jobs to Ray and follows them.  The cluster is joined, or started, with the first job.
 
     Raises BadInput where Ray is missing, the cluster cannot be reached, or a node has another installation.
     """
@@ -67,17 +66,19 @@ class RayExecutor(Executor):
     queues, placing = True, "as Ray tasks"
 
     def __init__(self, options: RayOptions, body: Body = worker.run_job):
-        if importlib.util.find_spec("ray") is None:
-            raise BadInput(MISSING)
-        self.options, self.body = options, body
+        need_ray()
+        self.options, self.body, self.folder = options, body, options.folder.absolute()
         device = "cuda" if options.gpus_per_run else "cpu"
         workers = options.workers if options.workers is not None else (options.cpus_per_run if device == "cuda" else 0)
         self.machine = Machine(options.jobs, device, options.cpus_per_run, workers)
         self.placed: dict[str, _Placed] = {}
         self.ray: Any = None  # the package, once there is a cluster
-        self.joined = False  # a cluster that was there already
         self.asked = 0.0
         self.numbers = itertools.count()
+        self.token = self.folder / f".seen-{uuid.uuid4().hex}"
+        results = self.folder.resolve().parents[1]
+        self.place = DriverPlace(os.getcwd(), str(results), str(self.token.resolve()))
+        self.sends_files = False  # whether some node does not see the results
 
     def capacity(self) -> int:
         return self.machine.slots
@@ -85,20 +86,24 @@ class RayExecutor(Executor):
     def start(self, job: Job) -> None:
         if self.ray is None:
             self._connect()
-        key = f"{job.id}#{next(self.numbers)}"
-        self.placed[job.id] = _Placed(job, key, self.attend.remote(job, self.body, self.board, key))
+        self.placed[job.id] = _Placed(replace(job, data=str(Path(job.data).absolute())))
+        self._submit(self.placed[job.id])
 
     def poll(self, seconds: float) -> list[Change]:
-        if not self.placed:
+        tasks = {placed.task: placed for placed in self.placed.values() if placed.end is None}
+        ended = [placed for placed in self.placed.values() if placed.end]
+        if tasks and not ended:
+            self.ray.wait(list(tasks), num_returns=1, timeout=seconds)
+        elif not ended:
             time.sleep(seconds)
-            return []
-        tasks = {placed.task: id for id, placed in self.placed.items()}
-        self.ray.wait(list(tasks), num_returns=1, timeout=seconds)
-        ended, _ = self.ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
-        changes = self._progress()
-        for task in ended:
-            placed = self.placed.pop(tasks[task])
-            changes.append(Change(tasks[task], end=self._end_of(placed)))
+        if tasks:
+            ended += [tasks[task] for task in self.ray.wait(list(tasks), num_returns=len(tasks), timeout=0)[0]]
+        changes = self._progress() if self.placed else []
+        for placed in ended:
+            if end := placed.end or self._end_of(placed):
+                del self.placed[placed.job.id]
+                placed.held.close()  # before the scheduler looks whether somebody is at work there
+                changes.append(Change(placed.job.id, end=end))
         return changes
 
     def cancel(self, ids: Iterable[str] | None = None) -> None:
@@ -106,138 +111,111 @@ class RayExecutor(Executor):
         for id in list(self.placed) if ids is None else [id for id in ids if id in self.placed]:
             placed = self.placed[id]
             placed.order = STOP
-            if not placed.begun:
+            if not (placed.begun or placed.end):
                 self.ray.cancel(placed.task)
-        self._progress(now=True)
+        self.asked = 0.0
 
     def close(self) -> None:
         if self.ray is None:
             return
+        tasks = [placed.task for placed in self.placed.values() if placed.end is None]
         for placed in self.placed.values():
             placed.order = KILL
-        if self.placed:
-            self._progress(now=True)
-            tasks = [placed.task for placed in self.placed.values()]
+        if tasks:
+            self._news()
             _, left = self.ray.wait(tasks, num_returns=len(tasks), timeout=TO_END)
             for task in left:
                 with contextlib.suppress(self.ray.exceptions.RayError):
                     self.ray.cancel(task, force=True)
+        for placed in self.placed.values():
+            placed.held.close()
         self.placed.clear()
+        self.token.unlink(missing_ok=True)
         self.ray.shutdown()
         self.ray = None
 
     def _connect(self) -> None:
-        address = self.options.address or os.environ.get("RAY_ADDRESS") or "local"
-        self.joined = address != "local"
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if not self.joined:
-            # Ray's own switch for machines that are no cluster: all its servers then listen on the loopback address.
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-            quiet |= {"include_dashboard": False, "num_cpus": cores(), "object_store_memory": STORE}
-        import ray
-
-        with _own_signal_handlers():
-            try:
-                ray.init(address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-                reason = one_line(str(error))[:300]
-                raise BadInput(f"The Ray cluster at {address} cannot be reached: {reason}") from error
-        self.ray = ray
-        try:
-            self._check_nodes()
-        except BaseException:
-            self.close()
-            raise
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=True
-        )
+        options = self.options
+        self.ray = ray = joined_cluster(options.address, options.cpus_per_run, options.gpus_per_run)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.token.touch()
+        here = at_node(ray, ray.get_runtime_context().get_node_id(), soft=True)
         self.board = ray.remote(Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
         # A run that is lost is started again by the scheduler, which knows whether it may be.
         self.attend = ray.remote(attend).options(
-            num_cpus=self.options.cpus_per_run, num_gpus=self.options.gpus_per_run, max_retries=0
+            num_cpus=options.cpus_per_run, num_gpus=options.gpus_per_run, max_retries=0
         )
 
-    def _check_nodes(self) -> None:
-        """Raises BadInput for a node with another installation, and where this machine has no room for a run."""
-        asked = {"CPU": self.options.cpus_per_run, "GPU": self.options.gpus_per_run}
-        nodes = [node for node in self.ray.nodes() if node["Alive"]]
-        fit = [node for node in nodes if all(node["Resources"].get(what, 0) >= asked[what] for what in asked)]
-        if not fit and not self.joined:
-            raise BadInput(
-                f"A run asks for {asked['CPU']} CPU cores and {asked['GPU']} GPUs; this machine has {cores()} and "
-                f"{gpus() if asked['GPU'] else 0}."
-            )
-        place = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        question = self.ray.remote(installation)
-        answers = {
-            node["NodeManagerHostname"]: question.options(
-                num_cpus=0, scheduling_strategy=place(node["NodeID"], soft=False)
-            ).remote()
-            for node in fit
-        }
-        ours = installation()
-        for host, answer in answers.items():
+    def _submit(self, placed: _Placed) -> None:
+        files = None
+        if self.sends_files:
+            folder = RunFolder(Path(placed.job.folder))
+            placed.held.close()
             try:
-                theirs = self.ray.get(answer, timeout=120)
-            except self.ray.exceptions.RayError as error:
-                raise BadInput(
-                    f"The Ray node {host} cannot run the suite; install it there as here ({_reason(error)})."
-                ) from error
-            for what, version in ours.items():
-                if theirs.get(what) != version:
-                    raise BadInput(
-                        f"The Ray node {host} has another installation than this machine ({what}: {theirs.get(what)}, "
-                        f"here {version}); install the same on all nodes."
-                    )
+                placed.held.enter_context(lock(folder.path / ".lock", wait=0, busy=f"{folder.id} is in use."))
+            except Busy as busy:
+                placed.end = End(BUSY, str(busy))
+                return
+            files = self.ray.put(needed_by(folder, RunSpec.from_resolved(placed.job.spec)))
+        placed.key = f"{placed.job.id}#{next(self.numbers)}"
+        placed.task = self.attend.remote(placed.job, self.body, self.board, placed.key, self.place, files)
 
-    def _progress(self, now: bool = False) -> list[Change]:
-        """What the board has to tell; it is told all orders."""
-        if not now and time.monotonic() - self.asked < self.options.seconds:
+    def _progress(self) -> list[Change]:
+        if time.monotonic() - self.asked < self.options.seconds:
             return []
         self.asked = time.monotonic()
-        orders = {placed.key: placed.order for placed in self.placed.values() if placed.order}
-        try:
-            news = self.ray.get(self.board.news.remote(orders), timeout=30)
-        except self.ray.exceptions.RayError:
-            return []  # it is started again, and asked again
+        said, sent = self._news()
         changes = []
         for id, placed in self.placed.items():
-            progress = news.get(placed.key)
+            for reference in sent.get(placed.key, ()):
+                with contextlib.suppress(self.ray.exceptions.RayError, OSError):  # the next ones may come through
+                    self._write(placed, self.ray.get(reference, timeout=60))
+            progress = said.get(placed.key)
             if progress is None or (placed.begun and progress == placed.progress):
                 continue
             placed.begun, placed.progress = True, progress
             changes.append(Change(id, progress))
         return changes
 
-    def _end_of(self, placed: _Placed) -> End:
+    def _news(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the board has to tell; it is told all orders.  Nothing where it does not answer: it is started again."""
+        orders = {placed.key: placed.order for placed in self.placed.values() if placed.order}
+        try:
+            return self.ray.get(self.board.news.remote(orders), timeout=30)
+        except self.ray.exceptions.RayError:
+            return {}, {}
+
+    def _end_of(self, placed: _Placed) -> End | None:
+        """None where the task has to be submitted again, with the files of its run."""
         errors = self.ray.exceptions
         try:
-            return self.ray.get(placed.task)
+            attended = self.ray.get(placed.task)
         except errors.TaskCancelledError:
             return End(STOPPED)
         except errors.OutOfMemoryError as error:
-            return End(CRASH, f"Ray ended the run since the memory of its node was nearly full ({_reason(error)}).")
+            return End(CRASH, f"Ray ended the run since the memory of its node was nearly full ({reason(error)}).")
         except errors.RayTaskError as error:
-            return End(CRASH, f"The Ray task of the run failed: {_reason(error)}")
+            return End(CRASH, f"The Ray task of the run failed: {reason(error)}.")
         except errors.RayError as error:
-            text = f"What the run ran under is gone ({type(error).__name__}: {_reason(error)})"
+            text = f"what the run ran under is gone ({type(error).__name__}: {reason(error)})"
             return End(STOPPED if placed.order else LOST, text)
+        if attended.end is None:
+            if placed.order:
+                return End(STOPPED)
+            self.sends_files = True
+            self._submit(placed)
+            return placed.end
+        if attended.files is not None:
+            try:
+                self._write(placed, attended.files, ended=True)
+            except OSError as error:
+                full = no_space(error, self.folder.parent)
+                return End(DISK, full) if full else End(CRASH, f"{error.filename}: {error.strerror}.")
+        return attended.end
 
-
-def _reason(error: BaseException) -> str:
-    """The last line of what Ray says: the rest is a traceback on another machine."""
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return one_line(lines[-1] if "Traceback" in str(error) else lines[0])[:300]
-
-
-@contextlib.contextmanager
-def _own_signal_handlers() -> Iterator[None]:
-    """Keeps the handlers of this process, which ray.init replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # not in the main thread: none was replaced
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _write(self, placed: _Placed, files: Files, ended: bool = False) -> None:
+        """Takes in the files of a run that a node has sent."""
+        folder, results = RunFolder(Path(placed.job.folder)), Path(self.place.results)
+        write_files(files, results, below=folder.path.relative_to(results).as_posix())
+        if ended and not any(name.endswith(f"{folder.id}/error.json") for name in files):
+            folder.error_file.unlink(missing_ok=True)
