@@ -40,11 +40,18 @@ def kill_node(node) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def parent(pid: int) -> int:
+    """The process that has started a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def below(pid: int) -> list[int]:
     """The processes that a process has started, and those that they have."""
     parents = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
-    found = [child for child, parent in parents.items() if parent == pid]
-    return found + [further for child in found for further in below(child)]
+            parents[int(entry.name)] = parent(int(entry.name))
+    found = [pid]
+    while more := [child for child, above in parents.items() if above in found and child not in found]:
+        found += more
+    return found[1:]

@@ -47,6 +47,8 @@ def joined_cluster(address: str | None, cpus: int, gpus_of_run: int) -> Any:
             ray.init(address, **options)
         except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise BadInput(f"The Ray cluster at {address} cannot be reached: {reason(error)}") from error
+    # Ray prints what becomes of its workers even so; there is no public switch for that.
+    ray._private.worker._worker_logs_enabled = False
     try:
         _check_nodes(ray, cpus, gpus_of_run, own)
     except BaseException:
