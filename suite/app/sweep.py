@@ -7,7 +7,7 @@ first run and after the last, is done in a process of its own, so that the drive
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,7 @@ from suite.spec import load_grid
 from suite.store.folder import lock
 from suite.sweep.child import in_child
 from suite.sweep.executors.base import Executor
-from suite.sweep.executors.local import LocalExecutor
-from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
+from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.scheduler import Scheduler, SweepOutcome
@@ -36,8 +35,8 @@ InProcess = Callable[..., Any]  # calls a function, in this process or in one of
 class Request:
     """A sweep as it was asked for on the command line.
 
-    slots, device, workers: of this machine, None for what it offers; options: of the scheduler; cluster: runs are jobs
-    of Slurm, in place of processes of this machine.
+    slots, device, workers: of this machine, None for what it offers; options: of the scheduler; cluster: runs are
+    placed by Slurm or Ray, in place of processes of this machine.
     """
 
     grid: str
@@ -49,7 +48,7 @@ class Request:
     workers: int | None = None
     tracking: bool = True
     options: dict[str, Any] | None = None
-    cluster: SlurmOptions | None = None
+    cluster: ClusterOptions | None = None
 
 
 def run_sweep(request: Request) -> int:
@@ -57,16 +56,14 @@ def run_sweep(request: Request) -> int:
 
     Raises BadInput for what would stop a run, before the first one starts.
     """
-    folder = request.results / load_grid(request.grid).name
-    executor: Executor | None = None
-    if request.cluster:
-        executor = SlurmExecutor(replace(request.cluster, folder=folder / "slurm"))
     found = stored_plan(request.grid, request.selection, request.results)
     if found and all(run.state() == "done" for run in found.runs):
         PlainConsole(soft_wrap=True).print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
         return follow(found, None, request, in_child)
+    folder = request.results / load_grid(request.grid).name
+    cluster = executor_of(request.cluster, folder) if request.cluster else None  # refuses what is not there
     plan, machine = in_child(_prepare, request)
-    return follow(plan, executor or LocalExecutor(machine), request, in_child)
+    return follow(plan, cluster or executor_of(None, folder, machine), request, in_child)
 
 
 def _prepare(request: Request) -> tuple[Plan, Machine]:
@@ -123,6 +120,4 @@ def _what_is_to_do(plan: Plan, executor: Executor) -> str:
     left = [run for run in plan.runs if run.state() != "done"]
     tests = sum(run.folder.result_file.exists() for run in left)  # trained, and to be tested in another way
     todo = f"{len(left) - tests} of {len(plan.runs)} runs to do" + (f", {tests} to test" if tests else "")
-    used = executor.machine
-    how = f"{'as Slurm jobs' if executor.queues else f'{used.slots} at a time'} on {used.device}, "
-    return f"{plan.grid.name}: {todo}, {how}CPU threads per run: {used.threads}"
+    return f"{plan.grid.name}: {todo}, {executor.describe()}"
