@@ -16,6 +16,7 @@ from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
 from suite.program import command
 from suite.spec import BadInput, file_sha256, one_line, shown
+from suite.store.changes import record_videos
 from suite.store.pretraining import data_before
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -47,6 +48,7 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
             problems.append(_sentence(error))
             continue
         videos[name] = len(manifests["train"].videos)
+        record_videos(plan.folder, name, {split: (m.sha256, m.list_sha256) for split, m in manifests.items()})
         counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.differences:
