@@ -31,18 +31,12 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
     other data.
     """
     from suite.data.decoding import chosen_decoder
-    from suite.data.synthetic import synthesize
 
     chosen_decoder()  # refuses a wrong setting before the first run does
     videos, problems = {}, []
     for name in datasets_of(plan):
-        about = info(name)
-        if about.reader == "calibrated":
-            data.mkdir(parents=True, exist_ok=True)
-            with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
-                synthesize((about.whole or about).name, data, processes=cores())
         try:
-            dataset = open_dataset(name, data)
+            dataset = opened(name, data, console)
             manifests = {split: dataset.split(split) for split in ("train", "val")}
         except BadInput as error:
             problems.append(_sentence(error))
@@ -57,6 +51,18 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
         problems += _problems(runs, dataset, plan.folder)
         problems += _pretraining_problems(runs, dataset, data, console)
     return videos, problems
+
+
+def opened(name: str, data: Path, console: Console) -> Dataset:
+    """A data set in the folder `data`; a calibration set is generated first where it is missing."""
+    from suite.data.synthetic import synthesize
+
+    about = info(name)
+    if about.reader == "calibrated":
+        data.mkdir(parents=True, exist_ok=True)
+        with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
+            synthesize((about.whole or about).name, data, processes=cores())
+    return open_dataset(name, data)
 
 
 def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[str]:

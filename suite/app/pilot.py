@@ -63,7 +63,7 @@ def run_pilot(
             pretrain=_pretraining(whole.grid),
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)
-        codes.append(run_sweep(plan, data, machine, False, options))
+        codes.append(run_sweep(plan, data, machine, False, options, reuse_finished=False))
         seconds = speed_here(plan).seconds_left(whole)
     failed = max(codes)
     if failed == DONE and seconds is not None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from suite.app.data import prepare_data, refuse_other_weights
 from suite.app.ensembles import make_ensembles
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
+from suite.app.reuse import record, reuse
 from suite.app.tracking import Tracking
 from suite.report.build import write_grid_report
 from suite.report.console.listing import notes
@@ -39,23 +40,28 @@ def run_sweep(
     options: dict[str, Any],
     cpu_is_meant: bool = True,
     cluster: SlurmOptions | None = None,
+    reuse_finished: bool = True,
 ) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code.
 
     options: of the scheduler; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there; cluster:
-    runs are jobs of Slurm, in place of processes of this machine.
+    runs are jobs of Slurm, in place of processes of this machine; reuse_finished: runs that other grids under the same
+    results folder have finished are not trained again.
     Raises BadInput for what would stop a run, before the first one starts.
     """
     console = PlainConsole(soft_wrap=True)
     executor: Executor = (
         SlurmExecutor(replace(cluster, folder=plan.folder / "slurm")) if cluster else LocalExecutor(machine)
     )
+    if reuse_finished:
+        reuse(plan, data, console)
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         refuse_what_would_stop(plan, data, None if cluster else machine, console, cpu_is_meant)
+        record(plan)
         remember(plan)
         if not share:
             store_plan(plan)

@@ -71,6 +71,13 @@ def sweep(
     checkpoint_steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Use finished runs of other grids in the same results folder whose code and data are unchanged.",
+        ),
+    ] = True,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -113,7 +120,8 @@ def sweep(
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
     plan = make_plan(grid, chosen or Selection(), results, costs=False)
     meant = device is not None
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
+    code = run_sweep(plan, data_root(data), machine, tracking, options, meant, cluster, reuse)
+    raise typer.Exit(code)
 
 
 @app.command(
@@ -153,9 +161,11 @@ def plan(
     from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
     from suite.sweep.plan import remember
+    from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
 
     made = planned(grid, results, chosen)
+    use_finished_runs(made)
     remember(made)
     store_plan(made)
     for note in not_shown(made):

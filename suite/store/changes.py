@@ -44,6 +44,12 @@ def changes_since(folder: RunFolder, grid: Path, parent: RunFolder | None) -> li
     return found + _of_initial_weights(provenance, parent)
 
 
+def knows_code(sessions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all sessions of a run recorded which code trained and tested it."""
+    kinds = ("code_train", "code_test")
+    return bool(sessions) and all(isinstance(session.get(kind), Mapping) for session in sessions for kind in kinds)
+
+
 def _of_code(model: str, sessions: Sequence[Mapping[str, Any]], tests_select: bool) -> list[Change]:
     """tests_select: the tests along the way chose the epoch, so that those of all sessions count."""
     now = _code_today(model)

@@ -84,6 +84,7 @@ class Plan:
     selection: Selection
     folder: Path  # results/<grid>
     runs: list[PlannedRun]
+    not_reused: dict[str, str] = field(default_factory=dict)  # run id -> why a finished run of another grid is not used
 
     @property
     def changes(self) -> dict[str, Any]:

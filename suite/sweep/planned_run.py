@@ -26,7 +26,7 @@ class PlannedRun:
     """A run and its place in the forest; `cost_macs`, in multiply-adds, leaves out a training that is finished."""
 
     spec: RunSpec
-    folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
+    folder: RunFolder  # of an earlier name, or in another grid, where the run was finished there
     parent: PlannedRun | None = None
     matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
     setting: dict[str, Any] = field(default_factory=dict)  # its values of the protocol keys of `axes` and `tune`
@@ -43,6 +43,12 @@ class PlannedRun:
     @property
     def id(self) -> str:
         return self.archived_id or self.spec.id
+
+    def point_to(self, folder: RunFolder) -> None:
+        """Takes another folder for the run: that of another grid that has finished it, or its own."""
+        self.folder, self._tested = folder, False
+        if not folder.result_file.exists():
+            self.cost_macs = self.whole_macs
 
     def result(self) -> dict[str, Any] | None:
         """What its training and the tests that are planned for it gave; None while something is missing."""

@@ -9,6 +9,7 @@ from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.reuse import reused_from
 from suite.sweep.stale import stale_runs
 
 RUN = ("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state")
@@ -85,7 +86,8 @@ def status(plan: Plan) -> dict[str, Any]:
         counts[state] += 1
         error = run.folder.error() if state == "failed" else None
         entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control", SETTING)}
-        listed.append(entry | {"state": state, "error": error["error"] if error else None, "changes": changes})
+        entry |= {"state": state, "error": error["error"] if error else None, "changes": changes}
+        listed.append(entry | {"reused_from": reused_from(run, plan)})
     return counts | {"runs": listed}
 
 
