@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.console import Console
 from suite.app.data import prepare_data, refuse_other_weights
 from suite.app.ensembles import make_ensembles
 from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights_or_data
+from suite.app.rerun import mark
 from suite.app.reuse import record, reuse
 from suite.app.tracking import Tracking
 from suite.report.build import write_grid_report
@@ -26,6 +28,8 @@ from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan, add_costs, remember
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.rerun import move_marked
+from suite.sweep.reuse import train_here
 from suite.sweep.scheduler import SAME_ERROR, Scheduler, SweepOutcome
 from suite.sweep.stored import store_plan
 
@@ -41,26 +45,33 @@ def run_sweep(
     cpu_is_meant: bool = True,
     cluster: SlurmOptions | None = None,
     reuse_finished: bool = True,
+    rerun: Collection[str] = (),
 ) -> int:
     """Runs what a plan still needs and writes its report; returns the exit code.
 
     options: of the scheduler; cpu_is_meant: somebody asked for the CPU, however long the sweep takes there; cluster:
     runs are jobs of Slurm, in place of processes of this machine; reuse_finished: runs that other grids under the same
-    results folder have finished are not trained again.
+    results folder have finished are not trained again; rerun: kinds of runs to train anew, as `--rerun` names them.
     Raises BadInput for what would stop a run, before the first one starts.
     """
     console = PlainConsole(soft_wrap=True)
     executor: Executor = (
         SlurmExecutor(replace(cluster, folder=plan.folder / "slurm")) if cluster else LocalExecutor(machine)
     )
+    if rerun:
+        mark(plan, rerun, data, console)
     if reuse_finished:
         reuse(plan, data, console)
+    else:
+        train_here(plan, plan.runs, "--no-reuse")
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
         refuse_what_would_stop(plan, data, None if cluster else machine, console, cpu_is_meant)
+        if kept := move_marked(plan):
+            console.print(f"The old folders of the runs to train again are kept in {kept}")
         record(plan)
         remember(plan)
         if not share:

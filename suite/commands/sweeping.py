@@ -71,6 +71,14 @@ def sweep(
     checkpoint_steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
+    rerun: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="stale|failed",
+            help="Train these runs again from the start, and the runs that start from them; old folders are kept. May "
+            "be repeated.",
+        ),
+    ] = None,
     reuse: Annotated[
         bool,
         typer.Option(
@@ -114,13 +122,15 @@ def sweep(
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
         raise BadInput("A pilot runs on this machine; leave out --executor slurm.")
+    if pilot and rerun:
+        raise BadInput("A pilot has runs of its own; leave out --rerun.")
     if pilot:
         from suite.app.pilot import run_pilot
 
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
     plan = make_plan(grid, chosen or Selection(), results, costs=False)
     meant = device is not None
-    code = run_sweep(plan, data_root(data), machine, tracking, options, meant, cluster, reuse)
+    code = run_sweep(plan, data_root(data), machine, tracking, options, meant, cluster, reuse, rerun or ())
     raise typer.Exit(code)
 
 

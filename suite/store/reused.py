@@ -65,9 +65,10 @@ def record_reuse(grid: Path, taken: Iterable[RunFolder], dropped: Iterable[str] 
     known, now = _records(grid), time.strftime("%Y-%m-%dT%H:%M:%S%z")
     made = {run: record for run, record in known.items() if run not in set(dropped)}
     for folder in taken:
-        if folder.id in made and reused_folder(grid / "runs", folder.id) is not None:
+        before = reused_folder(grid / "runs", folder.id) if folder.id in made else None
+        if before is not None and before.path.resolve() == folder.path.resolve():
             continue  # the record holds
-        place = folder.path.resolve().relative_to(grid.parent.resolve()).as_posix()
+        place = folder.path.relative_to(grid.parent).as_posix()
         made[folder.id] = {"folder": place, "result_sha256": file_sha256(folder.result_file), "since": now}
     if made != known:
         (grid / "runs").mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ class PlannedRun:
     whole_macs: float = 0.0  # of its training and test, finished or not
     children: list[PlannedRun] = field(default_factory=list)
     archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
+    again: bool = False  # to be trained anew, whatever its folder has (`suite.sweep.rerun`)
     _tested: bool = False
 
     @property
@@ -52,7 +53,7 @@ class PlannedRun:
 
     def result(self) -> dict[str, Any] | None:
         """What its training and the tests that are planned for it gave; None while something is missing."""
-        return result_of(self.folder, self.spec)
+        return None if self.again else result_of(self.folder, self.spec)
 
     @property
     def pretrains(self) -> bool:
@@ -81,7 +82,7 @@ class PlannedRun:
 
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
-        state = self.folder.state()
+        state = "todo" if self.again else self.folder.state()
         if state == "done" and not self._tested:
             self._tested = self.result() is not None
             if not self._tested:  # trained, and to be tested in another way than it was

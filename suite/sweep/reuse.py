@@ -16,7 +16,7 @@ from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.find import grids_in
 from suite.store.folder import RunFolder
-from suite.store.reused import lost_runs
+from suite.store.reused import REPLACED, lost_runs
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 
@@ -86,11 +86,21 @@ def _why_not(run: PlannedRun, folder: RunFolder, plan: Plan) -> str | None:
     return None if folder.checkpoint.is_file() else "its checkpoint is missing"
 
 
+def grid_of(place: str) -> str:
+    """The grid that has trained the run of a folder, also one that it has replaced since."""
+    parts = Path(place).parts
+    return parts[-4] if parts[-3] == REPLACED else parts[-3]
+
+
+def reused_by_grid(plan: Plan) -> list[str]:
+    """`2 of demo, 1 of frames`: how many runs are used from which grid; an empty list without any."""
+    found = Counter(grid_of(place) for run in plan.runs if (place := reused_from(run, plan)))
+    return [", ".join(f"{count} of {grid}" for grid, count in sorted(found.items()))] if found else []
+
+
 def reuse_notes(plan: Plan) -> list[str]:
     """Sentences on the runs that a plan uses from other grids, on those that it does not use, and on lost ones."""
-    found = Counter(Path(place).parts[-3] for run in plan.runs if (place := reused_from(run, plan)))
-    runs = ", ".join(f"{count} of {grid}" for grid, count in sorted(found.items()))
-    lines = [f"note: finished runs of other grids are used: {runs}."] if runs else []
+    lines = [f"note: finished runs of other grids are used: {runs}." for runs in reused_by_grid(plan)]
     planned = {run.id for run in plan.runs}
     lines += [f"note: {sentence}" for sentence in lost_runs(plan.folder / "runs") if sentence.split()[0] in planned]
     reasons = Counter(reason.partition(": ")[2] for reason in plan.not_reused.values())

@@ -19,7 +19,8 @@ def stale_runs(plan: Plan) -> dict[str, list[str]]:
             continue
         parent = run.parent
         changes = changes_of_run(run, plan)
-        if parent is not None and any(change.training for change in found.get(parent.id, ())):
+        own = any(change.training for change in changes)
+        if not own and parent is not None and any(change.training for change in found.get(parent.id, ())):
             changes.append(Change(f"{parent.id}, which it starts from, is stale"))
         if changes:
             found[run.id] = changes

@@ -7,10 +7,9 @@ import pytest
 from suite.store import changes
 from suite.store.changes import record_videos
 from suite.store.folder import dump_json, sealed, write_atomic
-from suite.store.provenance import environment
 from suite.sweep.stale import stale_runs
 from suite.sweep.summary import status
-from tests.made_up_runs import made_up_plan
+from tests.made_up_runs import change_code, made_up_plan, note_session
 
 GRID = """
 title: Stages
@@ -22,13 +21,6 @@ set: {epochs: 1}
 """
 
 
-def note_session(run, **changes):
-    """A session of today in a run's provenance, as training records it."""
-    found = run.folder.read_provenance()
-    session = found["sessions"][0] | environment(run.spec.model) | changes
-    write_atomic(run.folder.provenance, dump_json(sealed(found | {"sessions": [session]})))
-
-
 @pytest.fixture
 def plan(tmp_path):
     (tmp_path / "stages.yaml").write_text(GRID)
@@ -36,13 +28,6 @@ def plan(tmp_path):
     for run in made.runs:
         note_session(run)
     return made
-
-
-def change_code(run, kind, part):
-    """As if the run had been trained or tested with other code."""
-    digests = {key: dict(environment(run.spec.model)[key]) for key in ("code_train", "code_test")}
-    digests[kind][part] = "0" * 10
-    note_session(run, **digests)
 
 
 def test_nothing_is_stale_while_nothing_has_changed(plan):

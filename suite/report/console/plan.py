@@ -16,7 +16,7 @@ from suite.sweep.batches import too_large
 from suite.sweep.estimate import PER_GPU, left, speed_here
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
-from suite.sweep.reuse import reused_from
+from suite.sweep.reuse import grid_of, reused_from
 
 DAY = 86400.0
 WORDS = {"train": "training", "val": "test"}
@@ -95,7 +95,7 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     for number, chain in enumerate(chains):
         first = chain[0]
         states = Counter(
-            _state(run, problems) + (f" in {Path(place).parts[-3]}" if (place := reused_from(run, plan)) else "")
+            _state(run, problems) + (f" in {grid_of(place)}" if (place := reused_from(run, plan)) else "")
             for run in chain
         )
         seconds = sum(map(left, chain)) / rate
