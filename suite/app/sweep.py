@@ -17,7 +17,8 @@ from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import one_line
-from suite.store.folder import lock
+from suite.store.claims.held import held
+from suite.store.locks import lock
 from suite.sweep.executors.base import Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
@@ -29,6 +30,7 @@ from suite.sweep.scheduler import SAME_ERROR, Scheduler, SweepOutcome
 from suite.sweep.stored import store_plan
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
+REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the report
 
 
 def run_sweep(
@@ -52,12 +54,11 @@ def run_sweep(
     )
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
-    busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
-    share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
-    with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
+    busy = f"{plan.folder} is in use by suite clean; try again."
+    with lock(plan.folder / ".lock", wait=30, busy=busy, shared=True):
         refuse_what_would_stop(plan, data, None if cluster else machine, console, cpu_is_meant)
         remember(plan)
-        if not share:
+        if not plan.selection.shard:
             store_plan(plan)
         tracker = Tracking(plan, console) if tracking else None
         left = [run for run in plan.runs if run.state() != "done"]
@@ -78,9 +79,10 @@ def run_sweep(
                     tracker.finished(run)
 
             outcome = scheduler.execute(on_event, display.tick)
-        make_ensembles(plan)
-        parts = report_parts(plan.name, plan.folder.parent)
-        files = write_grid_report(parts)
+        with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
+            make_ensembles(plan)
+            parts = report_parts(plan.name, plan.folder.parent)
+            files = write_grid_report(parts)
         if tracker:
             tracker.close(files)
         print_summary(plan, part_folder(plan, parts), files, outcome, console)

@@ -37,6 +37,7 @@ class Job:
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
+    claim: str = ""  # the key by which its process takes over the claim that the driver has made for it
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Executor(ABC):
     machine: Machine
     queues: bool = False  # whether a job that was started may wait in a queue first
     detached: bool = False  # whether its jobs go on when the driver is stopped
+
+    @property
+    def name(self) -> str:
+        """local, slurm, ray: for a person."""
+        return type(self).__name__.removesuffix("Executor").lower()
 
     @abstractmethod
     def capacity(self) -> int:
