@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite.spec import BadInput
+from suite.store.full_disk import no_space
+from suite.sweep.executors.base import DISK, INPUT, End
 
 SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
 
@@ -26,3 +31,10 @@ class Retries:
         self.first_errors.setdefault(run, re.sub(r"\d+", "#", error.replace(run, "RUN")))
         texts = list(self.first_errors.values())
         return len(texts) >= SAME_ERROR and len(set(texts)) == 1
+
+
+def end_by(error: OSError | BadInput, folder: Path) -> End:
+    """The end of a run that could not be started."""
+    if isinstance(error, BadInput):
+        return End(INPUT, str(error))
+    return End(DISK, no_space(error, folder) or f"{error.filename}: {error.strerror}.")

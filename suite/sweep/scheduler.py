@@ -8,7 +8,6 @@ from pathlib import Path
 
 from suite.spec import BadInput
 from suite.store.claims.held import CANCEL
-from suite.store.full_disk import no_space
 from suite.sweep.cancelling import CancelRequests
 from suite.sweep.claims import Claims
 from suite.sweep.elsewhere import Elsewhere
@@ -33,7 +32,7 @@ from suite.sweep.executors.base import (
 from suite.sweep.outcome import SweepOutcome
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
-from suite.sweep.retries import Retries
+from suite.sweep.retries import Retries, end_by
 from suite.sweep.running import Running
 from suite.sweep.stop_signals import StopSignals
 
@@ -74,7 +73,7 @@ class Scheduler:
         self.changed = True  # whether a run may have become ready
         self.signals = StopSignals()
         self.claims = Claims(executor)
-        self.elsewhere = Elsewhere(self.claims)
+        self.elsewhere = Elsewhere(self.claims, plan.runs)
 
     def execute(
         self,
@@ -126,6 +125,9 @@ class Scheduler:
         if self.requests.is_cancelled(run):
             self._cancelled(run, outcome)
             return
+        if self.elsewhere.has_failed(run):
+            self._wait_for(run)
+            return
         try:
             if run.folder.id == run.spec.id:  # else an earlier version made it
                 run.folder.create(run.spec)
@@ -134,10 +136,10 @@ class Scheduler:
         except (OSError, BadInput) as error:
             self.changed = True
             self.claims.release(run.folder)
-            self._fail(run, _end_by(error, self.plan.folder), outcome)
+            self._fail(run, end_by(error, self.plan.folder), outcome)
             return
         if key is None or done:
-            self.changed = True  # its place is free for another one
+            self.changed = True
             self._wait_for(run) if key is None else self._done(run, outcome)
             return
         self.requests.forget_earlier(run)
@@ -178,6 +180,7 @@ class Scheduler:
             result = run.result()
         except BadInput as error:
             result, end = None, End(INPUT, str(error))
+        self.elsewhere.note_own_end(run)
         held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
         if not held:
             self.claims.release(run.folder)
@@ -197,6 +200,7 @@ class Scheduler:
                 end = End(EXITED, "The run ended without result.json; the file was removed or not written.")
             if end.cause in RECORDED:
                 self._record(run, end)
+                self.elsewhere.note_own_end(run)
             if end.cause in REPEATED and not outcome.finished and self.tries.all_alike(run.id, end.text):
                 outcome.same_error = end.text
             if end.cause in RETRIED and self.tries.again(run.id, end.cause, self.retries) and not outcome.same_error:
@@ -233,6 +237,7 @@ class Scheduler:
 
     def _wait_for(self, run: PlannedRun) -> None:
         self.elsewhere.add(run)
+        self.changed = True  # its place is free for another one
         self.on_event("waiting", run, "")
 
     def _look_elsewhere(self, outcome: SweepOutcome) -> None:
@@ -240,6 +245,8 @@ class Scheduler:
             self.changed = True
             if run.state() == "done":
                 self._done(run, outcome)
+            elif self.elsewhere.has_failed(run):
+                self._fail(run, End(FAILED, f"{(run.folder.error() or {}).get('error')} (in another sweep)"), outcome)
             else:
                 self.waiting.append(run)
 
@@ -291,10 +298,3 @@ class Scheduler:
                     self.on_event("stopped" if change.end.cause == STOPPED else "lost", run, "")
                 else:
                     self._fail(run, change.end, outcome)
-
-
-def _end_by(error: OSError | BadInput, folder: Path) -> End:
-    """The end of a run that could not be started."""
-    if isinstance(error, BadInput):
-        return End(INPUT, str(error))
-    return End(DISK, no_space(error, folder) or f"{error.filename}: {error.strerror}.")
