@@ -9,10 +9,9 @@ from rich.console import Console
 from suite.app.data import opened
 from suite.data.manifest import same_videos
 from suite.spec import BadInput
-from suite.store.reused import record_reuse
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
-from suite.sweep.reuse import reused_from, train_here, use_finished_runs
+from suite.sweep.reuse import train_here, use_finished_runs
 
 
 def reuse(plan: Plan, data: Path, console: Console) -> None:
@@ -32,11 +31,3 @@ def reuse(plan: Plan, data: Path, console: Console) -> None:
 
 def _manifests_of(run: PlannedRun) -> dict[str, str] | None:
     return (run.folder.result() or {}).get("manifests")
-
-
-def record(plan: Plan) -> None:
-    """Writes down which runs of other grids the plan uses, and which it does not use any more."""
-    own = [run for run in plan.runs if not reused_from(run, plan)]
-    pretrained = {run.id for run in plan.runs if run.pretrains}  # found in any grid, by their id
-    taken = [run.folder for run in plan.runs if reused_from(run, plan) and run.id not in pretrained]
-    record_reuse(plan.folder, taken, dropped=[run.id for run in own])

@@ -16,7 +16,7 @@ from suite.store.earlier import run_folder
 from suite.store.evaluations import result_of
 from suite.store.find import grids_in
 from suite.store.folder import RunFolder
-from suite.store.reused import REPLACED, lost_runs
+from suite.store.reused import REPLACED, lost_runs, record_reuse
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 
@@ -60,6 +60,13 @@ def train_here(plan: Plan, runs: Iterable[PlannedRun], reason: str) -> None:
             plan.not_reused[run.id] = f"{run.folder.path} is finished, but not used: {reason}"
             run.point_to(RunFolder(plan.folder / "runs" / run.id))
             train_here(plan, run.children, f"{run.id}, which it starts from, is trained here")
+
+
+def record_reused(plan: Plan) -> None:
+    """Writes down which runs of other grids the plan uses, and which it does not use any more."""
+    own = [run.id for run in plan.runs if not reused_from(run, plan)]
+    taken = [run.folder for run in plan.runs if reused_from(run, plan) and not run.pretrains]  # found in any grid
+    record_reuse(plan.folder, taken, dropped=own)
 
 
 def _why_not(run: PlannedRun, folder: RunFolder, plan: Plan) -> str | None:

@@ -27,6 +27,16 @@ def stale_runs(plan: Plan) -> dict[str, list[str]]:
     return {run: [change.text for change in changes] for run, changes in found.items()}
 
 
+def stale_notes(plan: Plan) -> list[str]:
+    """A sentence about the stale runs of a plan; none without any."""
+    found = stale_runs(plan)
+    if not found:
+        return []
+    first, changes = next(iter(found.items()))
+    these = "1 finished run is" if len(found) == 1 else f"{len(found)} finished runs are"
+    return [f"note: {these} stale (first {first}; {'; '.join(changes)}); --rerun stale trains them again."]
+
+
 def changes_of_run(run: PlannedRun, plan: Plan) -> list[Change]:
     """What has changed since a run was finished; of one with damaged files nothing: whoever reads it is told."""
     try:
