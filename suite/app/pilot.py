@@ -77,7 +77,7 @@ def run_pilot(
 
 def _sweep(plan: Plan, data: Path, machine: Machine, options: dict[str, Any]) -> int:
     """Runs the plan of a pilot in this process; returns the exit code."""
-    prepare(plan, data, machine, reuse_finished=False)  # the speed of this machine is to be measured
+    prepare(plan, data, machine)
     request = Request(plan.name, plan.selection, plan.folder.parent, data, tracking=False, options=options)
     return follow(plan, LocalExecutor(machine), request, lambda function, *args: function(*args))
 

@@ -19,20 +19,8 @@ from suite.sweep.reuse import train_here
 from suite.sweep.stale import stale_notes
 
 
-def prepare(
-    plan: Plan,
-    data: Path,
-    machine: Machine | None,
-    cpu_is_meant: bool = True,
-    reuse_finished: bool = True,
-    rerun: Collection[str] = (),
-) -> None:
-    """Adds costs to a plan, prepares its data, and tells what a person should know before it is run.
-
-    machine: None where the runs go to others; cpu_is_meant: somebody asked for the CPU, however long the sweep takes
-    there; reuse_finished: runs that other grids have finished are not trained again; rerun: kinds of runs to train
-    anew, as `--rerun` names them.  Raises BadInput for what would stop a run.
-    """
+def choose_runs(plan: Plan, data: Path, reuse_finished: bool = True, rerun: Collection[str] = ()) -> None:
+    """Marks the runs to train anew, and lets the plan use runs that other grids have finished; nothing is written."""
     console = PlainConsole(soft_wrap=True)
     if rerun:
         mark(plan, rerun, data, console)
@@ -40,6 +28,15 @@ def prepare(
         reuse(plan, data, console)
     else:
         train_here(plan, plan.runs, "--no-reuse")
+
+
+def prepare(plan: Plan, data: Path, machine: Machine | None, cpu_is_meant: bool = True) -> None:
+    """Adds costs to a plan, prepares its data, and tells what a person should know before it is run.
+
+    machine: None where the runs go to others; cpu_is_meant: somebody asked for the CPU, however long the sweep takes
+    there.  Raises BadInput for what would stop a run.
+    """
+    console = PlainConsole(soft_wrap=True)
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     refuse_what_would_stop(plan, data, machine, console, cpu_is_meant)

@@ -64,9 +64,10 @@ def train_here(plan: Plan, runs: Iterable[PlannedRun], reason: str) -> None:
 
 def record_reused(plan: Plan) -> None:
     """Writes down which runs of other grids the plan uses, and which it does not use any more."""
-    own = [run.id for run in plan.runs if not reused_from(run, plan)]
-    taken = [run.folder for run in plan.runs if reused_from(run, plan) and not run.pretrains]  # found in any grid
-    record_reuse(plan.folder, taken, dropped=own)
+    own = [run for run in plan.runs if not reused_from(run, plan)]
+    pretrained = {run.id for run in plan.runs if run.pretrains}  # found in any grid, by their id
+    taken = [run.folder for run in plan.runs if reused_from(run, plan) and run.id not in pretrained]
+    record_reuse(plan.folder, taken, dropped=[run.id for run in own])
 
 
 def _why_not(run: PlannedRun, folder: RunFolder, plan: Plan) -> str | None:
