@@ -75,18 +75,10 @@ def sweep(
     ] = None,
     rerun: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="stale|failed",
-            help="Train these runs again from the start, and the runs that start from them; old folders are kept. May "
-            "be repeated.",
-        ),
+        typer.Option(metavar="stale|failed", help="Train these runs again from the start; old folders are kept."),
     ] = None,
     reuse: Annotated[
-        bool,
-        typer.Option(
-            "--reuse/--no-reuse",
-            help="Use finished runs of other grids in the same results folder whose code and data are unchanged.",
-        ),
+        bool, typer.Option(help="Use finished runs of other grids under --results if code and data are unchanged.")
     ] = True,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[

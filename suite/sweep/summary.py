@@ -6,6 +6,7 @@ from typing import Any
 
 from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
+from suite.store.folder import STATES
 from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
@@ -78,7 +79,7 @@ def status(plan: Plan) -> dict[str, Any]:
     A finished run whose code, videos or initial weights have changed since counts as stale, and not as done; its entry
     says in `changes` what has changed.
     """
-    counts = dict.fromkeys(("done", "failed", "blocked", "running", "todo", "stale"), 0)
+    counts = dict.fromkeys((*STATES, "stale"), 0)
     listed, changed = [], stale_runs(plan)
     for run in plan.runs:
         changes = changed.get(run.id, [])

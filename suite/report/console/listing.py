@@ -44,8 +44,9 @@ def not_shown(plan: Plan) -> list[str]:
 
 
 def print_status(grid: str, found: dict[str, Any]) -> None:
-    states = ("done", "running", "todo", "failed", "blocked", *(["stale"] if found["stale"] else []))
-    counts = ", ".join(f"{found[state]} {state}" for state in states)
+    usual = ("done", "running", "todo", "failed", "blocked")
+    rare = [state for state in ("queued", "lost", "stale") if found[state]]
+    counts = ", ".join(f"{found[state]} {state}" for state in (*usual, *rare))
     made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
