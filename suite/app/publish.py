@@ -48,7 +48,7 @@ def publish_grid(name: str, results: Path, following: bool, log: Callable[[str],
     except KeyboardInterrupt:
         complete = False
         problems.append("Stopped before everything was logged.")
-    complete = complete and BUSY.format(folder.name) not in problems and not publisher.skipped
+    complete = complete and not publisher.skipped
     found = publisher.last or {"experiment": folder.name, "mlflow_run": None, "runs": []}
     skipped = [{"id": name, "reason": reason} for name, reason in sorted(publisher.skipped.items())]
     return {

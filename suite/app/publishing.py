@@ -34,8 +34,8 @@ Tell = Callable[[dict[str, Any]], None]
 def follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: float = LOOK) -> bool:
     """Logs what is new until `ended` is set, and then all; whether MLflow has everything then.
 
-    One process per grid does so; another waits until that one has ended.  tell: gets `{"waiting": ...}` while another
-    process logs the grid, `{"problem": ...}` once when MLflow does not answer.  Raises nothing.
+    One process per grid does so; another waits until that one has ended.  tell: gets `{"waiting": …}` where that one
+    is still at work at the end, `{"problem": …}` when MLflow does not answer, once and at the end.
     """
     with contextlib.ExitStack() as held:
         while True:
@@ -46,7 +46,7 @@ def follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: float
             except (Busy, OSError) as error:
                 if last:
                     tell({"waiting" if isinstance(error, Busy) else "problem": one_line(str(error))})
-                    return isinstance(error, Busy)
+                    return False
             ended.wait(look)
         return _follow(publisher, ended, tell, look)
 

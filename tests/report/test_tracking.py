@@ -21,7 +21,7 @@ from suite.app.tracking import Tracking
 from suite.report.console.plain import PlainConsole
 from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
-from suite.store.folder import is_locked
+from suite.store.folder import is_locked, lock
 from tests.report.tracked import at_work, begin, differences, finish, finished, runs_of, spec_of, train
 
 ROOT = Path(__file__).parents[2]
@@ -169,6 +169,16 @@ def test_a_server_that_refuses_is_told_in_one_line_and_not_waited_for(grid, swee
     assert notice.endswith("Connection refused. The sweep continues.")
     assert f"publish demo --results {grid.parent} completes it" in end
     assert "secret" not in printed.getvalue()
+
+
+@pytest.mark.slow
+def test_the_second_of_two_sweeps_leaves_mlflow_to_the_first_and_says_so(grid, sweep):
+    start, printed = sweep
+    with lock(grid / ".mlflow.lock", wait=0, busy="busy"):
+        tracker = start()
+        tracker.close([])
+    assert printed.getvalue().startswith("Another sweep of this grid logs its runs to MLflow; ")
+    assert not (grid.parent / "mlflow.db").exists()
 
 
 @pytest.mark.slow
