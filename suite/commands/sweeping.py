@@ -39,6 +39,7 @@ from suite.spec import BadInput
         "suite sweep mini_ssv2 --data /data --pilot  a few videos of each model, in minutes",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
         "suite sweep mini_ssv2 --executor slurm --partition gpu --time 24:00:00 --gpus-per-run 1",
+        "suite sweep mini_ssv2 --executor ray --address auto --gpus-per-run 1 --cpus-per-run 8",
     ),
 )
 @selects_runs
@@ -48,15 +49,16 @@ def sweep(
     results: Results = RESULTS,
     chosen: Any = None,
     executor: Annotated[
-        str, typer.Option(metavar="local|slurm", help="Where to run: on this machine, or as jobs of a Slurm cluster.")
+        str,
+        typer.Option(metavar="local|slurm|ray", help="Where to run: on this machine, or on a Slurm or Ray cluster."),
     ] = "local",
     slots: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8; for Slurm, 500 "
-            "jobs in the queue).",
+            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8; on a "
+            "cluster, 500 jobs in the queue).",
         ),
     ] = None,
     device: Device = None,
@@ -80,8 +82,18 @@ def sweep(
     time: Annotated[
         str | None, typer.Option(metavar="LIMIT", help="Slurm: time limit of a job, e.g. 1-00:00:00; runs continue.")
     ] = None,
-    gpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=0, help="Slurm: GPUs of a job, 0 or 1.")] = None,
-    cpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=1, help="Slurm: CPU cores of a job.")] = None,
+    gpus_per_run: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Slurm, Ray: GPUs of a run, 0 or 1.")
+    ] = None,
+    cpus_per_run: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Slurm, Ray: CPU cores of a run.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT", help="Ray: the cluster (default: RAY_ADDRESS, else one started on this machine)."
+        ),
+    ] = None,
     sbatch: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Slurm: another option of sbatch, e.g. account=lab; may be repeated."),
@@ -96,24 +108,42 @@ def sweep(
     Finished runs are kept and unfinished ones resume, so the same command continues after Ctrl-C or a crash. Exit code
     1 if a run failed.
     """
-    from suite.app.sweep import run_sweep
-    from suite.commands.cluster import cluster_of, slurm_options
-    from suite.sweep.executors.machine import Machine
-    from suite.sweep.plan import Selection, make_plan
+    from suite.app.sweep import Request, run_sweep
+    from suite.commands.cluster import cluster_of, given_options
+    from suite.sweep.plan import Selection
 
-    given = slurm_options(partition, time, gpus_per_run, cpus_per_run, sbatch, detach)
+    given = given_options(
+        partition=partition,
+        time=time,
+        gpus_per_run=gpus_per_run,
+        cpus_per_run=cpus_per_run,
+        sbatch=sbatch,
+        detach=detach,
+        address=address,
+    )
     cluster = cluster_of(executor, given, slots, device, workers)
-    machine = Machine.of(None if cluster else slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
-        raise BadInput("A pilot runs on this machine; leave out --executor slurm.")
+        raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
     if pilot:
         from suite.app.pilot import run_pilot
+        from suite.sweep.executors.machine import Machine
 
+        machine = Machine.of(slots, device, workers)
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
-    plan = make_plan(grid, chosen or Selection(), results, costs=False)
-    meant = device is not None
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
+    request = Request(
+        grid,
+        chosen or Selection(),
+        results,
+        data_root(data),
+        slots=slots,
+        device=device,
+        workers=workers,
+        tracking=tracking,
+        options=options,
+        cluster=cluster,
+    )
+    raise typer.Exit(run_sweep(request))
 
 
 @app.command(

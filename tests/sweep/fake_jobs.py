@@ -1,12 +1,13 @@
 """Jobs that train nothing: they sleep a little and write a result; for the tests of executors."""
 
-import json
 import os
 import time
 from pathlib import Path
 
 from suite.store.folder import Busy, RunFolder, dump_json, lock, sealed, write_atomic
 from suite.sweep.executors.base import BUSY, DONE, FAILED, INPUT, STOPPED, End
+
+ORDER = "order.txt"
 
 GRID = """
 title: Runs that do nothing
@@ -17,27 +18,32 @@ chain: {{frames: [2, 4, 8]}}
 """
 
 
-def fake_plan(folder, chains):
-    """Chains of three runs each."""
+def fake_plan(folder, chains, shard=None):
+    """Chains of three runs each; shard: (i, n), the share of one of n drivers."""
     from suite.sweep.plan import Selection, make_plan  # not in the process of a job: it takes seconds
 
     grid = folder / "fake.yaml"
     grid.write_text(GRID.format(seeds=list(range(chains))))
-    return make_plan(str(grid), Selection(), folder / "results", costs=False)
+    return make_plan(str(grid), Selection(shard=shard), folder / "results", costs=False)
 
 
 def orders(plan, **by_run):
-    """Tells jobs what to do, by the position of their run in the plan: raise, kill, exit0, hang, ..."""
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    (plan.folder / "orders.json").write_text(
-        json.dumps({plan.runs[int(number.removeprefix("run"))].id: what for number, what in by_run.items()})
-    )
+    """Tells jobs what to do, by the position of their run in the plan: raise, kill, exit0, hang, ...
+
+    All others work.  An order lies in the folder of its run, and so goes with it to a node without this disk.
+    """
+    for file in plan.folder.glob(f"runs/*/{ORDER}"):
+        file.unlink()
+    for number, what in by_run.items():
+        folder = plan.runs[int(number.removeprefix("run"))].folder.path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ORDER).write_text(what)
 
 
 def fake_job(job, stopping, report):
     folder = RunFolder(Path(job.folder))
-    file = folder.path.parents[1] / "orders.json"
-    what = json.loads(file.read_text()).get(folder.id, "") if file.exists() else ""
+    file = folder.path / ORDER
+    what = file.read_text() if file.exists() else ""
     try:
         with lock(folder.path / ".lock", wait=0.2, busy=f"{folder.id} is in use by another process."):
             folder.error_file.unlink(missing_ok=True)
@@ -49,6 +55,7 @@ def fake_job(job, stopping, report):
 def _work(folder, what, stopping, report):
     with open(folder.path / "tries.txt", "a") as file:
         file.write(f"{what or 'work'}\n")
+    (folder.path / "pid.txt").write_text(str(os.getpid()))
     tries = len((folder.path / "tries.txt").read_text().splitlines())
     if what == "raise":
         folder.fail("RuntimeError: told to", "error")
@@ -65,10 +72,14 @@ def _work(folder, what, stopping, report):
     if what == "hang":
         report({"step": 1, "steps": 2})
         time.sleep(3600)
-    if what.startswith(("steps", "resume")):  # the second goes on from where it was stopped
-        saved = folder.path / "saved.txt"
-        begin = int(saved.read_text()) if what.startswith("resume") and saved.exists() else 0
+    if what.startswith(("steps", "resume")):  # the second has a checkpoint, and goes on from there
+        resumes = what.startswith("resume")
+        begin = int(folder.checkpoint.read_text()) if resumes and folder.checkpoint.exists() else 0
+        with open(folder.path / "begun.txt", "a") as file:
+            file.write(f"{begin}\n")
         for step in range(begin, int(what.split()[1])):
+            if resumes:
+                write_atomic(folder.checkpoint, str(step))
             report({"step": step, "steps": 1000, "tested": 0, "videos": 0})
             if stopping():
                 (folder.path / "saved.txt").write_text(str(step))

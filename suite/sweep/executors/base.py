@@ -70,6 +70,7 @@ class Executor(ABC):
     """
 
     machine: Machine
+    placing: str = ""  # "as Slurm jobs"; empty: so many at a time
     queues: bool = False  # whether a job that was started may wait in a queue first
     detached: bool = False  # whether its jobs go on when the driver is stopped
 
@@ -92,6 +93,11 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """Ends whatever is still there, at once."""
+
+    def describe(self) -> str:
+        """How it places runs, for the first line of a sweep."""
+        used = self.machine
+        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, CPU threads per run: {used.threads}"
 
     def placed_before(self) -> set[str]:
         """Ids of jobs that an earlier driver has placed and that are still queued or running."""

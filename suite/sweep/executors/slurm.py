@@ -69,7 +69,7 @@ class SlurmExecutor(Executor):
     Raises BadInput where submitit or Slurm's commands are missing, or sbatch refuses a job.
     """
 
-    queues = True
+    queues, placing = True, "as Slurm jobs"
 
     def __init__(self, options: SlurmOptions, body: Body = worker.run_job):
         self.options, self.body, self.folder = options, body, options.folder.absolute()
