@@ -77,7 +77,7 @@ def results_folder(name: str, results: Path) -> Path:
 def _wait_for_end(folder: Path, ended: threading.Event) -> None:
     """In a thread: sets `ended` when no sweep and no run of the grid is at work."""
     while any(map(is_locked, folder.glob(".lock*"))) or any(
-        RunFolder(path).state() == "running" for path in folder.glob("runs/*")
+        RunFolder(path).state() in ("running", "queued") for path in folder.glob("runs/*")
     ):
         ended.wait(LOOK)
     ended.set()

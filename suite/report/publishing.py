@@ -6,6 +6,7 @@ The files are the truth: whatever MLflow has is completed from them, or replaced
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
 
 STATUS = {"done": FINISHED, "failed": FAILED, "running": RUNNING, "queued": SCHEDULED}  # of all others: KILLED
+SPEC = "spec.yaml"
 REPORT = ("summary.csv", "timing.csv", "report.html")
 REPORT_FOLDERS = ("tables", "figures")
 
@@ -103,7 +105,8 @@ class Publisher:
     def _folders(self, planned: dict[str, Planned]) -> list[RunFolder]:
         """The run folders, each behind the one that it starts from; of planned runs also those in other grids."""
         runs = self.folder / "runs"
-        found = {file.parent.name: RunFolder(file.parent) for file in sorted(runs.glob("*/spec.yaml"))}
+        names = sorted(os.listdir(runs)) if runs.is_dir() else []  # one look at the disk for all that are known
+        found = {name: RunFolder(runs / name) for name in names if name in self.seen or (runs / name / SPEC).is_file()}
         for name, run in planned.items():
             if name not in found:
                 at = source_folder(runs, name) if run.pretrains else run_folder(runs, name)
