@@ -24,6 +24,7 @@ for name in (
     "ensembles",
     "benchmarks",
     "datasets",
+    "logs",
     "cleaning",
     "tracking",
 ):

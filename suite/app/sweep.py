@@ -21,6 +21,8 @@ from suite.sweep.executors.base import Executor
 from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.rerun import move_marked
+from suite.sweep.reuse import record_reused
 from suite.sweep.scheduler import Scheduler, SweepOutcome
 from suite.sweep.stored import store_plan, stored_plan
 
@@ -36,7 +38,8 @@ class Request:
     """A sweep as it was asked for on the command line.
 
     slots, device, workers: of this machine, None for what it offers; options: of the scheduler; cluster: runs are
-    placed by Slurm or Ray, in place of processes of this machine.
+    placed by Slurm or Ray, in place of processes of this machine; reuse: runs that other grids under the same results
+    folder have finished are not trained again; rerun: kinds of runs to train anew, as `--rerun` names them.
     """
 
     grid: str
@@ -49,6 +52,8 @@ class Request:
     tracking: bool = True
     options: dict[str, Any] | None = None
     cluster: ClusterOptions | None = None
+    reuse: bool = True
+    rerun: tuple[str, ...] = ()
 
 
 def run_sweep(request: Request) -> int:
@@ -57,7 +62,7 @@ def run_sweep(request: Request) -> int:
     Raises BadInput for what would stop a run, before the first one starts.
     """
     found = stored_plan(request.grid, request.selection, request.results)
-    if found and all(run.state() == "done" for run in found.runs):
+    if found and not request.rerun and all(run.state() == "done" for run in found.runs):
         PlainConsole(soft_wrap=True).print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
@@ -67,12 +72,13 @@ def run_sweep(request: Request) -> int:
 
 
 def _prepare(request: Request) -> tuple[Plan, Machine]:
-    from suite.app.preparation import prepare
+    from suite.app.preparation import choose_runs, prepare
     from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import make_plan
 
     machine = Machine.of(None if request.cluster else request.slots, request.device, request.workers)
     plan = make_plan(request.grid, request.selection, request.results, costs=False)
+    choose_runs(plan, request.data, request.reuse, request.rerun)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
     return plan, machine
 
@@ -92,6 +98,9 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
     busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
     share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
     with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
+        if kept := move_marked(plan):
+            console.print(f"The old folders of the runs to train again are kept in {kept}")
+        record_reused(plan)
         remember(plan)
         if not share:
             store_plan(plan)

@@ -73,6 +73,21 @@ def sweep(
     checkpoint_steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
+    rerun: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="stale|failed",
+            help="Train these runs again from the start, and the runs that start from them; old folders are kept. May "
+            "be repeated.",
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Use finished runs of other grids in the same results folder whose code and data are unchanged.",
+        ),
+    ] = True,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -125,6 +140,8 @@ def sweep(
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
         raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
+    if pilot and rerun:
+        raise BadInput("A pilot has runs of its own; leave out --rerun.")
     if pilot:
         from suite.app.pilot import run_pilot
         from suite.sweep.executors.machine import Machine
@@ -142,6 +159,8 @@ def sweep(
         tracking=tracking,
         options=options,
         cluster=cluster,
+        reuse=reuse,
+        rerun=tuple(rerun or ()),
     )
     raise typer.Exit(run_sweep(request))
 
@@ -183,9 +202,11 @@ def plan(
     from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
     from suite.sweep.plan import remember
+    from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
 
     made = planned(grid, results, chosen)
+    use_finished_runs(made)
     remember(made)
     store_plan(made)
     for note in not_shown(made):

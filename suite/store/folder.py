@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from suite.models.user_code import RULES, is_factory
-from suite.spec import BadInput, read_yaml, unpacked_archive
+from suite.spec import BadInput, unpacked_archive
+from suite.store.fast_yaml import read_plain_yaml
 from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
@@ -209,7 +210,7 @@ def stored_beside(predictions: Path) -> dict[str, Any]:
 def _parsed(file: Path, *state: int) -> Any:
     """What a spec.yaml holds, parsed once per `state`: a report asks several times.  None when it is no YAML."""
     try:
-        return read_yaml(file, "Spec")
+        return read_plain_yaml(file, "Spec")
     except BadInput:
         return None
 

@@ -21,6 +21,7 @@ from suite.sweep.executors.base import (
     INPUT,
     LOADER,
     LOST,
+    MEMORY,
     STOPPED,
     Change,
     End,
@@ -34,10 +35,10 @@ from suite.sweep.stop_signals import StopSignals
 
 POLL = 0.2  # seconds
 LOOK_ELSEWHERE = 2.0  # seconds between looks at runs of other processes
-RETRIED = (FAILED, CRASH, LOADER)  # each cause has its own number of retries
+RETRIED = (FAILED, CRASH, LOADER, MEMORY)  # each cause has its own number of retries
 MOST_LOST = 5  # times that what a run runs under may disappear
 SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
-RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK)  # causes that a run could not write down itself
+RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK, MEMORY)  # causes that a run could not write down itself
 REPEATED = (FAILED, INPUT)  # causes that are exceptions
 
 OnEvent = Callable[[str, PlannedRun, str], None]
@@ -157,6 +158,7 @@ class Scheduler:
             checkpoint_seconds=self.checkpoint_seconds,
             checkpoint_steps=self.checkpoint_steps,
             id=run.id,
+            gib=run.gib,
         )
 
     def _note(self, change: Change, outcome: SweepOutcome) -> None:
@@ -211,7 +213,7 @@ class Scheduler:
         """Keeps why a run failed, where its process could not; never in a folder that another process works in."""
         try:
             if not run.folder.is_locked():
-                run.folder.fail(end.text, {EXITED: "input", DISK: "disk"}.get(end.cause, "crash"))
+                run.folder.fail(end.text, {EXITED: "input", DISK: "disk", MEMORY: "memory"}.get(end.cause, "crash"))
         except OSError:
             pass  # of a full disk: `outcome` has it
 

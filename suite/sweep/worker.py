@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, STOPPED, Body, End, Job
+from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, MEMORY, STOPPED, Body, End, Job
 
 EXIT_CODES = {DONE: 0, INPUT: 2, STOPPED: 75}  # 75, EX_TEMPFAIL: to be started again; any other end is 1
 LOADER_DIED = re.compile(r"DataLoader worker .*(exited unexpectedly|killed by signal)")
@@ -59,12 +59,20 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
     from suite.store.folder import Busy, RunFolder
     from suite.store.full_disk import no_space, remove_temporaries
     from suite.store.identity import RunSpec
+    from suite.sweep.out_of_memory import no_memory, oom_kills, was_killed
     from suite.training.run import execute
 
     torch.set_num_threads(job.threads)
     RULES.tell = None  # the driver has built every model, and told of it or refused it
     folder = RunFolder(Path(job.folder))
-    control = Control(stopping, report, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device)
+    said: dict[str, Any] = {}
+    killed_before = oom_kills()
+
+    def note(progress: dict[str, Any]) -> None:
+        said.update(progress)
+        report(progress)
+
+    control = Control(stopping, note, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device)
 
     def failed(cause: str, text: str, kind: str) -> End:
         with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
@@ -90,5 +98,10 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
             return failed(DISK, full, "disk")
         with contextlib.suppress(OSError):
             folder.add_log(traceback.format_exc())
+        if lacking := no_memory(error, job.spec, job.gib, said, job.device):
+            return failed(MEMORY, lacking, "memory")
         text = f"{type(error).__name__}: {error}"
-        return failed(LOADER if LOADER_DIED.search(str(error)) else FAILED, text, "error")
+        if not LOADER_DIED.search(str(error)):
+            return failed(FAILED, text, "error")
+        lacking = was_killed(killed_before, job.gib, "A data-loading process of the run")
+        return failed(MEMORY, lacking, "memory") if lacking else failed(LOADER, text, "error")
