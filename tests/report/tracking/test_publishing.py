@@ -8,6 +8,7 @@ from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
 from suite.store.folder import dump_json
 from suite.store.identity import EvaluationSpec
+from suite.store.reused import record_reuse
 from tests.report.tracking.tracked import (
     at_work,
     begin,
@@ -242,6 +243,18 @@ def test_a_run_deleted_in_the_interface_is_logged_again(grid, client):
         publisher.publish(True)
     publisher.publish(True)
     assert differences(client, grid, [folder]) == []
+
+
+def test_a_run_that_another_grid_has_trained_is_logged_with_the_grid_that_uses_it(grid, client, root):
+    used = finished(root / f"{grid.name}-other", spec_of(4, seed=78))
+    record_reuse(grid, [used])
+    folder = finished(grid, spec_of(8, parent=used.id))
+    publish(grid)
+    assert differences(client, grid, [used, folder]) == []
+    children, _ = runs_of(client, grid.name)
+    assert children[used.id].data.tags["suite.grid"] == f"{grid.name}-other"
+    assert children[folder.id].data.tags["suite.starts_from_mlflow_run"] == children[used.id].info.run_id
+    assert "suite.grid" not in children[folder.id].data.tags
 
 
 def test_what_pretrained_in_another_grid_is_logged_with_this_one_too(grid, client, root):
