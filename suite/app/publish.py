@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from suite.app.publishing import LOCK, LOOK, follow
+from suite.app.publishing import CLAIM, LOOK, follow
 from suite.collect.resolve import resolve_grid
 from suite.report.mlflow_store import without_password
 from suite.report.publishing import Publisher
 from suite.spec import BadInput, load_grid
-from suite.store.folder import RunFolder, is_locked, lock
+from suite.store.claims.claim import Busy
+from suite.store.claims.held import held
+from suite.store.folder import RunFolder
+from suite.store.locks import is_locked
 
 WAIT = 30.0  # seconds for a sweep's own process to end
 BUSY = "A sweep or another suite publish is logging {} now."
@@ -34,8 +37,11 @@ def publish_grid(name: str, results: Path, following: bool, log: Callable[[str],
         watch.start()
     else:
         ended.set()
-        with lock(folder / LOCK, wait=WAIT, busy=BUSY.format(folder.name)):
-            pass
+        try:
+            with held(folder / CLAIM, wait=WAIT):
+                pass
+        except Busy:
+            raise BadInput(BUSY.format(folder.name)) from None
 
     def tell(message: dict[str, Any]) -> None:
         if problem := BUSY.format(folder.name) if "waiting" in message else message.get("problem"):

@@ -15,7 +15,8 @@ from suite.app.tracking import Tracking
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import load_grid
-from suite.store.folder import lock
+from suite.store.claims.held import held
+from suite.store.locks import lock
 from suite.sweep.child import in_child
 from suite.sweep.executors.base import Executor
 from suite.sweep.executors.choose import ClusterOptions, executor_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 InProcess = Callable[..., Any]  # calls a function, in this process or in one of its own
+REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the report
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,13 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
     executor: None where nothing is left to run; call: runs what needs PyTorch.
     """
     console = PlainConsole(soft_wrap=True)
-    busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
-    share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
-    with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
+    busy = f"{plan.folder} is in use by suite clean; try again."
+    with lock(plan.folder / ".lock", wait=30, busy=busy, shared=True):
         if kept := move_marked(plan):
             console.print(f"The old folders of the runs to train again are kept in {kept}")
         record_reused(plan)
         remember(plan)
-        if not share:
+        if not plan.selection.shard:
             store_plan(plan)
         tracker = Tracking(plan, console) if request.tracking else None
         outcome = SweepOutcome()
@@ -117,7 +118,8 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
                         tracker.finished(run)
 
                 outcome = scheduler.execute(on_event, display.tick)
-        files = call(_conclude, plan, outcome)
+        with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
+            files = call(_conclude, plan, outcome)
         if tracker:
             tracker.close(files)
     if outcome.stopped:

@@ -1,4 +1,4 @@
-"""sweep, plan, status, report: a grid from its file to its page."""
+"""sweep, plan, report: a grid from its file to its page."""
 
 from __future__ import annotations
 
@@ -213,28 +213,6 @@ def plan(
         log(note)
     found = plan_report(made, data_root(data), discordance, seed_sd)
     print_json(found) if as_json else print_plan(made, found)
-
-
-@app.command(
-    rich_help_panel=RUN, epilog=examples("suite status demo", "suite status mini_ssv2 --only '*-resnet50' --json")
-)
-@selects_runs
-def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_json: Json = False) -> None:
-    """Show the progress of a sweep.
-
-    Without options that select runs, it shows the last selection.
-    """
-    from suite.report.console.listing import not_shown, notes, print_status
-    from suite.sweep.summary import known_issues
-    from suite.sweep.summary import status as statuses
-
-    made = planned(grid, results, chosen, costs=False)
-    found = statuses(made)
-    for issue in known_issues(made):
-        log(f"warning: {issue}")
-    for note in (*notes(made), *not_shown(made)):
-        log(note)
-    print_json(found) if as_json else print_status(grid, found)
 
 
 @app.command(

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from suite.spec import BadInput, shown
-from suite.store.folder import RunFolder, lock
+from suite.store.claims.claim import NAME, progress_file
+from suite.store.folder import RunFolder
 from suite.store.reused import REPLACED
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
@@ -92,7 +93,7 @@ def _refuse_others(plan: Plan, chosen: Collection[str], kind: str) -> None:
 def move_marked(plan: Plan) -> Path | None:
     """Moves the folders of marked runs aside, later stages first; gives the folder that keeps them, None without any.
 
-    To be called under the grid's lock.  Raises BadInput, and moves nothing, where another process is at work on one.
+    Raises Busy, a BadInput, and moves nothing, where another process is at work on one.
     """
     marked = [run for run in reversed(plan.runs) if run.again]
     if not marked:
@@ -101,12 +102,13 @@ def move_marked(plan: Plan) -> Path | None:
     with ExitStack() as held:
         for run in marked:
             if run.folder.path.is_dir():
-                busy = f"{run.id} is in use by another process; wait for it or stop it."
-                held.enter_context(lock(run.folder.path / ".lock", wait=0, busy=busy))
+                held.enter_context(run.folder.claimed())
         kept.mkdir(parents=True, exist_ok=True)
         for run in marked:
             if run.folder.path.is_dir():
                 run.folder.path.rename(kept / run.folder.id)
+                for name in (NAME, progress_file(run.folder.claim_file).name):  # the claim was for the move
+                    (kept / run.folder.id / name).unlink(missing_ok=True)
             run.again = False
             run.point_to(RunFolder(plan.folder / "runs" / run.id))
     return kept

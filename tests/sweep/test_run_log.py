@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from suite.store.folder import RunFolder, lock
+from suite.store.folder import RunFolder
 from suite.sweep import run_log
 from suite.sweep.run_log import Follower, log_of
 from tests.sweep.builders import ROOT
@@ -51,7 +51,7 @@ def test_following_gives_each_new_line_once_and_ends_with_the_run(run):
         else:
             run.add_log(f"new {step}")
 
-    with lock(run.path / ".lock", wait=0, busy=""):
+    with run.claimed():
         follower = Follower([run], sleep)
         shown = log_of(run, end=follower.tails[0].at)["log"]
         run.add_log("between")  # after what was shown
@@ -76,7 +76,7 @@ def test_a_run_that_failed_ends_only_when_it_is_not_tried_again(run, monkeypatch
     monkeypatch.setattr(run_log, "SETTLED", -1.0)
     assert tail.is_over()
     run.error_file.unlink()  # it is tried again
-    with lock(run.path / ".lock", wait=0, busy=""):
+    with run.claimed():
         assert not tail.is_over()
     assert tail.is_over()  # it was told to stop
 

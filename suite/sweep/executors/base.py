@@ -39,6 +39,7 @@ class Job:
     checkpoint_steps: int | None = None
     id: str = ""
     gib: float = 0.0  # memory of a training step, as the plan estimates it
+    claim: str = ""  # the key by which its process takes over the claim that the driver has made for it
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ class Executor(ABC):
     placing: str = ""  # "as Slurm jobs"; empty: so many at a time
     queues: bool = False  # whether a job that was started may wait in a queue first
     detached: bool = False  # whether its jobs go on when the driver is stopped
+
+    @property
+    def name(self) -> str:
+        """local, slurm, ray: for a person."""
+        return type(self).__name__.removesuffix("Executor").lower()
 
     @abstractmethod
     def capacity(self) -> int:

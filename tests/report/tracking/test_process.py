@@ -13,7 +13,7 @@ import pytest
 from suite.app import tracking
 from suite.app.publishing import follow
 from suite.report.tracking import TrackingError
-from suite.store.folder import is_locked, lock
+from suite.store.claims.held import held
 from tests.report.tracking.tracked import (
     at_work,
     begin,
@@ -111,7 +111,8 @@ def test_what_a_sweep_does_is_in_mlflow_when_it_ends(lone_grid, sweep):
     assert printed.getvalue() == ""
     assert differences(client, lone_grid, [first, second]) == []
     assert [file.path for file in client.list_artifacts(runs_of(client, "demo")[1].info.run_id)] == ["summary.csv"]
-    assert not is_locked(lone_grid / ".mlflow.lock")
+    with held(lone_grid / ".mlflow"):
+        pass  # nobody else has it
     assert tracker.process.returncode == 0
 
 
@@ -133,7 +134,7 @@ def test_a_server_that_refuses_is_told_in_one_line_and_not_waited_for(lone_grid,
 @pytest.mark.slow
 def test_the_second_of_two_sweeps_leaves_mlflow_to_the_first_and_says_so(lone_grid, sweep):
     start, printed = sweep
-    with lock(lone_grid / ".mlflow.lock", wait=0, busy="busy"):
+    with held(lone_grid / ".mlflow"):
         tracker = start()
         tracker.close([])
     assert printed.getvalue().startswith("Another sweep of this grid logs its runs to MLflow; ")
@@ -154,7 +155,8 @@ def test_a_server_that_hangs_is_left_alone_at_the_end(lone_grid, sweep, monkeypa
         tracker.close([])
     assert tracker.process.returncode == -signal.SIGKILL
     assert "completes it" in printed.getvalue()
-    assert not is_locked(lone_grid / ".mlflow.lock")
+    with held(lone_grid / ".mlflow"):
+        pass  # nobody else has it
 
 
 @pytest.mark.slow
