@@ -1,4 +1,4 @@
-"""sweep, plan, status, report: a grid from its file to its page."""
+"""sweep, plan, report: a grid from its file to its page."""
 
 from __future__ import annotations
 
@@ -73,6 +73,21 @@ def sweep(
     checkpoint_steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
+    rerun: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="stale|failed",
+            help="Train these runs again from the start, and the runs that start from them; old folders are kept. May "
+            "be repeated.",
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Use finished runs of other grids in the same results folder whose code and data are unchanged.",
+        ),
+    ] = True,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -108,10 +123,9 @@ def sweep(
     Finished runs are kept and unfinished ones resume, so the same command continues after Ctrl-C or a crash. Exit code
     1 if a run failed.
     """
-    from suite.app.sweep import run_sweep
+    from suite.app.sweep import Request, run_sweep
     from suite.commands.cluster import cluster_of, given_options
-    from suite.sweep.executors.machine import Machine
-    from suite.sweep.plan import Selection, make_plan
+    from suite.sweep.plan import Selection
 
     given = given_options(
         partition=partition,
@@ -123,17 +137,32 @@ def sweep(
         address=address,
     )
     cluster = cluster_of(executor, given, slots, device, workers)
-    machine = Machine.of(None if cluster else slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
         raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
+    if pilot and rerun:
+        raise BadInput("A pilot has runs of its own; leave out --rerun.")
     if pilot:
         from suite.app.pilot import run_pilot
+        from suite.sweep.executors.machine import Machine
 
+        machine = Machine.of(slots, device, workers)
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
-    plan = make_plan(grid, chosen or Selection(), results, costs=False)
-    meant = device is not None
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
+    request = Request(
+        grid,
+        chosen or Selection(),
+        results,
+        data_root(data),
+        slots=slots,
+        device=device,
+        workers=workers,
+        tracking=tracking,
+        options=options,
+        cluster=cluster,
+        reuse=reuse,
+        rerun=tuple(rerun or ()),
+    )
+    raise typer.Exit(run_sweep(request))
 
 
 @app.command(
@@ -173,37 +202,17 @@ def plan(
     from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
     from suite.sweep.plan import remember
+    from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
 
     made = planned(grid, results, chosen)
+    use_finished_runs(made)
     remember(made)
     store_plan(made)
     for note in not_shown(made):
         log(note)
     found = plan_report(made, data_root(data), discordance, seed_sd)
     print_json(found) if as_json else print_plan(made, found)
-
-
-@app.command(
-    rich_help_panel=RUN, epilog=examples("suite status demo", "suite status mini_ssv2 --only '*-resnet50' --json")
-)
-@selects_runs
-def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_json: Json = False) -> None:
-    """Show the progress of a sweep.
-
-    Without options that select runs, it shows the last selection.
-    """
-    from suite.report.console.listing import not_shown, notes, print_status
-    from suite.sweep.summary import known_issues
-    from suite.sweep.summary import status as statuses
-
-    made = planned(grid, results, chosen, costs=False)
-    found = statuses(made)
-    for issue in known_issues(made):
-        log(f"warning: {issue}")
-    for note in (*notes(made), *not_shown(made)):
-        log(note)
-    print_json(found) if as_json else print_status(grid, found)
 
 
 @app.command(

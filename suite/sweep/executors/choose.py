@@ -14,7 +14,7 @@ from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 ClusterOptions = SlurmOptions | RayOptions
 
 
-def executor_of(options: ClusterOptions | None, folder: Path, machine: Machine) -> Executor:
+def executor_of(options: ClusterOptions | None, folder: Path, machine: Machine | None = None) -> Executor:
     """The executor for the runs of the grid in `folder` (results/<grid>).
 
     options: of a cluster; None: this machine, as `machine` says.  Raises BadInput where the cluster's software is
@@ -24,4 +24,4 @@ def executor_of(options: ClusterOptions | None, folder: Path, machine: Machine) 
         return RayExecutor(replace(options, folder=folder / "ray"))
     if isinstance(options, SlurmOptions):
         return SlurmExecutor(replace(options, folder=folder / "slurm"))
-    return LocalExecutor(machine)
+    return LocalExecutor(machine or Machine.of())
