@@ -42,10 +42,11 @@ def joined_cluster(address: str | None, cpus: int, gpus_of_run: int) -> Any:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         options |= {"include_dashboard": False, "num_cpus": cores(), "object_store_memory": STORE}
     else:
-        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "4")  # of 5 s each
-        _refuse_if_nothing_listens(address)
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # Ray tries for 40 s each time
     import ray
 
+    if not own:
+        _refuse_if_nothing_listens(address, ray)
     with _own_signal_handlers():
         try:
             ray.init(address, **options)
@@ -61,9 +62,13 @@ def joined_cluster(address: str | None, cpus: int, gpus_of_run: int) -> Any:
     return ray
 
 
-def _refuse_if_nothing_listens(address: str) -> None:
-    """Raises BadInput for HOST:PORT that nothing answers at, sooner than Ray gives up."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+def _refuse_if_nothing_listens(address: str, ray: Any) -> None:
+    """Raises BadInput for an address that nothing answers at, sooner than Ray gives up."""
+    where = address
+    if address == "auto":
+        with contextlib.suppress(Exception):  # no public name gives it; without one, ray.init says so
+            where = ray._private.services.canonicalize_bootstrap_address("auto") or address
+    host, colon, port = where.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return
     try:
