@@ -5,7 +5,8 @@ import os
 import pytest
 
 from suite.spec import BadInput
-from suite.store.folder import RunFolder, lock
+from suite.store.folder import RunFolder
+from suite.store.locks import lock
 from suite.sweep.executors import shipping
 from suite.sweep.executors.shipping import needed_by, read_folder, scratch, write_files
 from tests.sweep.fake_jobs import fake_plan
@@ -98,7 +99,7 @@ def test_a_scratch_folder_goes_at_the_end_and_one_that_a_killed_task_left_goes_n
     new.mkdir()
     with (
         lock(used / shipping.IN_USE, wait=0, busy=""),
-        lock(run_at_work / BELOW / ".lock", wait=0, busy=""),
+        RunFolder(run_at_work / BELOW).claimed(),
         scratch() as folder,
     ):
         assert os.stat(folder).st_mode & 0o777 == 0o700
