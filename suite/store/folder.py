@@ -84,7 +84,7 @@ class RunFolder:
         """Makes the folder with its spec.yaml; one that is there stays, unless it is to be written anew."""
         self.path.mkdir(parents=True, exist_ok=True)
         if anew or not self.spec_file.exists():
-            write_atomic(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
+            self.write(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
 
     def spec(self) -> RunSpec:
         """What spec.yaml holds.  Raises BadInput when it is missing, damaged, or not what the run's id stands for."""
@@ -152,10 +152,17 @@ class RunFolder:
             return "running"
         return "failed" if self.error_file.exists() else "todo"
 
+    def write(self, path: Path, content: str | bytes) -> None:
+        """One of its files, atomically."""
+        write_atomic(path, content)
+
+    def clear_error(self) -> None:
+        self.error_file.unlink(missing_ok=True)
+
     def fail(self, message: str, kind: str) -> None:
         """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
+        self.write(self.error_file, dump_json({"error": message, "kind": kind}))
 
     def add_log(self, message: str) -> None:
         """One line into the run's log."""
@@ -195,6 +202,17 @@ class RunFolder:
     def is_locked(self) -> bool:
         file = self.path / ".lock"
         return file.exists() and is_locked(file)
+
+
+class Follower(RunFolder):
+    """The folder of a run for its processes beside the first: they read in it, and write nothing."""
+
+    def create(self, spec: RunSpec, anew: bool = False) -> None: ...
+    def write(self, path: Path, content: str | bytes) -> None: ...
+    def clear_error(self) -> None: ...
+    def add_log(self, message: str) -> None: ...
+    def keep_history(self, epochs: int) -> None: ...
+    def add_history(self, record: dict[str, Any]) -> None: ...
 
 
 def stored_beside(predictions: Path) -> dict[str, Any]:

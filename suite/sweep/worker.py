@@ -11,11 +11,15 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, STOPPED, Body, End, Job
 
+if TYPE_CHECKING:
+    from suite.evaluation.group import Group
+
 EXIT_CODES = {DONE: 0, INPUT: 2, STOPPED: 75}  # 75, EX_TEMPFAIL: to be started again; any other end is 1
+KINDS = {INPUT: "input", DISK: "disk", FAILED: "error", LOADER: "error"}  # of an error.json
 LOADER_DIED = re.compile(r"DataLoader worker .*(exited unexpectedly|killed by signal)")
 
 
@@ -51,9 +55,23 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
 
     stopping: whether to save and stop, asked at every step; report: is told of progress.
     """
+    if job.processes > 1:
+        from suite.sweep.ranks import run_processes
+
+        end, log = run_processes(job, stopping, report, train_job)
+    else:
+        end, log = train_job(job, stopping, report)
+    return _recorded(Path(job.folder), end, log)
+
+
+def train_job(
+    job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, Any]], None], group: Group | None = None
+) -> tuple[End, str]:
+    """Trains and tests the run in this process, or this process's share of it; its end, and a text for the log."""
     import torch
 
     from suite.evaluation.control import Control, RunFailed, Stopped
+    from suite.evaluation.group import Group
     from suite.models.user_code import RULES
     from suite.spec import BadInput
     from suite.store.folder import Busy, RunFolder
@@ -63,32 +81,35 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
 
     torch.set_num_threads(job.threads)
     RULES.tell = None  # the driver has built every model, and told of it or refused it
-    folder = RunFolder(Path(job.folder))
-    control = Control(stopping, report, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device)
-
-    def failed(cause: str, text: str, kind: str) -> End:
-        with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
-            folder.fail(text, kind)
-        return End(cause, text)
-
+    folder, group = RunFolder(Path(job.folder)), group or Group()
+    control = Control(stopping, report, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device, group)
     try:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
-        return End(DONE)
+        return End(DONE), ""
     except Stopped as stop:
-        with contextlib.suppress(OSError):
-            folder.add_log(str(stop))
-        return End(STOPPED)
+        return End(STOPPED), str(stop)
     except Busy as busy:
-        return End(BUSY, str(busy))
+        return End(BUSY, str(busy)), ""
     except (BadInput, RunFailed) as error:
-        return failed(INPUT, str(error), "input")
+        return End(INPUT, str(error)), ""
     except SystemExit as error:
-        return failed(INPUT, f"Code of the model called sys.exit({error.code!r}) before the run was finished.", "input")
+        return End(INPUT, f"Code of the model called sys.exit({error.code!r}) before the run was finished."), ""
     except Exception as error:
         if full := no_space(error, folder.path):
             remove_temporaries(folder.path)
-            return failed(DISK, full, "disk")
-        with contextlib.suppress(OSError):
-            folder.add_log(traceback.format_exc())
+            return End(DISK, full), ""
         text = f"{type(error).__name__}: {error}"
-        return failed(LOADER if LOADER_DIED.search(str(error)) else FAILED, text, "error")
+        return End(LOADER if LOADER_DIED.search(str(error)) else FAILED, text), traceback.format_exc()
+
+
+def _recorded(path: Path, end: End, log: str) -> End:
+    """Writes down how a run ended: into its log, and into error.json where it failed."""
+    from suite.store.folder import RunFolder
+
+    folder = RunFolder(path)
+    with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
+        if kind := KINDS.get(end.cause):
+            folder.fail(end.text, kind)
+        if log:
+            folder.add_log(log)
+    return end

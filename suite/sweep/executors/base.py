@@ -30,10 +30,11 @@ class Job:
     folder: str
     spec: dict[str, Any]  # the run as it is planned now: of a finished one, its tests may have changed
     data: str
-    device: str = "cpu"  # "cuda": the GPU in `gpu`
-    gpu: str | None = None
-    threads: int = 1
-    workers: int = 0
+    device: str = "cpu"  # "cuda": the GPUs in `gpu`
+    gpu: str | None = None  # names of its GPUs, with commas between them; None: those that it may see
+    processes: int = 1  # that train the run together, on the GPUs in `gpu` one each
+    threads: int = 1  # of each process
+    workers: int = 0  # data-loading processes of each process
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
