@@ -83,7 +83,11 @@ def sweep(
         str | None, typer.Option(metavar="LIMIT", help="Slurm: time limit of a job, e.g. 1-00:00:00; runs continue.")
     ] = None,
     gpus_per_run: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Slurm, Ray: GPUs of a run, 0 or 1.")
+        int | None, typer.Option(metavar="N", min=0, help="GPUs of a run, with one process each (default: one).")
+    ] = None,
+    processes_per_run: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="On the CPU: processes that train a run together (default: one)."),
     ] = None,
     cpus_per_run: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Slurm, Ray: CPU cores of a run.")
@@ -109,7 +113,7 @@ def sweep(
     1 if a run failed.
     """
     from suite.app.sweep import Request, run_sweep
-    from suite.commands.cluster import cluster_of, given_options
+    from suite.commands.cluster import cluster_of, given_options, processes_of
     from suite.sweep.plan import Selection
 
     given = given_options(
@@ -121,7 +125,10 @@ def sweep(
         detach=detach,
         address=address,
     )
-    cluster = cluster_of(executor, given, slots, device, workers)
+    processes = processes_of(given, processes_per_run)
+    cluster = cluster_of(executor, given, slots, device, workers, processes)
+    if gpus_per_run and not cluster:
+        device = device or "cuda"
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
         raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
@@ -129,7 +136,7 @@ def sweep(
         from suite.app.pilot import run_pilot
         from suite.sweep.executors.machine import Machine
 
-        machine = Machine.of(slots, device, workers)
+        machine = Machine.of(slots, device, workers, processes)
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
     request = Request(
         grid,
@@ -139,6 +146,7 @@ def sweep(
         slots=slots,
         device=device,
         workers=workers,
+        processes=processes,
         tracking=tracking,
         options=options,
         cluster=cluster,

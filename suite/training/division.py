@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from suite.evaluation.group import Group
 from suite.models.layers import KeyedDropout
 from suite.models.synced_norm import BatchNorm, synchronise
 from suite.spec import BadInput, Protocol
@@ -34,16 +33,16 @@ class Division:
     world: int = 1
 
     @classmethod
-    def of(cls, protocol: Protocol, group: Group) -> Division:
+    def of(cls, protocol: Protocol, processes: int, rank: int = 0) -> Division:
         """Raises BadInput where neither the micro-batches nor their clips can be divided evenly."""
         parts, per_step = protocol.batch // protocol.per_step, protocol.per_step
-        if parts % group.world and per_step % group.world:
+        if parts % processes and per_step % processes:
             fit = [n for n in range(2, max(parts, per_step) + 1) if parts % n == 0 or per_step % n == 0]
             which = f"use {_listed(fit)} processes" if fit else "use one process"
             raise BadInput(
-                f"{group.world} processes cannot divide a batch of {parts} x {per_step} clips evenly; {which}."
+                f"{processes} processes cannot divide a batch of {parts} x {per_step} clips evenly; {which}."
             )
-        return cls(parts, per_step, group.rank, group.world)
+        return cls(parts, per_step, rank, processes)
 
     @property
     def splits(self) -> bool:

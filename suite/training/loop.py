@@ -56,7 +56,7 @@ class Batches:
 
     def __init__(self, spec: RunSpec, videos: int, start: int, division: Division | None = None):
         protocol = spec.protocol
-        self.division = division or Division.of(protocol, Group())
+        self.division = division or Division.of(protocol, 1)
         self.seed, self.videos, self.epochs = spec.seed, videos, protocol.epochs
         self.batch, self.start = protocol.batch, start
         self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
@@ -99,7 +99,7 @@ class Trainer:
         group: the processes that train the run, each with a Trainer.  Raises BadInput where they cannot divide a batch.
         """
         self.group = group or Group()
-        self.division = Division.of(spec.protocol, self.group)
+        self.division = Division.of(spec.protocol, self.group.world, self.group.rank)
         self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
         self.validate, self.curve = validate, curve
         self.best: Best | None = None  # where the protocol selects it

@@ -98,7 +98,11 @@ class Executor(ABC):
     def describe(self) -> str:
         """How it places runs, for the first line of a sweep."""
         used = self.machine
-        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, CPU threads per run: {used.threads}"
+        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, {self._processes()}: {used.threads}"
+
+    def _processes(self) -> str:
+        several = self.machine.processes
+        return f"{several} processes per run, CPU threads per process" if several > 1 else "CPU threads per run"
 
     def placed_before(self) -> set[str]:
         """Ids of jobs that an earlier driver has placed and that are still queued or running."""
