@@ -16,13 +16,15 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from suite.evaluation.group import Processes
-from suite.sweep.executors.base import CRASH, DONE, EXITED, STOPPED, End, Job
+from suite.spec import one_line
+from suite.sweep.executors.base import CRASH, DONE, EXITED, FAILED, STOPPED, End, Job
 
 POLL = 0.2  # seconds
 GRACE = 3.0  # seconds that the other processes have to tell why they ended, after the first has
@@ -152,11 +154,11 @@ def _rank(rank: int, job: Job, meeting: Path, train: Train, asked: Any, alive: A
         if rank == 0:
             pipe.send(progress)
 
-    def trained() -> Ended:
+    try:
         with group.joined(meeting, job.device):
-            return train(job, stopping, report, group)
-
-    ended = trained()
+            ended = train(job, stopping, report, group)
+    except Exception as error:  # the processes could not meet, or one is gone already
+        ended = End(FAILED, one_line(f"{type(error).__name__}: {error}")), traceback.format_exc()
     pipe.send(ended)
     sys.exit(0 if ended[0].cause in (DONE, STOPPED) else 1)
 
