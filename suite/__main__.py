@@ -16,6 +16,8 @@ from suite.spec import BadInput, SeveralProblems, one_line
 
 for name in (
     "sweeping",
+    "reporting",
+    "watching",
     "provenance",
     "comparing",
     "record",
@@ -24,6 +26,7 @@ for name in (
     "ensembles",
     "benchmarks",
     "datasets",
+    "logs",
     "cleaning",
     "tracking",
 ):

@@ -13,7 +13,8 @@ from suite.collect.resolve import resolve_grid
 from suite.report.mlflow_store import without_password
 from suite.report.publishing import Publisher
 from suite.spec import BadInput, load_grid
-from suite.store.folder import RunFolder, is_locked, lock
+from suite.store.folder import RunFolder
+from suite.store.locks import is_locked, lock
 
 WAIT = 30.0  # seconds for a sweep's own process to end
 BUSY = "A sweep or another suite publish is logging {} now."

@@ -19,7 +19,8 @@ from typing import Any
 from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
 from suite.spec import one_line
-from suite.store.folder import Busy, lock
+from suite.store.claims.claim import Busy
+from suite.store.locks import lock
 
 LOOK = 3.0  # seconds between looks at the files
 LONGEST_PAUSE = 60.0  # seconds between tries while MLflow does not answer

@@ -15,12 +15,15 @@ from suite.app.tracking import Tracking
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import load_grid
-from suite.store.folder import lock
+from suite.store.claims.held import held
+from suite.store.locks import lock
 from suite.sweep.child import in_child
 from suite.sweep.executors.base import Executor
 from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.rerun import move_marked
+from suite.sweep.reuse import record_reused
 from suite.sweep.scheduler import Scheduler, SweepOutcome
 from suite.sweep.stored import store_plan, stored_plan
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 InProcess = Callable[..., Any]  # calls a function, in this process or in one of its own
+REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the report
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Request:
     """A sweep as it was asked for on the command line.
 
     slots, device, workers: of this machine, None for what it offers; processes: that train a run together; options: of
-    the scheduler; cluster: runs are placed by Slurm or Ray, in place of processes of this machine.
+    the scheduler; cluster: runs are placed by Slurm or Ray, in place of processes of this machine; reuse: runs that
+    other grids under the same results folder have finished are not trained again; rerun: kinds of runs to train anew,
+    as `--rerun` names them.
     """
 
     grid: str
@@ -50,6 +56,8 @@ class Request:
     tracking: bool = True
     options: dict[str, Any] | None = None
     cluster: ClusterOptions | None = None
+    reuse: bool = True
+    rerun: tuple[str, ...] = ()
 
 
 def run_sweep(request: Request) -> int:
@@ -58,7 +66,7 @@ def run_sweep(request: Request) -> int:
     Raises BadInput for what would stop a run, before the first one starts.
     """
     found = stored_plan(request.grid, request.selection, request.results)
-    if found and all(run.state() == "done" for run in found.runs):
+    if found and not request.rerun and all(run.state() == "done" for run in found.runs):
         PlainConsole(soft_wrap=True).print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
@@ -69,13 +77,14 @@ def run_sweep(request: Request) -> int:
 
 def _prepare(request: Request) -> tuple[Plan, Machine]:
     from suite.app.preflight import refuse_uneven_batches
-    from suite.app.preparation import prepare
+    from suite.app.preparation import choose_runs, prepare
     from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import make_plan
 
     of_run = 1 if request.cluster else request.processes
     machine = Machine.of(None if request.cluster else request.slots, request.device, request.workers, of_run)
     plan = make_plan(request.grid, request.selection, request.results, costs=False)
+    choose_runs(plan, request.data, request.reuse, request.rerun)
     refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
     return plan, machine
@@ -93,11 +102,13 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
     executor: None where nothing is left to run; call: runs what needs PyTorch.
     """
     console = PlainConsole(soft_wrap=True)
-    busy = f"{plan.folder} is in use by another sweep; wait for it or stop it."
-    share = "" if not plan.selection.shard else "-{}of{}".format(*plan.selection.shard)
-    with lock(plan.folder / f".lock{share}", wait=1, busy=busy):
+    busy = f"{plan.folder} is in use by suite clean; try again."
+    with lock(plan.folder / ".lock", wait=30, busy=busy, shared=True):
+        if kept := move_marked(plan):
+            console.print(f"The old folders of the runs to train again are kept in {kept}")
+        record_reused(plan)
         remember(plan)
-        if not share:
+        if not plan.selection.shard:
             store_plan(plan)
         tracker = Tracking(plan, console) if request.tracking else None
         outcome = SweepOutcome()
@@ -112,7 +123,8 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
                         tracker.finished(run)
 
                 outcome = scheduler.execute(on_event, display.tick)
-        files = call(_conclude, plan, outcome)
+        with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
+            files = call(_conclude, plan, outcome)
         if tracker:
             tracker.close(files)
     if outcome.stopped:

@@ -23,7 +23,7 @@ from suite.report.mlflow_store import (
     without_password,
 )
 from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, SCHEDULED, TrackedRun
-from suite.store.folder import lock
+from suite.store.locks import lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -134,6 +134,7 @@ class Trainer:
         self.settle()
         if not self.group.main:
             return
+        self.folder.require_claim()
         content = save_dict(self.model, self.classes)
         content |= {
             "run": self.folder.id,
@@ -143,6 +144,7 @@ class Trainer:
         }
         temporary = self.folder.checkpoint.with_suffix(".tmp")
         torch.save(content, temporary)
+        self.folder.require_claim()  # saving may have taken long
         temporary.replace(self.folder.checkpoint)
 
     def train(self, control: Control) -> None:

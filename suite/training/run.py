@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from pathlib import Path
@@ -26,7 +25,8 @@ from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
-from suite.store.folder import Follower, RunFolder, dump_json, lock, sealed
+from suite.store.folder import RunFolder, dump_json, sealed
+from suite.store.follower import Follower
 from suite.store.identity import RunSpec, digest
 from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
@@ -38,15 +38,14 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
     """Trains and tests the run of `folder`, from its checkpoint if there is one; returns its result.
 
     planned: the run as it is planned now.  Of a finished run it may plan other tests than were made; these are added,
-    and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput; the
-    folder stays fit to go on.  Of a run with several processes (`control.group`) all call this, and the one of rank 0
-    writes.
+    and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput (Busy
+    where another process has it); the folder stays fit to go on.
+    Of a run with several processes (`control.group`) all call this, and the one of rank 0 writes.
     """
     group = control.group
-    lock_file, busy = folder.path / ".lock", f"{folder.id} is in use by another process."
     if not group.main:
         folder = Follower(folder.path)
-    with lock(lock_file, wait=30, busy=busy) if group.main else contextlib.nullcontext():
+    with folder.claimed(wait=30):
         folder.clear_error()
         if planned and planned.id == folder.id and folder.result() is None:
             folder.create(planned, anew=True)  # its test may have been planned otherwise when it was begun
@@ -138,7 +137,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     folder.write(folder.provenance, dump_json(sealed(provenance)))
-    folder.write(folder.result_file, dump_json(sealed(result)))  # last: the run is done
+    folder.finish(result)  # last: the run is done
     folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
 
@@ -229,6 +228,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     """Accuracies, cost and what else a table needs; no clocks."""
     p = spec.protocol
     tested = test.clip_level()
+    folder.require_claim()
     _write_predictions(folder, folder.predictions, tested, p.evaluation.fusion)
     result = dict(tested.accuracies)
     if p.evaluation.video_clips:

@@ -21,7 +21,7 @@ from suite.app.tracking import Tracking
 from suite.report.console.plain import PlainConsole
 from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
-from suite.store.folder import is_locked
+from suite.store.locks import is_locked
 from tests.report.tracked import at_work, begin, differences, finish, finished, runs_of, spec_of, train
 
 ROOT = Path(__file__).parents[2]

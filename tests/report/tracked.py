@@ -4,7 +4,7 @@ import contextlib
 import json
 
 from suite.spec import Protocol
-from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
+from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec
 
 ARCHITECTURE = "tsn-resnet18"  # given, so that nobody has to import torch to find it
@@ -30,7 +30,7 @@ def begin(grid, spec) -> RunFolder:
 @contextlib.contextmanager
 def at_work(folder):
     """A process holds the run while the block lasts."""
-    with lock(folder.path / ".lock", wait=0, busy="busy"):
+    with folder.claimed():
         yield
 
 

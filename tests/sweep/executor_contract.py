@@ -106,7 +106,7 @@ class ExecutorContract:
         assert [event for event, _, _ in events].count("stopped") == 2
         saved = [int((plan.runs[i].folder.path / "saved.txt").read_text()) for i in (0, 3)]
         assert all(0 < step < 100 for step in saved)
-        assert not any(run.folder.is_locked() for run in plan.runs)
+        assert not any(run.folder.is_claimed() for run in plan.runs)
         plan = fake_plan(tmp_path, chains=2)
         swept(plan, self.executor(plan))
         assert states(plan) == {"done": 6}
@@ -141,6 +141,6 @@ class ExecutorContract:
         finally:
             executor.close()
         until = time.monotonic() + 30
-        while plan.runs[0].folder.is_locked() and time.monotonic() < until:
+        while plan.runs[0].folder.is_claimed() and time.monotonic() < until:
             time.sleep(0.2)
-        assert not plan.runs[0].folder.is_locked()
+        assert not plan.runs[0].folder.is_claimed()

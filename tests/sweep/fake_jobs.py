@@ -4,8 +4,9 @@ import os
 import time
 from pathlib import Path
 
-from suite.store.folder import Busy, RunFolder, dump_json, lock, sealed, write_atomic
-from suite.sweep.executors.base import BUSY, DONE, FAILED, INPUT, STOPPED, End
+from suite.store.claims.claim import Busy, ClaimLost
+from suite.store.folder import RunFolder, write_atomic
+from suite.sweep.executors.base import BUSY, DONE, FAILED, INPUT, LOST, STOPPED, End
 
 ORDER = "order.txt"
 
@@ -45,11 +46,11 @@ def fake_job(job, stopping, report):
     file = folder.path / ORDER
     what = file.read_text() if file.exists() else ""
     try:
-        with lock(folder.path / ".lock", wait=0.2, busy=f"{folder.id} is in use by another process."):
+        with folder.claimed(job.claim) as claim:
             folder.error_file.unlink(missing_ok=True)
-            return _work(folder, what, stopping, report)
+            return _work(folder, what, lambda: stopping() or claim.is_to_stop(), claim.reporting(report))
     except Busy as busy:
-        return End(BUSY, str(busy))
+        return End(LOST if isinstance(busy, ClaimLost) else BUSY, str(busy))
 
 
 def _work(folder, what, stopping, report):
@@ -82,9 +83,10 @@ def _work(folder, what, stopping, report):
                 write_atomic(folder.checkpoint, str(step))
             report({"step": step, "steps": 1000, "tested": 0, "videos": 0})
             if stopping():
+                folder.require_claim()
                 (folder.path / "saved.txt").write_text(str(step))
                 return End(STOPPED)
             time.sleep(0.05)
     report({"step": 1, "steps": 1, "tested": 0, "videos": 0})
-    write_atomic(folder.result_file, dump_json(sealed({"id": folder.id, "top1": 50.0, "n": 1})))
+    folder.finish({"id": folder.id, "top1": 50.0, "n": 1})
     return End(DONE)

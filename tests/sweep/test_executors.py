@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from suite.store.folder import RunFolder, lock
+from suite.store.claims.held import held as holding
+from suite.store.folder import RunFolder
 from suite.sweep.executors.base import LOST, Change, End, Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
@@ -57,14 +58,14 @@ def test_exit_code_0_without_a_result_is_not_tried_again(tmp_path):
 
 
 def test_a_run_that_another_process_works_on_is_waited_for_and_never_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr("suite.sweep.scheduler.LOOK_ELSEWHERE", 0.2)
+    monkeypatch.setattr("suite.sweep.elsewhere.LOOK", 0.2)
     plan = fake_plan(tmp_path, chains=1)
     for run in plan.runs:
         run.folder.create(run.spec)
     held, let_go = threading.Event(), threading.Event()
 
     def other():
-        with lock(plan.runs[0].folder.path / ".lock", wait=0, busy="no"):
+        with holding(plan.runs[0].folder.path):
             held.set()
             let_go.wait(20)
 
@@ -151,7 +152,7 @@ def test_a_second_signal_ends_all_runs_at_once(tmp_path):
     Scheduler(plan, plan.folder, executor).execute(on_event, on_tick)
     assert events == ["started", "stopping", "lost"]
     assert time.monotonic() - began < 8
-    assert not plan.runs[0].folder.is_locked()
+    assert not plan.runs[0].folder.is_claimed()
 
 
 @pytest.mark.more

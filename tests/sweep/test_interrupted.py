@@ -62,7 +62,7 @@ def at_work(results, before):
 def wait_for_orphans(results):
     """A worker whose driver is gone saves and ends by itself."""
     until = time.monotonic() + 60
-    while any(RunFolder(path).is_locked() for path in results.glob("small/runs/*")) and time.monotonic() < until:
+    while any(RunFolder(path).is_claimed() for path in results.glob("small/runs/*")) and time.monotonic() < until:
         time.sleep(0.1)
 
 

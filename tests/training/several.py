@@ -15,7 +15,6 @@ from suite.sweep.ranks import run_processes
 from suite.training.run import execute
 from tests.training.builders import run_spec
 
-
 NETWORK = "tests.training.several:small_network"
 
 

@@ -1,5 +1,6 @@
 """How an update is divided among processes: each clip once, in order, and masks and batches that do not change."""
 
+from itertools import chain
 from types import SimpleNamespace
 
 import pytest
@@ -33,10 +34,8 @@ def test_each_clip_of_an_update_goes_to_one_process_in_order(parts, per_step, pr
     update = list(range(parts * per_step))
     dealt = [[update[d.clips(part)] for part in d.own_parts] for d in ranks]
     assert len({tuple(map(len, of_rank)) for of_rank in dealt}) == 1  # they work for the same time
-    if ranks[0].splits:
-        micro_batches = [sum(shares, []) for shares in zip(*dealt, strict=True)]
-    else:
-        micro_batches = sum(dealt, [])
+    joined = (chain(*shares) for shares in zip(*dealt, strict=True)) if ranks[0].splits else chain(*dealt)
+    micro_batches = list(map(list, joined))
     assert micro_batches == [update[i : i + per_step] for i in range(0, len(update), per_step)]
 
 

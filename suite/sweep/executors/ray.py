@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.store.folder import Busy, RunFolder, lock
+from suite.store.claims.claim import Busy
+from suite.store.folder import RunFolder
 from suite.store.full_disk import no_space
 from suite.store.identity import RunSpec
 from suite.sweep import worker
@@ -54,7 +55,7 @@ class _Placed:
     begun: bool = False
     order: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
-    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # the lock of a run whose files are away
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # the claim of a run whose files are away
     end: End | None = None  # of one that could not be submitted
 
 
@@ -154,7 +155,7 @@ class RayExecutor(Executor):
             folder = RunFolder(Path(placed.job.folder))
             placed.held.close()
             try:
-                placed.held.enter_context(lock(folder.path / ".lock", wait=0, busy=f"{folder.id} is in use."))
+                placed.held.enter_context(folder.claimed(placed.job.claim))
             except Busy as busy:
                 placed.end = End(BUSY, str(busy))
                 return

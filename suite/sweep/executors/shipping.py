@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from suite.spec import BadInput, run_named
+from suite.store.claims.claim import NAME, progress_file
 from suite.store.earlier import source_folder
-from suite.store.folder import RunFolder, is_locked, write_atomic
+from suite.store.folder import RunFolder, write_atomic
 from suite.store.identity import RunSpec
+from suite.store.locks import is_locked
 from suite.store.pretraining import finished_source
 
 Files = Mapping[str, bytes]
@@ -61,7 +63,7 @@ def read_folder(folder: RunFolder, results: Path, names: tuple[str, ...] | None 
     found.sort(key=lambda path: (path.name not in LAST, path.as_posix()))
     files = {}
     for path in found:
-        if path.name == "claim.json" or (names and path.name not in names):
+        if path.name in (NAME, progress_file(path).name) or (names and path.name not in names):
             continue
         with contextlib.suppress(FileNotFoundError):  # a run at work replaces its files
             files[path.relative_to(results).as_posix()] = path.read_bytes()
@@ -104,5 +106,5 @@ def scratch() -> Iterator[Path]:
 
 def _is_in_use(folder: Path) -> bool:
     """Whether a task, or a run whose task was killed, is at work there; also one that is just being made."""
-    locks = [folder / IN_USE, *folder.glob("*/runs/*/.lock")]
-    return not locks[0].exists() or any(is_locked(file) for file in locks)
+    file = folder / IN_USE
+    return not file.exists() or is_locked(file) or any(RunFolder(run).is_claimed() for run in folder.glob("*/runs/*"))
