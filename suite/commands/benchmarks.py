@@ -31,8 +31,8 @@ def bench(
             "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
             "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time "
             "or 300 MiB. "
-            "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold or "
-            "1 s from the fork server. "
+            "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold "
+            "or 1 s from the fork server. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -169,8 +169,8 @@ def _start(videos: int, rounds: int, as_json: bool) -> None:
         print_json(found)
     else:
         show(
-            f"first training step with {found['videos']} videos: {found['cold_seconds']:.1f} s after the start of a new "
-            f"process, {found['warm_seconds']:.2f} s after that of one from the fork server (minimum of "
+            f"first training step with {found['videos']} videos: {found['cold_seconds']:.1f} s after the start of a "
+            f"new process, {found['warm_seconds']:.2f} s after that of one from the fork server (minimum of "
             f"{found['rounds']}); load average of the machine {found['load']:.1f}"
         )
     if not found["holds"]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
-from suite.store.folder import STATES
 from suite.store.provenance import known_issue
 from suite.sweep.at_work import AT_WORK, after_failure, whereabouts
 from suite.sweep.plan import Plan
@@ -82,7 +81,7 @@ def status(plan: Plan) -> dict[str, Any]:
     how to run them again, blocked ones in `blocked_by` which run failed.  A finished run whose code, videos or initial
     weights have changed since counts as stale, and not as done; its entry says in `changes` what has changed.
     """
-    counts = dict.fromkeys((*STATES, "stale"), 0)
+    counts = dict.fromkeys(STATES, 0)
     listed, changed = [], stale_runs(plan)
     for run in plan.runs:
         changes = changed.get(run.id, [])
