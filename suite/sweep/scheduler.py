@@ -154,6 +154,7 @@ class Scheduler:
             spec=run.spec.resolved(),
             data=str(self.data),
             device=machine.device,
+            processes=machine.processes,
             threads=machine.threads,
             workers=machine.workers,
             checkpoint_seconds=self.checkpoint_seconds,

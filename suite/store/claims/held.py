@@ -105,14 +105,14 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(folder: Path, key: str = "", wait: float = 0.0) -> Iterator[Held]:
+def held(folder: Path, key: str = "", wait: float = 0.0, watch: Watch | None = None) -> Iterator[Held]:
     """Holds the claim of a folder while the block runs.
 
     key: of the queued claim that was made for this process, which it takes over.  wait: seconds to wait for another
-    process that holds it.  Raises Busy where it still does.
+    process that holds it.  watch: of whoever tries again and again.  Raises Busy where it still does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file, mine, watch = folder / NAME, new_claim(RUNNING, job=cluster_job(), key=key), Watch()
+    file, mine, watch = folder / NAME, new_claim(RUNNING, job=cluster_job(), key=key), watch or Watch()
 
     def is_meant(found: Claim) -> bool:
         return bool(key) and found.key == key
