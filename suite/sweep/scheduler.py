@@ -123,11 +123,9 @@ class Scheduler:
 
     def _start_one(self, run: PlannedRun, outcome: SweepOutcome, placed: bool) -> None:
         if self.requests.is_cancelled(run):
-            self._cancelled(run, outcome)
-            return
+            return self._cancelled(run, outcome)
         if self.elsewhere.has_failed(run):
-            self._wait_for(run)
-            return
+            return self._wait_for(run)
         try:
             if run.folder.id == run.spec.id:  # else an earlier version made it
                 run.folder.create(run.spec)
