@@ -40,6 +40,7 @@ class RayOptions:
     folder: Path = Path()  # results/<grid>/ray
     gpus_per_run: int = 0
     cpus_per_run: int = 1
+    processes: int = 1  # per run; on GPUs one per GPU
     workers: int | None = None  # data-loading processes per run
     jobs: int = 500  # tasks at the same time, at most; those that wait make a cluster grow
     seconds: float = 2.0  # between two questions to the board
@@ -72,8 +73,9 @@ class RayExecutor(Executor):
         need_ray()
         self.options, self.body, self.folder = options, body, options.folder.absolute()
         device = "cuda" if options.gpus_per_run else "cpu"
-        workers = options.workers if options.workers is not None else (options.cpus_per_run if device == "cuda" else 0)
-        self.machine = Machine(options.jobs, device, options.cpus_per_run, workers)
+        threads = max(1, options.cpus_per_run // options.processes)
+        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
+        self.machine = Machine(options.jobs, device, threads, workers, options.processes)
         self.placed: dict[str, _Placed] = {}
         self.ray: Any = None  # the package, once there is a cluster
         self.asked = 0.0
