@@ -36,6 +36,7 @@ def bench(
             "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold "
             "or 1 s from the fork server. "
             "device: speed of this CPU or GPU, stored in <results>/benchmarks/devices for suite plan. "
+            "processes: two processes that train a run on the CPU against one; exit code 1 if not 1.5 times as fast. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -109,16 +110,17 @@ def bench(
     if what == "start":
         _start(videos or 240_000, rounds, as_json)
         return
+    if what == "processes":
+        _processes(rounds, as_json)
+        return
     if precision not in (None, "fp32", "bf16"):
         raise BadInput(f"--precision expects fp32 or bf16, not '{precision}'.")
     if what == "device":
         _device(device, precision, slots, tuple(names or ()), results, as_json)
         return
     if what != "layout":
-        raise BadInput(
-            "suite bench expects layout, rcca, arc, report, manifest, driver, start, device or intervals, not "
-            f"'{what}'."
-        )
+        expected = "layout, rcca, arc, report, manifest, driver, start, processes, device or intervals"
+        raise BadInput(f"suite bench expects {expected}, not '{what}'.")
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device
@@ -231,6 +233,23 @@ def _driver(as_json: bool) -> None:
             f"{found['done']} of {found['runs']} runs that train nothing, {found['seconds']:.0f} s: driver "
             f"{found['cpu_seconds']:.1f} s of CPU time, peak memory {found['mib']:.0f} MiB; finished sweep "
             f"recognised in {found['again_seconds']:.1f} s"
+        )
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _processes(rounds: int, as_json: bool) -> None:
+    from suite.benchmarks.processes import bench_processes
+
+    found = bench_processes(rounds)
+    if as_json:
+        print_json(found)
+    else:
+        show(
+            f"{found['model']}, one thread per process: {found['seconds_one']:.2f} s per update with one process, "
+            f"{found['seconds_several']:.2f} s with {found['processes']}: {found['speedup']:.2f} times as fast (median "
+            f"of {found['rounds']} rounds, {found['lowest']:.2f} to {found['highest']:.2f}; by CPU time per process "
+            f"{found['cpu_speedup']:.2f})"
         )
     if not found["holds"]:
         raise typer.Exit(1)
