@@ -123,7 +123,9 @@ def held(folder: Path, key: str = "", wait: float = 0.0, watch: Watch | None = N
     until = time.monotonic() + wait
     while True:
         placed = read_claim(file)
-        if placed is not None and is_meant(placed):
+        if placed is None:
+            file.with_name(CANCEL).unlink(missing_ok=True)  # of an earlier process
+        elif is_meant(placed):
             mine = replace(mine, executor=placed.executor, sweep=placed.sweep)
         try:
             take(file, mine, may_replace)

@@ -68,7 +68,7 @@ class LocalExecutor(Executor):
         taken = {slot.index for slot in self.slots}
         index = next(i for i in range(self.machine.slots) if i not in taken)
         if self.machine.device == "cuda":
-            job = replace(job, gpu=_gpu(index))
+            job = replace(job, gpu=_gpus_of(index, job.processes))
         ours, theirs = self.context.Pipe()
         process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
         try:
@@ -109,11 +109,12 @@ class LocalExecutor(Executor):
         self.slots.clear()
 
 
-def _gpu(slot: int) -> str:
-    """The name of a slot's GPU, among those that this process may see."""
+def _gpus_of(slot: int, processes: int) -> str:
+    """The names of a slot's GPUs, one per process, among those that this process may see."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    index = slot % gpus()
-    return visible[index] if visible else str(index)
+    groups = gpus() // processes  # of GPUs that work together; with more slots than groups, slots share one
+    first = slot % groups * processes
+    return ",".join(visible[index] if visible else str(index) for index in range(first, first + processes))
 
 
 def _end_of(slot: _Slot) -> End:
