@@ -23,8 +23,9 @@ from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.rerun import move_marked
-from suite.sweep.reuse import record_reused
+from suite.sweep.reuse import record_reused, reused_by_grid
 from suite.sweep.scheduler import Scheduler, SweepOutcome
+from suite.sweep.stale import stale_notes
 from suite.sweep.stored import store_plan, stored_plan
 
 if TYPE_CHECKING:
@@ -66,8 +67,12 @@ def run_sweep(request: Request) -> int:
     Raises BadInput for what would stop a run, before the first one starts.
     """
     found = stored_plan(request.grid, request.selection, request.results)
-    if found and not request.rerun and all(run.state() == "done" for run in found.runs):
-        PlainConsole(soft_wrap=True).print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
+    as_it_is = found and not request.rerun and (request.reuse or not reused_by_grid(found))
+    if as_it_is and all(run.state() == "done" for run in found.runs):
+        console = PlainConsole(soft_wrap=True)
+        console.print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
+        for note in stale_notes(found):
+            console.print(note)
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
     cluster = executor_of(request.cluster, folder) if request.cluster else None  # refuses what is not there

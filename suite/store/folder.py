@@ -16,7 +16,7 @@ import yaml
 from suite.models.user_code import RULES, is_factory
 from suite.spec import BadInput, unpacked_archive
 from suite.store.claims.claim import NAME, Claim, read_claim
-from suite.store.claims.held import Held, held, read_progress
+from suite.store.claims.held import CANCEL, Held, held, read_progress
 from suite.store.claims.silence import looks_gone
 from suite.store.fast_yaml import read_plain_yaml
 from suite.store.identity import RunSpec, digest
@@ -167,6 +167,7 @@ class RunFolder:
         """Writes result.json.  Raises ClaimLost where another process has the run by now."""
         self.require_claim()
         self.write(self.result_file, dump_json(sealed(result)))
+        (self.path / CANCEL).unlink(missing_ok=True)
 
     def fail(self, message: str, kind: str) -> None:
         """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""

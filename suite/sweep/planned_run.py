@@ -10,6 +10,7 @@ from typing import Any
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.sweep.work import NOTHING, Work
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -34,6 +35,8 @@ class PlannedRun:
     conv_gmacs: float = 0.0
     params: int = 0
     gib: float = 0.0  # device memory of one step, a rough upper estimate
+    training: Work = NOTHING
+    testing: Work = NOTHING
     cost_macs: float = 0.0
     whole_macs: float = 0.0  # of its training and test, finished or not
     children: list[PlannedRun] = field(default_factory=list)
@@ -81,7 +84,7 @@ class PlannedRun:
         return f"{self.spec.model} ({self.axes_text})" if self.axes_text else self.spec.model
 
     def state(self) -> str:
-        """done, running, failed, blocked (a run before it in the chain failed) or todo."""
+        """done, running, queued, lost, failed, blocked (a run before it in the chain failed) or todo."""
         state = "todo" if self.again else self.folder.state()
         if state == "done" and not self._tested:
             self._tested = self.result() is not None
@@ -90,6 +93,13 @@ class PlannedRun:
         if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
             return "blocked"
         return state
+
+    def blocked_by(self) -> PlannedRun | None:
+        """The run before it in the chain that failed."""
+        before = self.parent
+        while before is not None and before.state() != "failed":
+            before = before.parent
+        return before
 
     def chain_cost(self) -> float:
         """Multiply-adds from here to the end of the longest chain that hangs on this run."""
