@@ -146,15 +146,11 @@ class Scheduler:
         self.on_event("queued" if self.executor.queues else "started", run, "")
 
     def _job(self, run: PlannedRun, key: str) -> Job:
-        machine = self.executor.machine
         return Job(
             folder=str(run.folder.path.resolve()),
             spec=run.spec.resolved(),
             data=str(self.data),
-            device=machine.device,
-            processes=machine.processes,
-            threads=machine.threads,
-            workers=machine.workers,
+            **self.executor.machine.of_job(),
             checkpoint_seconds=self.checkpoint_seconds,
             checkpoint_steps=self.checkpoint_steps,
             id=run.id,
