@@ -16,6 +16,7 @@ from suite.spec import BadInput, SeveralProblems, one_line
 
 for name in (
     "sweeping",
+    "watching",
     "provenance",
     "comparing",
     "record",
@@ -24,6 +25,7 @@ for name in (
     "ensembles",
     "benchmarks",
     "datasets",
+    "logs",
     "cleaning",
     "tracking",
 ):

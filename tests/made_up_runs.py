@@ -9,6 +9,7 @@ from suite.evaluation.inference import parquet_bytes
 from suite.evaluation.own_predictions import read_own
 from suite.store.folder import dump_json, sealed, write_atomic
 from suite.store.identity import digest
+from suite.store.provenance import environment
 from suite.sweep.plan import Plan, Selection, make_plan
 
 CLASSES = ("up", "down", "left", "right")
@@ -61,3 +62,17 @@ def finish(run, rng) -> None:
     )
     write_atomic(run.folder.history, json.dumps({"epoch": 0, "seconds": 1.5, "loss": 1.0}) + "\n")
     write_atomic(run.folder.result_file, dump_json(sealed(result)))
+
+
+def note_session(run, **changes):
+    """A session of today in a run's provenance, as training records it."""
+    found = run.folder.read_provenance()
+    session = found["sessions"][0] | environment(run.spec.model) | changes
+    write_atomic(run.folder.provenance, dump_json(sealed(found | {"sessions": [session]})))
+
+
+def change_code(run, kind, part):
+    """As if the run had been trained or tested with other code."""
+    digests = {key: dict(environment(run.spec.model)[key]) for key in ("code_train", "code_test")}
+    digests[kind][part] = "0" * 10
+    note_session(run, **digests)

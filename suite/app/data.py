@@ -16,6 +16,7 @@ from suite.data.sample_check import undecodable_in_sample
 from suite.device import cores
 from suite.program import command
 from suite.spec import BadInput, file_sha256, one_line, shown
+from suite.store.changes import record_videos
 from suite.store.pretraining import data_before
 from suite.sweep.plan import Plan, PlannedRun
 
@@ -30,34 +31,47 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
     other data.
     """
     from suite.data.decoding import chosen_decoder
-    from suite.data.synthetic import synthesize
 
     chosen_decoder()  # refuses a wrong setting before the first run does
     videos, problems = {}, []
     for name in datasets_of(plan):
-        about = info(name)
-        if about.reader == "calibrated":
-            data.mkdir(parents=True, exist_ok=True)
-            with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
-                synthesize((about.whole or about).name, data, processes=cores())
         try:
-            dataset = open_dataset(name, data)
+            dataset = opened(name, data, console)
             manifests = {split: dataset.split(split) for split in ("train", "val")}
         except BadInput as error:
             problems.append(_sentence(error))
             continue
         videos[name] = len(manifests["train"].videos)
+        note_videos(plan, dataset)
         counts = " and ".join(f"{len(m.videos)} {split}" for split, m in manifests.items())
         console.print(f"{name}: {counts} videos, {len(dataset.classes)} classes, in {dataset.root}")
         for note in dataset.differences:
             console.print(f"  note: {note}")
         runs = [run for run in plan.runs if run.spec.dataset == name]
-        problems += _problems(runs, dataset, plan.folder)
+        problems += _problems(runs, dataset)
         problems += _pretraining_problems(runs, dataset, data, console)
     return videos, problems
 
 
-def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[str]:
+def note_videos(plan: Plan, dataset: Dataset) -> None:
+    """Keeps which videos a data set has, for `status`, which opens none."""
+    manifests = [dataset.split(split) for split in ("train", "val")]
+    record_videos(plan.folder, dataset.info.name, {m.split: (m.sha256, m.list_sha256) for m in manifests})
+
+
+def opened(name: str, data: Path, console: Console) -> Dataset:
+    """A data set in the folder `data`; a calibration set is generated first where it is missing."""
+    from suite.data.synthetic import synthesize
+
+    about = info(name)
+    if about.reader == "calibrated":
+        data.mkdir(parents=True, exist_ok=True)
+        with console.status(f"{name}: generating videos") if console.is_terminal else nullcontext():
+            synthesize((about.whole or about).name, data, processes=cores())
+    return open_dataset(name, data)
+
+
+def _problems(runs: list[PlannedRun], dataset: Dataset) -> list[str]:
     """What would stop the runs of a data set that could be opened."""
     about, problems = dataset.info, []
     manifests = {split: dataset.split(split) for split in ("train", "val")}
@@ -77,12 +91,12 @@ def _problems(runs: list[PlannedRun], dataset: Dataset, results: Path) -> list[s
         dataset.leakage().require(min(run.spec.protocol.allow_leakage for run in runs), about.name)
     except BadInput as error:
         problems.append(f"data set {_sentence(error)}")
-    finished = [(run, run.folder.result()) for run in runs]
+    finished = [(run, run.folder.result()) for run in runs if not run.again]
     stale = [run for run, r in finished if r is not None and not same_videos(manifests, r.get("manifests"))]
     if stale:
         problems.append(
             f"{len(stale)} finished runs (first {stale[0].id}) used other videos of {about.name} than those in "
-            f"{dataset.root}; move {results / 'runs'} away to run them again"
+            f"{dataset.root}; --rerun stale trains them again"
         )
     return problems
 
@@ -136,7 +150,7 @@ def refuse_other_weights(plan: Plan) -> None:
     """Raises BadInput when finished runs started from other ImageNet weights than those on this machine now."""
     from suite.models.weights import local_imagenet_file
 
-    first = [run for run in plan.runs if run.parent is None and run.spec.protocol.init == "imagenet"]
+    first = [run for run in plan.runs if run.parent is None and run.spec.protocol.init == "imagenet" and not run.again]
     files = {run.id: local_imagenet_file(run.spec.network) for run in first if run.folder.result_file.exists()}
     hashes = {file: file_sha256(file) for file in set(files.values()) if file}
     for run in first:

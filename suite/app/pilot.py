@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from suite.app.preflight import refuse_without_weights_or_data
-from suite.app.sweep import DONE, refuse_what_would_stop, run_sweep
+from suite.app.preparation import prepare, refuse_what_would_stop
+from suite.app.sweep import DONE, Request, follow
 from suite.data.dataset_info import info
 from suite.program import command
 from suite.report.console.plain import PlainConsole, duration, show
 from suite.spec import BadInput, Grid
 from suite.sweep.estimate import speed_here
+from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
-from suite.sweep.plan import Selection, make_plan
+from suite.sweep.plan import Plan, Selection, make_plan
 
 FOLDER = "pilot"  # below the results folder
 PART = "@classes=2@videos=2@test=2"  # four training and four validation videos
@@ -63,7 +65,7 @@ def run_pilot(
             pretrain=_pretraining(whole.grid),
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)
-        codes.append(run_sweep(plan, data, machine, False, options))
+        codes.append(_sweep(plan, data, machine, options))
         seconds = speed_here(plan).seconds_left(whole)
     failed = max(codes)
     if failed == DONE and seconds is not None:
@@ -71,6 +73,13 @@ def run_pilot(
         whole = command(f"sweep {name} {chosen.options()}".rstrip())
         show(f"would take about {duration(seconds)} on this machine: {whole}")
     return failed
+
+
+def _sweep(plan: Plan, data: Path, machine: Machine, options: dict[str, Any]) -> int:
+    """Runs the plan of a pilot in this process; returns the exit code."""
+    prepare(plan, data, machine)
+    request = Request(plan.name, plan.selection, plan.folder.parent, data, tracking=False, options=options)
+    return follow(plan, LocalExecutor(machine), request, lambda function, *args: function(*args))
 
 
 def _protocol(grid: Grid) -> dict[str, Any]:

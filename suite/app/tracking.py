@@ -1,56 +1,105 @@
-"""MLflow beside a sweep: finished runs are logged as they come, the report at the end."""
+"""MLflow beside a sweep: a process of its own logs the files of the runs; the driver only starts and ends it.
+
+A server that hangs or is gone costs the sweep nothing, and a few seconds at its end at most.
+"""
 
 from __future__ import annotations
 
-import queue
+import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from suite.report.tracking import Tracker, TrackingError
-from suite.store.evaluations import predictions_of
+from suite.program import command
 from suite.sweep.plan import Plan
-from suite.sweep.planned_run import PlannedRun
-from suite.sweep.summary import row
+
+STALL = 5.0  # seconds without progress after which nobody waits any more at the end of a sweep
+LONGEST = 30.0  # seconds that one waits in all
+START_AGAIN = 60.0  # seconds until a process that died is started again
+DEFAULT_RESULTS = Path("results")
 
 
 class Tracking:
-    """Logs finished runs to MLflow from a thread of its own, so that no slot waits for a database."""
+    """Logs the runs of a plan to MLflow while its sweep goes on, from a process of its own."""
 
     def __init__(self, plan: Plan, console: Console):
         self.plan, self.console = plan, console
-        self.tracker = Tracker(None, plan.grid.name, plan.folder.parent)
-        self.queue: queue.Queue[PlannedRun | None] = queue.Queue()
-        for run in plan.runs:  # an earlier session may have been killed before it logged them
-            if run.state() == "done":
-                self.queue.put(run)
-        self.broken: TrackingError | None = None
-        self.thread = threading.Thread(target=self._log, name="mlflow", daemon=True)
-        self.thread.start()
+        self.process: subprocess.Popen[str] | None = None
+        self.problem = ""  # the last one
+        self.told = False  # whether the person was told of one
+        self.complete = False
+        self.patience = time.monotonic() + STALL  # until when the process need not be heard of
+        self.closing = threading.Event()
+        self._start()
+        self.listener = threading.Thread(target=self._listen, name="mlflow", daemon=True)
+        self.listener.start()
 
-    def finished(self, run: PlannedRun) -> None:
-        self.queue.put(run)
-
-    def _log(self) -> None:
-        while (run := self.queue.get()) is not None:
-            if self.broken is None:
-                try:
-                    folder = run.folder
-                    predictions, _ = predictions_of(folder, run.spec)
-                    files = [folder.spec_file, folder.result_file, folder.provenance, predictions]
-                    self.tracker.log_finished(row(run), run.spec.resolved(), folder.read_history(), files)
-                except TrackingError as error:
-                    self.broken = error
+    def finished(self, run: Any) -> None:
+        """Nothing to do: the process looks at the files."""
 
     def close(self, files: list[Path]) -> None:
-        """Waits for what is still to be logged, then logs the report."""
-        self.queue.put(None)
-        self.thread.join()
-        if self.broken is None:
-            try:
-                self.tracker.log_report(self.plan.grid.name, files)
-            except TrackingError as error:
-                self.broken = error
-        if self.broken:
-            self.console.print(f"Not logged to MLflow: {self.broken}. The results on disk are complete.")
+        """The sweep has ended and its report is written: waits a bounded time until MLflow has all of it."""
+        self.closing.set()
+        self.patience = max(self.patience, time.monotonic() + STALL)
+        limit = time.monotonic() + LONGEST
+        if self.process is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.process.stdin.write("end\n")
+                self.process.stdin.flush()
+            while self.listener.is_alive() and time.monotonic() < min(limit, self.patience):
+                self.listener.join(0.05)
+            self.process.kill()  # one that has everything has ended, or is about to
+            self.process.wait()
+        if not self.complete:
+            place = self.plan.folder.parent
+            where = "" if place == DEFAULT_RESULTS else f" --results {place}"
+            reason = f" ({self.problem})" if self.problem and not self.told else ""
+            again = command(f"publish {self.plan.name}{where}")
+            self.console.print(f"MLflow does not have everything of this sweep{reason}; {again} completes it.")
+
+    def _start(self) -> None:
+        import suite
+
+        paths = [str(Path(suite.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "suite.app.publishing", str(self.plan.folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the sweep, which then tells it
+            )
+        except OSError as error:
+            self.process, self.problem = None, f"{sys.executable}: {error.strerror}"
+
+    def _listen(self) -> None:
+        """In a thread: what the process tells; one that died is started again."""
+        while self.process is not None:
+            for line in self.process.stdout:
+                self._note(line)
+            if self.closing.is_set() or self.closing.wait(START_AGAIN):
+                return
+            self._start()
+
+    def _note(self, line: str) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return
+        self.patience = time.monotonic() + max(STALL, message.get("progress", 0.0))
+        self.complete = message.get("complete", self.complete)
+        if problem := message.get("problem"):
+            self.problem = problem
+            if not self.closing.is_set() and not self.told:
+                self.told = True
+                self.console.print(f"Not logged to MLflow for now: {problem}. The sweep continues.")

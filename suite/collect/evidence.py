@@ -83,6 +83,7 @@ class Evidence:
     tests: pd.DataFrame | None = None  # runs tested at other frame counts (`suite.collect.frames`)
     views: pd.DataFrame | None = None  # runs tested with other views (`suite.collect.views`)
     warnings: list[str] = field(default_factory=list)  # on predictions of other codebases
+    remarks: list[str] = field(default_factory=list)  # on where runs come from
     _drawn: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
     def letters(self, ids: Iterable[str]) -> str:

@@ -29,7 +29,8 @@ def bench(
             "arc: peak memory of ARC by number of steps. "
             "report: time and memory of a report over 300 generated runs. "
             "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
-            "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time. "
+            "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time "
+            "or 300 MiB. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -162,9 +163,8 @@ def _driver(as_json: bool) -> None:
     else:
         show(
             f"{found['done']} of {found['runs']} runs that train nothing, {found['seconds']:.0f} s: driver "
-            f"{found['cpu_seconds']:.1f} s of CPU time, peak memory {found['mib']:.0f} MiB "
-            f"({found['planned_mib']:.0f} MiB after planning); finished sweep recognised in "
-            f"{found['again_seconds']:.1f} s"
+            f"{found['cpu_seconds']:.1f} s of CPU time, peak memory {found['mib']:.0f} MiB; finished sweep "
+            f"recognised in {found['again_seconds']:.1f} s"
         )
     if not found["holds"]:
         raise typer.Exit(1)

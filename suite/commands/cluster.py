@@ -1,4 +1,4 @@
-"""Options of a sweep that are meant for a cluster."""
+"""Options of a sweep that are meant for a cluster: whose they are, and what does not go together."""
 
 from __future__ import annotations
 
@@ -6,56 +6,63 @@ from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput, shown
+from suite.sweep.executors.choose import ClusterOptions
 
-EXECUTORS = ("local", "slurm")
+EXECUTORS = ("local", "slurm", "ray")
+BELONGS_TO = {
+    "--partition": ("slurm",),
+    "--time": ("slurm",),
+    "--sbatch": ("slurm",),
+    "--detach": ("slurm",),
+    "--address": ("ray",),
+    "--gpus-per-run": ("slurm", "ray"),
+    "--cpus-per-run": ("slurm", "ray"),
+}
 
 
-def slurm_options(
-    partition: str | None,
-    time: str | None,
-    gpus_per_run: int | None,
-    cpus_per_run: int | None,
-    sbatch: list[str] | None,
-    detach: bool,
-) -> dict[str, Any]:
-    """What was given for Slurm, by its name on the command line; {} where nothing was."""
-    given = {
-        "--partition": partition,
-        "--time": time,
-        "--gpus-per-run": gpus_per_run,
-        "--cpus-per-run": cpus_per_run,
-        "--sbatch": sbatch or None,
-        "--detach": detach or None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+def given_options(**options: Any) -> dict[str, Any]:
+    """What was given for a cluster, by its name on the command line; {} where nothing was."""
+    named = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    return {name: value for name, value in named.items() if value not in (None, False, [])}
 
 
 def cluster_of(
     executor: str, given: dict[str, Any], slots: int | None, device: str | None, workers: int | None
-) -> Any | None:
-    """The options of the Slurm executor; None for the local one.  Raises BadInput for options that do not go together.
+) -> ClusterOptions | None:
+    """What is asked of Slurm or Ray for each run; None for the local executor.
 
-    The folder is set when the plan is known.
+    Raises BadInput for options that do not go together.  Slurm's folder is set when the plan is known.
     """
     if executor not in EXECUTORS:
-        raise BadInput(f"--executor expects {' or '.join(EXECUTORS)}, not {shown(executor)}.")
+        raise BadInput(f"--executor expects {', '.join(EXECUTORS[:-1])} or {EXECUTORS[-1]}, not {shown(executor)}.")
+    for name in given:
+        if executor not in BELONGS_TO[name]:
+            raise BadInput(f"{name} needs --executor {' or '.join(BELONGS_TO[name])}.")
     if executor == "local":
-        if given:
-            raise BadInput(f"{next(iter(given))} needs --executor slurm.")
         return None
-    from suite.sweep.executors.slurm import SlurmOptions
-
     if device is not None:
-        raise BadInput("--device is for this machine; with --executor slurm, --gpus-per-run 1 asks for a GPU.")
+        raise BadInput(f"--device is for this machine; with --executor {executor}, --gpus-per-run 1 asks for a GPU.")
     if given.get("--gpus-per-run", 0) > 1:
         raise BadInput("A run trains on one GPU: --gpus-per-run expects 0 or 1.")
+    made = _ray(given) if executor == "ray" else _slurm(given)
+    made.gpus_per_run, made.cpus_per_run = given.get("--gpus-per-run", 0), given.get("--cpus-per-run", 1)
+    made.workers, made.jobs = workers, slots or made.jobs
+    return made
+
+
+def _ray(given: dict[str, Any]) -> ClusterOptions:
+    from suite.sweep.executors.ray import RayOptions
+
+    return RayOptions(address=given.get("--address"))
+
+
+def _slurm(given: dict[str, Any]) -> ClusterOptions:
+    from suite.sweep.executors.slurm import SlurmOptions
+
     options = {key: given[f"--{key}"] for key in ("partition", "time") if f"--{key}" in given}
     for item in given.get("--sbatch", ()):
         key, equals, value = item.partition("=")
         if not (equals and key.strip("-")):
             raise BadInput(f"--sbatch expects key=value, not {shown(item)}.")
         options[key.strip("-")] = value
-    made = SlurmOptions(Path(), options, given.get("--gpus-per-run", 0), given.get("--cpus-per-run", 1), workers)
-    made.jobs = slots or made.jobs
-    made.detach = given.get("--detach", False)
-    return made
+    return SlurmOptions(Path(), options, detach=given.get("--detach", False))

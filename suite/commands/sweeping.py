@@ -1,4 +1,4 @@
-"""sweep, plan, status, report: a grid from its file to its page."""
+"""sweep, plan, report: a grid from its file to its page."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from suite.spec import BadInput
         "suite sweep mini_ssv2 --data /data --pilot  a few videos of each model, in minutes",
         "suite sweep mini_ssv2 --shard 1/4  the first of four machines",
         "suite sweep mini_ssv2 --executor slurm --partition gpu --time 24:00:00 --gpus-per-run 1",
+        "suite sweep mini_ssv2 --executor ray --address auto --gpus-per-run 1 --cpus-per-run 8",
     ),
 )
 @selects_runs
@@ -48,15 +49,16 @@ def sweep(
     results: Results = RESULTS,
     chosen: Any = None,
     executor: Annotated[
-        str, typer.Option(metavar="local|slurm", help="Where to run: on this machine, or as jobs of a Slurm cluster.")
+        str,
+        typer.Option(metavar="local|slurm|ray", help="Where to run: on this machine, or on a Slurm or Ray cluster."),
     ] = "local",
     slots: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8; for Slurm, 500 "
-            "jobs in the queue).",
+            help="Number of runs at the same time (default: one per GPU, else one per core, up to 8; on a "
+            "cluster, 500 jobs in the queue).",
         ),
     ] = None,
     device: Device = None,
@@ -71,6 +73,21 @@ def sweep(
     checkpoint_steps: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Steps between checkpoints, instead of --checkpoint-seconds.")
     ] = None,
+    rerun: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="stale|failed",
+            help="Train these runs again from the start, and the runs that start from them; old folders are kept. May "
+            "be repeated.",
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Use finished runs of other grids in the same results folder whose code and data are unchanged.",
+        ),
+    ] = True,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -80,8 +97,18 @@ def sweep(
     time: Annotated[
         str | None, typer.Option(metavar="LIMIT", help="Slurm: time limit of a job, e.g. 1-00:00:00; runs continue.")
     ] = None,
-    gpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=0, help="Slurm: GPUs of a job, 0 or 1.")] = None,
-    cpus_per_run: Annotated[int | None, typer.Option(metavar="N", min=1, help="Slurm: CPU cores of a job.")] = None,
+    gpus_per_run: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Slurm, Ray: GPUs of a run, 0 or 1.")
+    ] = None,
+    cpus_per_run: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Slurm, Ray: CPU cores of a run.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT", help="Ray: the cluster (default: RAY_ADDRESS, else one started on this machine)."
+        ),
+    ] = None,
     sbatch: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Slurm: another option of sbatch, e.g. account=lab; may be repeated."),
@@ -96,24 +123,46 @@ def sweep(
     Finished runs are kept and unfinished ones resume, so the same command continues after Ctrl-C or a crash. Exit code
     1 if a run failed.
     """
-    from suite.app.sweep import run_sweep
-    from suite.commands.cluster import cluster_of, slurm_options
-    from suite.sweep.executors.machine import Machine
-    from suite.sweep.plan import Selection, make_plan
+    from suite.app.sweep import Request, run_sweep
+    from suite.commands.cluster import cluster_of, given_options
+    from suite.sweep.plan import Selection
 
-    given = slurm_options(partition, time, gpus_per_run, cpus_per_run, sbatch, detach)
+    given = given_options(
+        partition=partition,
+        time=time,
+        gpus_per_run=gpus_per_run,
+        cpus_per_run=cpus_per_run,
+        sbatch=sbatch,
+        detach=detach,
+        address=address,
+    )
     cluster = cluster_of(executor, given, slots, device, workers)
-    machine = Machine.of(None if cluster else slots, device, workers)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     if pilot and cluster:
-        raise BadInput("A pilot runs on this machine; leave out --executor slurm.")
+        raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
+    if pilot and rerun:
+        raise BadInput("A pilot has runs of its own; leave out --rerun.")
     if pilot:
         from suite.app.pilot import run_pilot
+        from suite.sweep.executors.machine import Machine
 
+        machine = Machine.of(slots, device, workers)
         raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
-    plan = make_plan(grid, chosen or Selection(), results, costs=False)
-    meant = device is not None
-    raise typer.Exit(run_sweep(plan, data_root(data), machine, tracking, options, cpu_is_meant=meant, cluster=cluster))
+    request = Request(
+        grid,
+        chosen or Selection(),
+        results,
+        data_root(data),
+        slots=slots,
+        device=device,
+        workers=workers,
+        tracking=tracking,
+        options=options,
+        cluster=cluster,
+        reuse=reuse,
+        rerun=tuple(rerun or ()),
+    )
+    raise typer.Exit(run_sweep(request))
 
 
 @app.command(
@@ -153,37 +202,17 @@ def plan(
     from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
     from suite.sweep.plan import remember
+    from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
 
     made = planned(grid, results, chosen)
+    use_finished_runs(made)
     remember(made)
     store_plan(made)
     for note in not_shown(made):
         log(note)
     found = plan_report(made, data_root(data), discordance, seed_sd)
     print_json(found) if as_json else print_plan(made, found)
-
-
-@app.command(
-    rich_help_panel=RUN, epilog=examples("suite status demo", "suite status mini_ssv2 --only '*-resnet50' --json")
-)
-@selects_runs
-def status(grid: GridName, results: Results = RESULTS, chosen: Any = None, as_json: Json = False) -> None:
-    """Show the progress of a sweep.
-
-    Without options that select runs, it shows the last selection.
-    """
-    from suite.report.console.listing import not_shown, notes, print_status
-    from suite.sweep.summary import known_issues
-    from suite.sweep.summary import status as statuses
-
-    made = planned(grid, results, chosen, costs=False)
-    found = statuses(made)
-    for issue in known_issues(made):
-        log(f"warning: {issue}")
-    for note in (*notes(made), *not_shown(made)):
-        log(note)
-    print_json(found) if as_json else print_status(grid, found)
 
 
 @app.command(

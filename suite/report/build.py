@@ -13,6 +13,7 @@ from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
 from suite.sweep.parts import part_name, settings_text, unaccounted
 from suite.sweep.plan import Plan, add_costs
+from suite.sweep.reuse import reused_by_grid
 from suite.sweep.summary import PERCENT, SETTING, SUMMARY, timing
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     # refuses results that were edited
     evidence = gather(table, options.strict, retested(plan, table.runs), by_views)
     evidence.warnings.extend(tuning_left(plan))
+    evidence.remarks.extend(f"Finished runs of other grids are used: {runs}." for runs in reused_by_grid(plan))
     write_atomic(folder / "summary.csv", csv_text(ours[[c for c in (*SUMMARY, SETTING) if c in ours]], PERCENT))
     write_atomic(folder / "timing.csv", csv_text(clocks))
     files = [folder / "summary.csv", folder / "timing.csv"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -19,8 +20,8 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # A server that does not answer must cost seconds, not MLflow's default of many minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
 }
 
 
@@ -32,6 +33,21 @@ def settings(quiet: bool) -> dict[str, str]:
 def tracking_uri(root: Path) -> str:
     """$MLFLOW_TRACKING_URI, or the SQLite database `root`/mlflow.db."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(root).resolve()}/{DATABASE}"
+
+
+def without_password(text: str) -> str:
+    """The text without names and passwords in addresses."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+def reason(error: Exception) -> str:
+    """Why MLflow failed, in a few words; what libraries say of a lost connection is long."""
+    text = str(error).strip()
+    if "timed out" in text or "too many 5" in text:
+        return "no answer in time"
+    if refused := re.search(r"\[Errno -?\d+\] ([^\"')]+)", text):
+        return refused[1]
+    return without_password((text.splitlines() or [type(error).__name__])[0])
 
 
 def is_server(uri: str) -> bool:

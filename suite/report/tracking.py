@@ -1,198 +1,286 @@
-"""Finished runs and reports in MLflow, so that they can be looked through in its browser interface.
+"""One MLflow experiment: a parent run for the sweep of a grid, and a child run for each of its runs.
 
-Only the driver of a sweep writes here: many processes that open a fresh MLflow database crash each other.
+Only one process per grid writes here: many processes that open a fresh MLflow database crash each other.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
-import math
 import os
-import re
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.report.mlflow_store import artifact_location, is_server, relocate_artifacts, settings, tracking_uri
+from suite.report.mlflow_store import (
+    artifact_location,
+    is_server,
+    reason,
+    relocate_artifacts,
+    settings,
+    tracking_uri,
+    without_password,
+)
+from suite.report.tracked_run import CHILD_OF, NOTE, RESULT_TAG, RUNNING, SCHEDULED, TrackedRun
+from suite.store.locks import lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-RUN_TAG, RESULT_TAG, REPORT_TAG = "suite.run_id", "suite.result", "suite.report"
-METRICS = (
-    *("top1", "top5", "top1_video", "pair_top1", "best_top1"),  # percent
-    *("params", "conv_gmacs", "gmacs", "n", "epochs_seen"),
-)
-KEY_LENGTH, VALUE_LENGTH = 250, 6000  # characters, MLflow's limits
+RUN_TAG, SWEEP_TAG = "suite.run_id", "suite.sweep"
+REPORT_TAG, FILES_TAG = "suite.report", "suite.report_files"  # REPORT_TAG: earlier versions put it on a run of its own
 BATCH = {"metrics": 1000, "params": 100}  # per log_batch call, MLflow's limits
+PAGE = 500  # runs per search
+BUSY = "another process has kept the MLflow database locked for a minute"
 
 
 class TrackingError(RuntimeError):
-    """MLflow cannot be written to.  The results on disk are untouched: warn, and go on."""
+    """MLflow cannot be written to.  The results on disk are untouched: warn, and continue."""
 
 
 class Tracker:
-    """One MLflow experiment, connected at the first use (about 7 s: its import, and a new database).
+    """An MLflow experiment, connected at the first use (seconds: the import of MLflow, and a new database).
 
     `uri` None: that of `tracking_uri(root)`.  Artifacts lie in `root`/mlartifacts unless a server keeps them.
-    Every method raises TrackingError, and nothing else, when MLflow is missing, broken or out of reach.
+    Every method raises TrackingError, and nothing else, when MLflow is missing, broken or out of reach; then what was
+    remembered of MLflow's content is forgotten, and read again at the next use.
     """
 
-    def __init__(self, uri: str | None, experiment: str, root: Path):
+    def __init__(
+        self, uri: str | None, experiment: str, root: Path, progress: Callable[[float], None] = lambda seconds: None
+    ):
+        """progress: is called before each step, with the seconds that the step may take; 0 for the usual time."""
         self.uri = uri or tracking_uri(root)
         self.experiment = experiment
         self.root = Path(root)
+        self.progress = progress
+        self.experiment_id = ""
         self._client: MlflowClient | None = None
-        self._experiment_id = ""
-        self._lock = threading.Lock()
+        self._children: dict[str, TrackedRun] = {}
+        self._parent: Any = None
 
-    def log_finished(
-        self, row: dict[str, Any], params: dict[str, Any], history: list[dict[str, Any]], artifacts: list[Path]
-    ) -> bool:
-        """Logs one finished run; False if it was there already.
+    def put_sweep(self, status: str, counts: dict[str, float]) -> str:
+        """The parent run, with its state and numbers of runs by state; gives its MLflow run id."""
+        with self._guarded(f"log the sweep of {self.experiment}") as client:
+            run = self._parent
+            now = time.time_ns() // 1_000_000
+            new = {key: value for key, value in counts.items() if run.data.metrics.get(key) != value}
+            if new:
+                self._log_metrics(client, run.info.run_id, [(key, value, now, 0) for key, value in new.items()])
+            if run.info.status != status:
+                _set_status(client, run.info.run_id, status, now)
+            if new or run.info.status != status:
+                self._parent = client.get_run(run.info.run_id)
+            return run.info.run_id
 
-        One that was half logged, or logged with another result, is deleted and logged again.
+    def put_run(self, record: TrackedRun) -> tuple[str, str]:
+        """Brings the child run of `record` to what it says; gives its MLflow run id and what was done.
 
-        `row` is a row of the summary (its id becomes the tag suite.run_id), `params` the resolved specification, in
-        which nested keys become dotted ones, `history` one entry per epoch: each number becomes a metric
-        epoch/<key> at step epoch.  `artifacts` are files or folders.
+        created; continued (something was added); replaced, where what MLflow has contradicts the record, as after a
+        rerun with another result; or unchanged.
         """
-        with self._guarded(f"log run {row['id']}") as client:
-            result = hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).hexdigest()
-            for run in self._tagged(client, RUN_TAG, row["id"]):
-                if run.info.status == "FINISHED" and run.data.tags.get(RESULT_TAG) == result:
-                    return False
-                client.delete_run(run.info.run_id)
-            run_id = client.create_run(
-                self._experiment_id, run_name=row["id"], tags={RUN_TAG: row["id"], RESULT_TAG: result}
-            ).info.run_id
-            identity = {k: row[k] for k in ("name", "module", "backbone", "pooling") if isinstance(row.get(k), str)}
-            self._log(client, run_id, {**identity, **_flat(params)}, _metrics(row, history))
-            for path in artifacts:
-                _log_path(client, run_id, path)
-            client.set_terminated(run_id, "FINISHED")
+        with self._guarded(f"log run {record.id}") as client:
+            wanted = self._linked(record)
+            known, done = self._children.get(record.id), "continued"
+            if known is not None:
+                if known.matches(wanted):
+                    return known.mlflow_id, "unchanged"
+                self._read_epochs(client, known)
+                if known.contradicts(wanted):
+                    client.delete_run(known.mlflow_id)
+                    del self._children[record.id]
+                    known, done = None, "replaced"
+            if known is None:
+                known = self._create(client, wanted)
+                done = "created" if done == "continued" else done
+            self._complete(client, known, wanted)
+            return known.mlflow_id, done
+
+    def put_report(self, folder: Path, files: Iterable[Path], content: str) -> bool:
+        """Puts files of a grid's `folder` into the parent run, in place of earlier ones; False if they are there.
+
+        content: a digest of what they hold.
+        """
+        with self._guarded(f"log the report of {self.experiment}") as client:
+            run = self._parent
+            if run.data.tags.get(FILES_TAG) == content:
+                return False
+            client.set_tag(run.info.run_id, FILES_TAG, "")
+            self._empty(run.info.artifact_uri)
+            for file in files:
+                self.progress(0)
+                inner = file.relative_to(folder).parent.as_posix()
+                client.log_artifact(run.info.run_id, str(file), None if inner == "." else inner)
+            client.set_tag(run.info.run_id, FILES_TAG, content)
+            self._parent = client.get_run(run.info.run_id)
             return True
-
-    def log_report(self, grid_name: str, files: list[Path]) -> None:
-        """Puts tables, figures and the page into the one run 'report' of a grid, in place of those of the last call.
-
-        Files of folders tables/ and figures/ keep that folder, and runs with other settings (`--set`) have their own.
-        """
-        with self._guarded(f"log the report of {grid_name}") as client:
-            old = self._tagged(client, REPORT_TAG, grid_name)
-            tags = {REPORT_TAG: grid_name}
-            run = old[0] if old else client.create_run(self._experiment_id, run_name="report", tags=tags)
-            for superfluous in old[1:]:
-                client.delete_run(superfluous.info.run_id)
-            if old:
-                _empty(run.info.artifact_uri)
-                client.update_run(run.info.run_id, status="RUNNING")
-            for path in map(Path, files):
-                # a part with other settings (suite.sweep.parts) has a folder of its own
-                folder = [part.name for part in path.parents if part.name.startswith("with-")][:1]
-                folder += [path.parent.name] if path.parent.name in ("tables", "figures") else []
-                client.log_artifact(run.info.run_id, str(path), "/".join(folder) or None)
-            client.set_terminated(run.info.run_id, "FINISHED")
 
     @contextlib.contextmanager
     def _guarded(self, doing: str) -> Iterator[MlflowClient]:
         """The connected client; whatever goes wrong inside becomes a TrackingError of one sentence."""
         try:
-            with self._lock:
-                if self._client is None:
-                    self._connect()
-                yield self._client
+            if self._client is None:
+                self._connect()
+                self._read_runs()
+            self.progress(0)
+            yield self._client
         except Exception as error:  # MLflow raises what its database driver, HTTP library or file system raises
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            message = f"MLflow at {self.uri} could not {doing}: {reason}"
-            raise TrackingError(re.sub(r"//[^/@\s]*@", "//", message)) from error  # no password on the screen
+            self._client = None
+            where = without_password(self.uri)
+            raise TrackingError(f"MLflow at {where} could not {doing}: {reason(error)}") from error
 
     def _connect(self) -> None:
         os.environ.update(settings(quiet=True))
+        self.progress(30)
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):  # where the person has set another level in the environment, it stands
             logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
-        location = None
-        if not is_server(self.uri):
-            self.root.mkdir(parents=True, exist_ok=True)
-            location = artifact_location(self.root)
-            relocate_artifacts(self.root)
-        client = MlflowClient(tracking_uri=self.uri)
-        found = client.get_experiment_by_name(self.experiment)
-        if found is None:
-            self._experiment_id = client.create_experiment(self.experiment, artifact_location=location)
+        if is_server(self.uri):
+            self.progress(0)
+            client = MlflowClient(tracking_uri=self.uri)
+            self._find_experiment(client, None)
         else:
-            self._experiment_id = found.experiment_id
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(found.experiment_id)
+            self.root.mkdir(parents=True, exist_ok=True)
+            with lock(self.root / ".mlflow.lock", wait=60, busy=BUSY):  # two that make one database break it
+                relocate_artifacts(self.root)
+                client = MlflowClient(tracking_uri=self.uri)
+                self._find_experiment(client, artifact_location(self.root))
         self._client = client
 
-    def _tagged(self, client: MlflowClient, tag: str, value: str) -> list[Any]:
-        return list(client.search_runs([self._experiment_id], f"tags.`{tag}` = '{value}'"))
-
-    def _log(self, client: MlflowClient, run_id: str, params: dict[str, str], metrics: list[tuple]) -> None:
-        from mlflow.entities import Metric, Param
-
-        now = int(time.time() * 1000)
-        all_params = [Param(key, value) for key, value in params.items()]
-        all_metrics = [Metric(key, value, now, step) for key, value, step in metrics]
-        for start in range(0, len(all_params), BATCH["params"]):
-            client.log_batch(run_id, params=all_params[start : start + BATCH["params"]], synchronous=True)
-        for start in range(0, len(all_metrics), BATCH["metrics"]):
-            client.log_batch(run_id, metrics=all_metrics[start : start + BATCH["metrics"]], synchronous=True)
-
-
-def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested keys dotted, names in MLflow's characters, values as text, both cut to MLflow's lengths."""
-    out: dict[str, str] = {}
-    for key, value in data.items():
-        name = prefix + str(key)
-        if isinstance(value, dict) and value:
-            out |= _flat(value, name + ".")
+    def _find_experiment(self, client: MlflowClient, location: str | None) -> None:
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            self.experiment_id = client.create_experiment(self.experiment, artifact_location=location)
         else:
-            out[_name(name)] = str(value)[:VALUE_LENGTH]
-    return out
+            self.experiment_id = found.experiment_id
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(found.experiment_id)
+
+    def _read_runs(self) -> None:
+        """What MLflow has: the parent, made where it is missing, and the children by run id."""
+        runs = list(self._search())
+        children: dict[str, TrackedRun] = {}
+        for run in sorted(runs, key=_age):
+            if name := run.data.tags.get(RUN_TAG):
+                if name in children:  # two processes without a common lock logged it
+                    self._client.delete_run(run.info.run_id)
+                else:
+                    children[name] = TrackedRun.of_mlflow(name, run)
+        self._children = children
+        parents = sorted((run for run in runs if self._is_parent(run)), key=_age)
+        if not parents:
+            tags = {SWEEP_TAG: self.experiment}
+            self._client.create_run(self.experiment_id, run_name=self.experiment, tags=tags)
+            parents = sorted(filter(self._is_parent, self._search()), key=_age)
+        for superfluous in parents[1:]:
+            self._client.delete_run(superfluous.info.run_id)
+        parent = parents[0].info.run_id
+        if SWEEP_TAG not in parents[0].data.tags:  # the run `report` of an earlier version
+            self._client.set_tag(parent, SWEEP_TAG, self.experiment)
+            self._client.update_run(parent, name=self.experiment)
+        self._parent = self._client.get_run(parent)
+
+    def _is_parent(self, run: Any) -> bool:
+        return self.experiment in (run.data.tags.get(SWEEP_TAG), run.data.tags.get(REPORT_TAG))
+
+    def _search(self) -> Iterator[Any]:
+        token = None
+        while True:
+            self.progress(0)
+            page = self._client.search_runs([self.experiment_id], max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _linked(self, record: TrackedRun) -> TrackedRun:
+        """The record with the tags that need MLflow's ids: its parent, and the run that it starts from."""
+        tags = {**record.tags, RUN_TAG: record.id, CHILD_OF: self._parent.info.run_id}
+        before = self._children.get(record.starts_from or "")
+        if record.starts_from:
+            tags["suite.starts_from"] = record.starts_from
+            if before is not None:
+                link = f"#/experiments/{self.experiment_id}/runs/{before.mlflow_id}"
+                tags |= {
+                    "suite.starts_from_mlflow_run": before.mlflow_id,
+                    NOTE: f"Starts from [{record.starts_from}]({link})",
+                }
+        return record.with_tags(tags)
+
+    def _create(self, client: MlflowClient, wanted: TrackedRun) -> TrackedRun:
+        made = client.create_run(
+            self.experiment_id, start_time=wanted.started, run_name=wanted.id, tags=dict(wanted.tags)
+        )
+        self._children[wanted.id] = TrackedRun.of_mlflow(wanted.id, made)
+        self._children[wanted.id].epochs_read = True
+        return self._children[wanted.id]
+
+    def _read_epochs(self, client: MlflowClient, known: TrackedRun) -> None:
+        """The metrics of all epochs; of several at one step the latest counts, as in MLflow's charts."""
+        if known.epochs_read:
+            return
+        for key in [key for key in known.metrics if key.startswith("epoch/")]:
+            self.progress(0)
+            history = client.get_metric_history(known.mlflow_id, key)
+            for metric in sorted(history, key=lambda metric: metric.timestamp):
+                known.epochs[key, metric.step] = metric.value
+                known.logged_at = max(known.logged_at, metric.timestamp)
+        known.epochs_read = True
+
+    def _complete(self, client: MlflowClient, known: TrackedRun, wanted: TrackedRun) -> None:
+        """Adds to MLflow's run what it lacks.  The tag RESULT_TAG comes last: where it is, nothing is missing."""
+        from mlflow.entities import Param, RunTag
+
+        run = known.mlflow_id
+        params = [Param(key, value) for key, value in wanted.params.items() if key not in known.params]
+        for start in range(0, len(params), BATCH["params"]):
+            client.log_batch(run, params=params[start : start + BATCH["params"]], synchronous=True)
+        known.params |= wanted.params
+        metrics = known.missing_metrics(wanted)
+        self._log_metrics(client, run, metrics)
+        known.note_metrics(wanted, metrics)
+        if wanted.content and wanted.content != known.tags.get(RESULT_TAG):
+            for path, inner in wanted.artifacts:
+                self.progress(0)
+                client.log_artifact(run, str(path), inner or None)
+        tags = known.missing_tags(wanted)
+        if tags:
+            client.log_batch(run, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
+        for key in known.superfluous_tags(wanted):
+            client.delete_tag(run, key)
+            del known.tags[key]
+        known.tags |= tags
+        if known.status != wanted.status:
+            _set_status(client, run, wanted.status, wanted.ended)
+            known.status = wanted.status
+        if wanted.content and wanted.content != known.tags.get(RESULT_TAG):
+            client.set_tag(run, RESULT_TAG, wanted.content)
+            known.tags[RESULT_TAG] = wanted.content
+
+    def _log_metrics(self, client: MlflowClient, run: str, metrics: list[tuple[str, float, int, int]]) -> None:
+        from mlflow.entities import Metric
+
+        found = [Metric(key, value, at, step) for key, value, at, step in metrics]
+        for start in range(0, len(found), BATCH["metrics"]):
+            self.progress(0)
+            client.log_batch(run, metrics=found[start : start + BATCH["metrics"]], synchronous=True)
+
+    def _empty(self, artifact_uri: str) -> None:
+        """Removes a run's artifacts, so that a figure no longer drawn does not stay; some stores cannot."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with contextlib.suppress(Exception):
+            get_artifact_repository(artifact_uri, tracking_uri=self.uri).delete_artifacts("")
 
 
-def _name(key: str) -> str:
-    return re.sub(r"[^\w./ -]", "_", key)[:KEY_LENGTH]
-
-
-def _metrics(row: dict[str, Any], history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:
-    """(name, value, step): the row's numbers at step 0, then those of every epoch."""
-    out = [(key, float(row[key]), 0) for key in METRICS if _is_number(row.get(key))]
-    for i, entry in enumerate(history):
-        step = int(entry["epoch"]) if _is_number(entry.get("epoch")) else i
-        out += [(_name(f"epoch/{k}"), float(v), step) for k, v in entry.items() if k != "epoch" and _is_number(v)]
-    return out
-
-
-def _is_number(value: Any) -> bool:
-    if value is None or isinstance(value, (str, bool, list, tuple, dict)):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except (TypeError, ValueError):  # pandas' NA among them
-        return False
-
-
-def _log_path(client: MlflowClient, run_id: str, path: Path) -> None:
-    path = Path(path)
-    if path.is_dir():
-        client.log_artifacts(run_id, str(path), path.name)
+def _set_status(client: MlflowClient, run: str, status: str, ended: int | None) -> None:
+    if status in (RUNNING, SCHEDULED):
+        client.update_run(run, status=status)
     else:
-        client.log_artifact(run_id, str(path))
+        client.set_terminated(run, status, end_time=ended)
 
 
-def _empty(artifact_uri: str) -> None:
-    """Removes a run's artifacts, so that a figure no longer drawn does not stay; some stores cannot."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    with contextlib.suppress(Exception):
-        get_artifact_repository(artifact_uri).delete_artifacts("")
+def _age(run: Any) -> tuple[int, str]:
+    return run.info.start_time or 0, run.info.run_id

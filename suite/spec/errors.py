@@ -31,6 +31,9 @@ class SeveralProblems(BadInput):
         told = "; ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, 1))
         super().__init__(f"{head}: {told}.")
 
+    def __reduce__(self) -> tuple[type[SeveralProblems], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.head, self.problems)  # it comes from the process that prepares a sweep
+
     def lines(self) -> list[str]:
         return [f"{self.head}:", *(f"{number}. {problem}." for number, problem in enumerate(self.problems, 1))]
 

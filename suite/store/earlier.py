@@ -16,12 +16,20 @@ from pathlib import Path
 from suite.spec import BadInput, weights_file
 from suite.store.folder import RunFolder
 from suite.store.identity import SCHEME, RunSpec
+from suite.store.reused import REPLACED, reused_folder
 
 
 def run_folder(runs: Path, run: str) -> RunFolder:
-    """The folder of the run with id `run` below `runs`; one that is yet to be made where there is none."""
+    """The folder of the run with id `run` below `runs`, or of another grid where the grid uses that one's
+    (`suite.store.reused`); one that is yet to be made where there is none."""
     own = runs / run
-    if os.path.isdir(own) or not runs.is_dir():  # a typed id may be too long for a path
+    if os.path.isdir(own):  # a typed id may be too long for a path
+        return RunFolder(own)
+    if runs.parent.name == REPLACED:  # the run that a replaced one started from may still be in its place
+        return run_folder(runs.parents[1] / "runs", run)
+    if taken := reused_folder(runs, run):
+        return taken
+    if not runs.is_dir():
         return RunFolder(own)
     names = tuple(sorted(entry.name for entry in os.scandir(runs)))
     return RunFolder(runs / (_by_hash(names, run) or earlier_ids(str(runs), names).get(run, run)))

@@ -23,6 +23,7 @@ from suite.spec.spreadsheets import unescape_formula
 from suite.store.archive import is_archive, open_archive
 from suite.store.earlier import find_earlier, id_today, ids_today
 from suite.store.folder import RunFolder
+from suite.store.reused import run_folders
 from suite.store.run_names import (
     ID,
     PATTERN,
@@ -94,7 +95,7 @@ def grids_in(results: Path) -> list[str]:
 
 def _folders(places: Iterable[Path]) -> list[Path]:
     """The run folders in some grids' folders of runs."""
-    return sorted(file.parent for runs in places for file in runs.glob("*/spec.yaml"))
+    return sorted({path for runs in places for path in run_folders(runs)})
 
 
 def _by_id(text: str, places: list[Path]) -> list[RunFolder]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -15,11 +14,15 @@ from typing import Any
 import yaml
 
 from suite.models.user_code import RULES, is_factory
-from suite.spec import BadInput, read_yaml, unpacked_archive
+from suite.spec import BadInput, unpacked_archive
+from suite.store.claims.claim import NAME, Claim, read_claim
+from suite.store.claims.held import Held, held, read_progress
+from suite.store.claims.silence import looks_gone
+from suite.store.fast_yaml import read_plain_yaml
 from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
-STATES = ("done", "failed", "blocked", "running", "todo")
+STATES = ("done", "failed", "blocked", "running", "queued", "lost", "todo")
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -42,10 +45,6 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 def dump_json(data: Any) -> str:
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-class Busy(BadInput):
-    """Another process holds the lock."""
 
 
 def sealed(result: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +78,8 @@ class RunFolder:
         self.provenance = self.path / "provenance.json"
         self.result_file = self.path / "result.json"
         self.error_file = self.path / "error.json"
+        self.claim_file = self.path / NAME
+        self.held: Held | None = None  # the claim of this process, while it works on the run
 
     def create(self, spec: RunSpec, anew: bool = False) -> None:
         """Makes the folder with its spec.yaml; one that is there stays, unless it is to be written anew."""
@@ -143,14 +144,22 @@ class RunFolder:
         return error
 
     def state(self) -> str:
-        """done, failed, running or todo; `blocked` is known to the plan only."""
+        """done, failed, running, queued, lost or todo; `blocked` is known to the plan only."""
         return "done" if self.result_file.exists() else self.state_of_test()
 
     def state_of_test(self) -> str:
-        """failed, running or todo, of a run or of a further test of a finished one."""
-        if self.is_locked():
-            return "running"
+        """The state of a run that is not done, or of a further test of a finished one.
+
+        lost: claimed by a process that is gone.
+        """
+        if claim := self.claim():
+            return "lost" if looks_gone(self.claim_file, claim) else claim.state
         return "failed" if self.error_file.exists() else "todo"
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Writes result.json.  Raises ClaimLost where another process has the run by now."""
+        self.require_claim()
+        write_atomic(self.result_file, dump_json(sealed(result)))
 
     def fail(self, message: str, kind: str) -> None:
         """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
@@ -169,6 +178,7 @@ class RunFolder:
             write_atomic(self.history, "".join(line + "\n" for line in lines))
 
     def add_history(self, record: dict[str, Any]) -> None:
+        self.require_claim()
         with open(self.history, "a") as file:
             file.write(json.dumps(record) + "\n")
 
@@ -192,9 +202,36 @@ class RunFolder:
     def _damaged(self, file: Path) -> BadInput:
         return BadInput(f"{file} is damaged; move its folder away to run it again.")
 
-    def is_locked(self) -> bool:
-        file = self.path / ".lock"
-        return file.exists() and is_locked(file)
+    def claim(self) -> Claim | None:
+        """Who works on the run, or did and is gone; None where nobody does."""
+        return read_claim(self.claim_file)
+
+    def is_claimed(self) -> bool:
+        """Whether a process works on the run, or its job waits for a place."""
+        claim = self.claim()
+        return claim is not None and not looks_gone(self.claim_file, claim)
+
+    @contextlib.contextmanager
+    def claimed(self, key: str = "", wait: float = 0.0) -> Iterator[Held]:
+        """Holds the run's claim, once for blocks within each other; see `suite.store.claims.held.held`."""
+        if self.held is not None:
+            yield self.held
+            return
+        with held(self.path, key, wait) as self.held:
+            try:
+                yield self.held
+            finally:
+                self.held = None
+
+    def require_claim(self) -> None:
+        """To be asked before what others read is written.  Raises ClaimLost where this process lost its claim."""
+        if self.held is not None:
+            self.held.require()
+
+    def progress(self) -> dict[str, Any]:
+        """How far the process is that works on the run: step, steps, tested, videos; {} where that is not known."""
+        claim = self.claim()
+        return read_progress(self.claim_file, claim) if claim else {}
 
 
 def stored_beside(predictions: Path) -> dict[str, Any]:
@@ -209,7 +246,7 @@ def stored_beside(predictions: Path) -> dict[str, Any]:
 def _parsed(file: Path, *state: int) -> Any:
     """What a spec.yaml holds, parsed once per `state`: a report asks several times.  None when it is no YAML."""
     try:
-        return read_yaml(file, "Spec")
+        return read_plain_yaml(file, "Spec")
     except BadInput:
         return None
 
@@ -251,29 +288,3 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         return None
     except (ValueError, RecursionError):
         raise BadInput(f"{path} is damaged; move its folder away to run it again.") from None
-
-
-def is_locked(path: Path) -> bool:
-    with open(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-@contextlib.contextmanager
-def lock(path: Path, wait: float, busy: str) -> Iterator[None]:
-    """Holds a lock that the kernel drops when this process ends, however it ends.  Raises Busy(busy), a BadInput."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        until = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise Busy(busy) from None
-                time.sleep(0.1)
-        yield

@@ -21,7 +21,7 @@ def no_space(error: BaseException, folder: Path) -> str | None:
 
     folder: what is written there when the error does not say.
     """
-    for cause in _chain(error):
+    for cause in causes_of(error):
         if isinstance(cause, OSError) and cause.errno in FULL:
             return _sentence(Path(cause.filename) if isinstance(cause.filename, str) else None, folder)
         if isinstance(cause, RuntimeError) and TORCH_SAVE.search(str(cause)):
@@ -43,7 +43,7 @@ def _sentence(file: Path | None, folder: Path) -> str:
     )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
     """An error, and those that led to it."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [error]

@@ -7,4 +7,5 @@ Other packages use:
     sweep.verify.verify         stored checkpoints tested again
     sweep.scheduler.Scheduler   which run is next, retries, the end of a sweep
     sweep.executors             where runs are placed
+    sweep.child.in_child        a function in a process of its own
 """

@@ -29,7 +29,7 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
     Large files are links to the originals.  Whatever JSON says of absolute paths is cut down to names, or to paths
     inside the grid's folder.  Raises BadInput while runs are at work, and where none is done.
     """
-    busy = [run.id for run in plan.runs if run.state() == "running"]
+    busy = [run.id for run in plan.runs if run.state() in ("running", "queued")]
     if busy:
         raise BadInput(
             f"{len(busy)} runs of {plan.grid.name} are in progress (first {busy[0]}); export the grid when "

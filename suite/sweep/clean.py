@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput
-from suite.store.folder import RunFolder, is_locked, lock
+from suite.store.folder import RunFolder
+from suite.store.locks import lock
 from suite.sweep.plan import Selection, last_selection, load_grid, make_plan
 from suite.sweep.stored import stored_runs
 
@@ -41,7 +42,7 @@ class Leftover:
 def leftovers(grid: Path, planned: set[str] | None) -> tuple[list[Leftover], dict[str, int]]:
     """The leftovers among the runs of `grid`, its folder under results, and how many runs are kept, by reason.
 
-    A run is kept when it is finished; running: a live process holds its lock; needed: a run that started from it is
+    A run is kept when it is finished; running: a live process has claimed it; needed: a run that started from it is
     finished or running; planned: its name is in `planned` and it has not failed; unreadable: its folder is a link, or
     its spec.yaml is damaged, so that it is not known what rests on it.  Without a plan (None) only failed runs go.
     """
@@ -54,7 +55,7 @@ def leftovers(grid: Path, planned: set[str] | None) -> tuple[list[Leftover], dic
             continue
     needed: set[str] = set()
     for name, run in runs.items():
-        before = parents.get(name) if run.result_file.exists() or run.is_locked() else None
+        before = parents.get(name) if run.result_file.exists() or run.is_claimed() else None
         while before in runs and before not in needed:
             needed.add(before)
             before = parents.get(before)
@@ -71,7 +72,7 @@ def _kept(run: RunFolder, needed: bool, readable: bool, planned: set[str] | None
     """Why a run is kept; "" where it may go."""
     if run.result_file.exists():
         return "finished"
-    if run.is_locked():
+    if run.is_claimed():
         return "running"
     if needed:
         return "needed"
@@ -99,11 +100,9 @@ def remove(grid: Path, planned: set[str] | None) -> list[Leftover]:
     busy = f"{grid} is in use by a sweep; wait for it or stop it."
     with ExitStack() as held:
         held.enter_context(lock(grid / ".lock", wait=1, busy=busy))
-        if any(is_locked(file) for file in grid.glob(".lock-*")):  # shares of it
-            raise BadInput(busy)
         found, _ = leftovers(grid, planned)
         for one in found:
-            held.enter_context(lock(one.folder.path / ".lock", wait=0, busy=f"{one.folder.id} is in use; try again."))
+            held.enter_context(one.folder.claimed())
         for one in found:
             aside = grid / f".removed-{os.getpid()}-{one.folder.id}"
             one.folder.path.rename(aside)

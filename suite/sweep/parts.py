@@ -16,6 +16,7 @@ from suite.data.dataset_info import info
 from suite.spec import BadInput, Grid, Protocol, load_protocol
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec, digest
+from suite.store.reused import run_folders
 from suite.sweep.plan import DATA_SET, PRETRAIN, Plan, Selection, changes_of, last_selection, make_plan
 from suite.sweep.planned_run import PlannedRun, settings_text
 from suite.sweep.stored import stored_plan
@@ -70,8 +71,8 @@ def unaccounted(parts: Iterable[Plan]) -> list[str]:
     """Finished run folders of the grid that no part has: the grid or its protocol was another one when they ran."""
     parts = list(parts)
     known = {run.folder.id for part in parts for run in part.runs}
-    done = (parts[0].folder / "runs").glob("*/result.json")
-    return sorted(file.parent.name for file in done if file.parent.name not in known)
+    done = [path for path in run_folders(parts[0].folder / "runs") if (path / "result.json").is_file()]
+    return sorted(path.name for path in done if path.name not in known)
 
 
 def _selected_part(plan: Plan, last: Selection) -> Plan:
@@ -95,11 +96,11 @@ def _changes(whole: Plan) -> list[dict[str, Any]]:
     """The settings of `--set` behind run folders that are not of the grid's own settings, without repetition."""
     protocol, own = load_protocol(whole.grid.protocol), {run.folder.id for run in whole.runs}
     others: dict[str, RunSpec] = {}
-    for file in sorted((whole.folder / "runs").glob("*/spec.yaml")):
-        if file.parent.name in own:
+    for path in run_folders(whole.folder / "runs"):
+        if path.name in own:
             continue
         try:
-            others[file.parent.name] = RunFolder(file.parent).spec()
+            others[path.name] = RunFolder(path).spec()
         except BadInput:
             continue  # whoever asks for that run itself is told
     found: list[dict[str, Any]] = []

@@ -84,6 +84,7 @@ class Plan:
     selection: Selection
     folder: Path  # results/<grid>
     runs: list[PlannedRun]
+    not_reused: dict[str, str] = field(default_factory=dict)  # run id -> why a finished run of another grid is not used
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -203,7 +204,7 @@ def _add_cost(run: PlannedRun) -> None:
     tested = found if p.test_size == p.size else cost(run.spec.network, run.spec.frames, p.test_size, about.num_classes)
     testing = tested.macs * val * views
     run.whole_macs = training + testing
-    run.cost_macs = testing if run.folder.result_file.exists() else run.whole_macs
+    run.cost_macs = testing if run.folder.result_file.exists() and not run.again else run.whole_macs
     bytes_each = 2 if p.precision == "bf16" else 4
     run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30
 

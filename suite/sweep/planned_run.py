@@ -26,7 +26,7 @@ class PlannedRun:
     """A run and its place in the forest; `cost_macs`, in multiply-adds, leaves out a training that is finished."""
 
     spec: RunSpec
-    folder: RunFolder  # of an earlier name, where an earlier version of the suite finished the run
+    folder: RunFolder  # of an earlier name, or in another grid, where the run was finished there
     parent: PlannedRun | None = None
     matches: int = 0  # control runs: the frames of the stage that has seen as many epochs
     setting: dict[str, Any] = field(default_factory=dict)  # its values of the protocol keys of `axes` and `tune`
@@ -38,15 +38,22 @@ class PlannedRun:
     whole_macs: float = 0.0  # of its training and test, finished or not
     children: list[PlannedRun] = field(default_factory=list)
     archived_id: str = ""  # of a run in an archive: it keeps the id that it had there
+    again: bool = False  # to be trained anew, whatever its folder has (`suite.sweep.rerun`)
     _tested: bool = False
 
     @property
     def id(self) -> str:
         return self.archived_id or self.spec.id
 
+    def point_to(self, folder: RunFolder) -> None:
+        """Takes another folder for the run: that of another grid that has finished it, or its own."""
+        self.folder, self._tested = folder, False
+        if not folder.result_file.exists():
+            self.cost_macs = self.whole_macs
+
     def result(self) -> dict[str, Any] | None:
         """What its training and the tests that are planned for it gave; None while something is missing."""
-        return result_of(self.folder, self.spec)
+        return None if self.again else result_of(self.folder, self.spec)
 
     @property
     def pretrains(self) -> bool:
@@ -75,7 +82,7 @@ class PlannedRun:
 
     def state(self) -> str:
         """done, running, failed, blocked (a run before it in the chain failed) or todo."""
-        state = self.folder.state()
+        state = "todo" if self.again else self.folder.state()
         if state == "done" and not self._tested:
             self._tested = self.result() is not None
             if not self._tested:  # trained, and to be tested in another way than it was

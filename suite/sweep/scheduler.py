@@ -10,6 +10,8 @@ from pathlib import Path
 
 from suite.spec import BadInput
 from suite.store.full_disk import no_space
+from suite.sweep.claims import Claims
+from suite.sweep.elsewhere import Elsewhere
 from suite.sweep.executors.base import (
     BUSY,
     CANCELLED,
@@ -21,6 +23,7 @@ from suite.sweep.executors.base import (
     INPUT,
     LOADER,
     LOST,
+    MEMORY,
     STOPPED,
     Change,
     End,
@@ -33,11 +36,10 @@ from suite.sweep.running import Running
 from suite.sweep.stop_signals import StopSignals
 
 POLL = 0.2  # seconds
-LOOK_ELSEWHERE = 2.0  # seconds between looks at runs of other processes
-RETRIED = (FAILED, CRASH, LOADER)  # each cause has its own number of retries
+RETRIED = (FAILED, CRASH, LOADER, MEMORY)  # each cause has its own number of retries
 MOST_LOST = 5  # times that what a run runs under may disappear
 SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
-RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK)  # causes that a run could not write down itself
+RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK, MEMORY)  # causes that a run could not write down itself
 REPEATED = (FAILED, INPUT)  # causes that are exceptions
 
 OnEvent = Callable[[str, PlannedRun, str], None]
@@ -78,12 +80,12 @@ class Scheduler:
         self.stall_seconds = stall_seconds
         self.waiting: list[PlannedRun] = []
         self.running: dict[str, Running] = {}
-        self.elsewhere: dict[str, PlannedRun] = {}  # another process works on them
         self.tries: dict[tuple[str, str], int] = {}  # by run and cause
         self.first_errors: dict[str, str] = {}  # by run, until one is done
-        self.looked = 0.0
         self.changed = True  # whether a run may have become ready
         self.signals = StopSignals()
+        self.claims = Claims(executor)
+        self.elsewhere = Elsewhere(self.claims)
 
     def execute(
         self,
@@ -129,23 +131,25 @@ class Scheduler:
         self.changed = False
         for run in self.ready(self.waiting):
             self.waiting.remove(run)
-            if run.id not in placed and run.folder.is_locked():
-                self.changed = True  # its place is free for another one
-                self._wait_for(run)
-                continue
             try:
                 if run.folder.id == run.spec.id:  # else an earlier version made it
                     run.folder.create(run.spec)
-            except OSError as error:
+                key = self.claims.take(run.folder, run.id in placed)
+                done = key is not None and run.result() is not None  # by another driver, since we looked
+            except (OSError, BadInput) as error:
                 self.changed = True
-                text = no_space(error, self.plan.folder) or f"{error.filename}: {error.strerror}."
-                self._fail(run, End(DISK, text), outcome)
+                self.claims.release(run.folder)
+                self._fail(run, _end_by(error, self.plan.folder), outcome)
                 continue
-            self.executor.start(self._job(run))
+            if key is None or done:
+                self.changed = True  # its place is free for another one
+                self._wait_for(run) if key is None else self._done(run, outcome)
+                continue
+            self.executor.start(self._job(run, key))
             self.running[run.id] = Running(run, self.executor.queues)
             self.on_event("queued" if self.executor.queues else "started", run, "")
 
-    def _job(self, run: PlannedRun) -> Job:
+    def _job(self, run: PlannedRun, key: str) -> Job:
         machine = self.executor.machine
         return Job(
             folder=str(run.folder.path.resolve()),
@@ -157,6 +161,8 @@ class Scheduler:
             checkpoint_seconds=self.checkpoint_seconds,
             checkpoint_steps=self.checkpoint_steps,
             id=run.id,
+            gib=run.gib,
+            claim=key,
         )
 
     def _note(self, change: Change, outcome: SweepOutcome) -> None:
@@ -176,9 +182,12 @@ class Scheduler:
             result = run.result()
         except BadInput as error:
             result, end = None, End(INPUT, str(error))
+        held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
+        if not held:
+            self.claims.release(run.folder)
         if result is not None:
             self._done(run, outcome)
-        elif end.cause in (BUSY, LOST) and run.folder.is_locked():
+        elif held:
             self._wait_for(run)
         elif end.cause == STOPPED or (end.cause == LOST and self._try_again(run, LOST, MOST_LOST)):
             self.waiting.append(run)
@@ -198,6 +207,7 @@ class Scheduler:
                 self._fail(run, end, outcome)
 
     def _done(self, run: PlannedRun, outcome: SweepOutcome) -> None:
+        self.claims.release(run.folder)
         run.folder.error_file.unlink(missing_ok=True)
         outcome.finished.append(run)
         self.on_event("done", run, "")
@@ -210,8 +220,8 @@ class Scheduler:
     def _record(self, run: PlannedRun, end: End) -> None:
         """Keeps why a run failed, where its process could not; never in a folder that another process works in."""
         try:
-            if not run.folder.is_locked():
-                run.folder.fail(end.text, {EXITED: "input", DISK: "disk"}.get(end.cause, "crash"))
+            if not run.folder.is_claimed():
+                run.folder.fail(end.text, {EXITED: "input", DISK: "disk", MEMORY: "memory"}.get(end.cause, "crash"))
         except OSError:
             pass  # of a full disk: `outcome` has it
 
@@ -229,21 +239,15 @@ class Scheduler:
             outcome.same_error = end.text
 
     def _wait_for(self, run: PlannedRun) -> None:
-        self.elsewhere[run.id] = run
+        self.elsewhere.add(run)
         self.on_event("waiting", run, "")
 
     def _look_elsewhere(self, outcome: SweepOutcome) -> None:
-        if not self.elsewhere or time.monotonic() - self.looked < LOOK_ELSEWHERE:
-            return
-        self.looked = time.monotonic()
-        for run in list(self.elsewhere.values()):
+        for run in self.elsewhere.left():
+            self.changed = True
             if run.state() == "done":
-                self.changed = True
-                del self.elsewhere[run.id]
                 self._done(run, outcome)
-            elif not run.folder.is_locked():
-                self.changed = True
-                del self.elsewhere[run.id]
+            else:
                 self.waiting.append(run)
 
     def _tell_stalls(self) -> None:
@@ -264,6 +268,9 @@ class Scheduler:
             self.executor.close()
             for running in self.running.values():
                 self.on_event("left" if self.executor.detached else "lost", running.run, "")
+                if not self.executor.detached:
+                    self.claims.release(running.run.folder)
+            self.claims.close()
             self.running.clear()
 
     def _save_all(self, outcome: SweepOutcome) -> None:
@@ -276,9 +283,17 @@ class Scheduler:
                 if change.end is None:
                     continue
                 run = self.running.pop(change.id).run
+                self.claims.release(run.folder)
                 if run.folder.result_file.exists():
                     self._done(run, outcome)
                 elif change.end.cause in (STOPPED, LOST, BUSY, CRASH):
                     self.on_event("stopped" if change.end.cause == STOPPED else "lost", run, "")
                 else:
                     self._fail(run, change.end, outcome)
+
+
+def _end_by(error: OSError | BadInput, folder: Path) -> End:
+    """The end of a run that could not be started."""
+    if isinstance(error, BadInput):
+        return End(INPUT, str(error))
+    return End(DISK, no_space(error, folder) or f"{error.filename}: {error.strerror}.")

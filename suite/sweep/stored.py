@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput, Grid, find_protocol, load_grid, run_named, weights_file
-from suite.store.earlier import source_folder
+from suite.store.earlier import run_folder, source_folder
 from suite.store.folder import dump_json, spec_of, write_atomic
 from suite.store.identity import digest
 from suite.store.pretraining import source_sha256
@@ -64,10 +64,12 @@ def stored_plan(name: str, selection: Selection, results: Path) -> Plan | None:
         if Selection.from_dict(content["selection"]) != selection:
             return None
         runs: dict[str, PlannedRun] = {}
+        pretrain = {entry["parent"] for entry in content["runs"] if entry["spec"].get("transfer")}
         for entry in content["runs"]:
             spec = spec_of(entry["spec"], "another plan")
             parent = runs[entry["parent"]] if entry["parent"] else None
-            at = source_folder(folder / "runs", entry["folder"])
+            find = source_folder if entry["id"] in pretrain else run_folder
+            at = find(folder / "runs", entry["folder"])
             if spec.id != entry["id"] or (at.id != spec.id and not at.path.is_dir()):
                 return None
             runs[spec.id] = PlannedRun(spec, at, parent, entry["matches"], entry.get("setting", {}))

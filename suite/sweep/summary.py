@@ -9,6 +9,8 @@ from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.reuse import reused_from
+from suite.sweep.stale import stale_runs
 
 RUN = ("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state")
 ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
@@ -71,15 +73,21 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
 
 
 def status(plan: Plan) -> dict[str, Any]:
-    """Counts by state, and one entry a run."""
-    counts = dict.fromkeys(("done", "failed", "blocked", "running", "todo"), 0)
-    listed = []
+    """Counts by state, and one entry a run.
+
+    A finished run whose code, videos or initial weights have changed since counts as stale, and not as done; its entry
+    says in `changes` what has changed.
+    """
+    counts = dict.fromkeys(("done", "failed", "blocked", "running", "todo", "stale"), 0)
+    listed, changed = [], stale_runs(plan)
     for run in plan.runs:
-        state = run.state()
+        changes = changed.get(run.id, [])
+        state = "stale" if changes else run.state()
         counts[state] += 1
         error = run.folder.error() if state == "failed" else None
         entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control", SETTING)}
-        listed.append(entry | {"error": error["error"] if error else None})
+        entry |= {"state": state, "error": error["error"] if error else None, "changes": changes}
+        listed.append(entry | {"reused_from": reused_from(run, plan)})
     return counts | {"runs": listed}
 
 

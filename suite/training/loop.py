@@ -118,6 +118,7 @@ class Trainer:
     def save(self, final: bool = False) -> None:
         """Writes the checkpoint in place of the last one; the final one goes without the optimiser."""
         self.settle()
+        self.folder.require_claim()
         content = save_dict(self.model, self.classes)
         content |= {
             "run": self.folder.id,
@@ -127,6 +128,7 @@ class Trainer:
         }
         temporary = self.folder.checkpoint.with_suffix(".tmp")
         torch.save(content, temporary)
+        self.folder.require_claim()  # saving may have taken long
         temporary.replace(self.folder.checkpoint)
 
     def train(self, control: Control) -> None:

@@ -26,7 +26,7 @@ from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
-from suite.store.folder import RunFolder, dump_json, lock, sealed, write_atomic
+from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec, digest
 from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
@@ -37,10 +37,10 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
     """Trains and tests the run of `folder`, from its checkpoint if there is one; returns its result.
 
     planned: the run as it is planned now.  Of a finished run it may plan other tests than were made; these are added,
-    and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput; the
-    folder stays fit to go on.
+    and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput (Busy
+    where another process has it); the folder stays fit to go on.
     """
-    with lock(folder.path / ".lock", wait=30, busy=f"{folder.id} is in use by another process."):
+    with folder.claimed(wait=30):
         folder.error_file.unlink(missing_ok=True)
         if planned and planned.id == folder.id and folder.result() is None:
             folder.create(planned, anew=True)  # its test may have been planned otherwise when it was begun
@@ -122,7 +122,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     write_atomic(folder.provenance, dump_json(sealed(provenance)))
-    write_atomic(folder.result_file, dump_json(sealed(result)))  # last: the run is done
+    folder.finish(result)  # last: the run is done
     folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
 
@@ -265,6 +265,7 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     """Accuracies, cost and what else a table needs; no clocks."""
     p = spec.protocol
     tested = test.clip_level()
+    folder.require_claim()
     write_atomic(folder.predictions, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
     result = dict(tested.accuracies)
     if p.evaluation.video_clips:

@@ -16,13 +16,19 @@ from tests.chaos.drivers import GRID, VIDEOS, Driver, differences
 from tests.chaos.kills import Kill, Moment, drawn
 
 LAST = 600.0  # seconds for a sweep to finish when it is left alone
+SEATS = {  # the drivers that share one results folder: names, and their options
+    "one": {"sweep": ()},
+    "two": {"first sweep": (), "second sweep": ()},
+    "shard": {"shard": ("--shard", "1/2"), "whole sweep": ()},
+}
 
 
 class Chaos:
     """Rounds: a sweep is killed until it is done or no kill is left, then compared; then another one begins."""
 
-    def __init__(self, folder: Path, kills: int, seed: int):
-        self.folder, self.chance = folder, random.Random(seed)
+    def __init__(self, folder: Path, kills: int, seed: int, seats: str = ""):
+        """seats: of SEATS; by default they take turns."""
+        self.folder, self.chance, self.seats = folder, random.Random(seed), seats
         self.data, self.grid, self.undisturbed = folder / "data", folder / "small.yaml", folder / "undisturbed"
         self.kills, self.total, self.number, self.equal, self.rounds = drawn(kills, self.chance), kills, 0, 0, 0
         self.began = time.monotonic()
@@ -41,11 +47,10 @@ class Chaos:
         """Lets a sweep work to its end.  Raises RuntimeError where it does not end well."""
         if not driver.alive():
             driver.start()
-        code = driver.wait(LAST)
-        if code != 0:
-            driver.kill()
-            said = "did not end" if code is None else f"ended with exit code {code}"
-            raise RuntimeError(f"{driver.name} {said}; it printed:\n{driver.printed.read_text()}")
+        if driver.wait(LAST) is None:
+            driver.complain(f"did not end within {LAST:.0f} s")
+        if not driver.has_finished():
+            driver.complain("was stopped")
 
     def run(self) -> int:
         """The number of kills whose sweeps ended with equal files."""
@@ -68,21 +73,30 @@ class Chaos:
         return self.equal
 
     def round(self, results: Path) -> None:
-        """Kills one sweep until it is done, or no kill is left."""
-        driver = Driver(self.grid, self.data, results)
+        """Kills the drivers of one sweep and their processes until all have finished, or no kill is left."""
+        seats = SEATS[self.seats or list(SEATS)[(self.rounds - 1) % len(SEATS)]]
+        drivers = [Driver(self.grid, self.data, results, extra, name) for name, extra in seats.items()]
         try:
-            while self.number < self.total:
-                what = self.kills[self.number]
-                moment = self.ready(driver, what)
-                hit = moment.strike(what)
-                if hit is None and not driver.alive():
-                    break
+            while self.number < self.total and (left := [driver for driver in drivers if not driver.has_finished()]):
+                for other in left[1:]:
+                    if not other.alive():
+                        other.start()
+                what, driver = self.kills[self.number], self.chance.choice(left)
+                hit = self.ready(driver, what).strike(what)
                 if hit is not None and hit.what:
                     self.number += 1
-                    self.log(f"{self.number:2d}/{self.total}  {hit.what:34s}  {hit.state}")
-            self.finish(driver)
+                    of = f" of the {driver.name}" if len(seats) > 1 else ""
+                    self.log(f"{self.number:2d}/{self.total}  {hit.what + of:34s}  {hit.state}")
+            for driver in drivers:
+                if not driver.finished:
+                    driver.alive() or driver.start()
+            for driver in drivers:
+                driver.finished or self.finish(driver)
+            if len(drivers) > 1:  # the last report may be that of a part
+                self.finish(Driver(self.grid, self.data, results, name="last sweep"))
         finally:
-            driver.kill()
+            for driver in drivers:
+                driver.kill()
 
     def ready(self, driver: Driver, what: Kill) -> Moment:
         """A driver at work, started for this kill where it needs that."""
@@ -101,12 +115,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="an empty folder to work in, kept (default: a temporary one)")
+    parser.add_argument("--drivers", choices=SEATS, default="", help="one sweep, two at once, or a shard beside one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         print(f"{given.kills} kills, seed {given.seed}", flush=True)
-        chaos = Chaos(folder, given.kills, given.seed)
+        chaos = Chaos(folder, given.kills, given.seed, given.drivers)
         chaos.prepare()
         equal = chaos.run()
     print(f"{equal} of {given.kills}")

@@ -31,6 +31,7 @@ class Driver:
 
     def __init__(self, grid: Path, data: Path, results: Path, extra: Iterable[str] = (), name: str = "sweep"):
         self.results, self.name, self.process = results, name, None
+        self.finished = False  # it has ended by itself, and well
         words = ["sweep", grid, "--data", data, "--results", results, "--slots", 2, "--no-tracking", *extra]
         self.command = [sys.executable, "-m", "suite", *map(str, words)]
         self.printed = results / f"{name}.txt"
@@ -61,6 +62,17 @@ class Driver:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+
+    def has_finished(self) -> bool:
+        """Whether the sweep ended by itself.  Raises RuntimeError where it ended badly."""
+        if self.process is not None and not self.alive() and self.process.returncode not in (-9, 130):
+            if self.process.returncode != 0:
+                self.complain(f"ended with exit code {self.process.returncode}")
+            self.finished = True
+        return self.finished
+
+    def complain(self, what: str) -> None:
+        raise RuntimeError(f"{self.name} {what}; it printed:\n{self.printed.read_text()}")
 
     def orphans(self) -> list[int]:
         """Processes of this driver's earlier lives."""

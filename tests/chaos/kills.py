@@ -114,12 +114,11 @@ class Moment:
     def _in_writing(self, what: str, is_written: Callable[[RunFolder], bool]) -> Hit | None:
         """Kills all workers, or the whole sweep, while a file of a run is written."""
         found: list[RunFolder] = []
+        tree = Tree(0, [], [], [])
 
         def moment() -> bool:
             found[:] = [folder for folder in run_folders(self.driver.results) if is_written(folder)]
-            return bool(found)
-
-        tree = Tree(0, [], [], [])
+            return any(worker_of(folder) in tree.workers for folder in found)  # else another driver's
 
         def workers() -> bool:
             nonlocal tree
@@ -169,6 +168,12 @@ class Moment:
                 raise TimeoutError(f"no kill within {PATIENCE:.0f} s; the sweep printed:\n{printed}")
             time.sleep(0.02)
         return False
+
+
+def worker_of(folder: RunFolder) -> int:
+    """The process that works on a run, by its claim; 0 where there is none."""
+    claim = folder.claim()
+    return claim.pid if claim else 0
 
 
 def _size(folder: RunFolder) -> int:

@@ -11,9 +11,10 @@ import pytest
 
 from suite.data.synthetic import synthesize
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
-from suite.sweep.scheduler import Scheduler
 from tests.cluster.slurm import Unavailable, slurm
+from tests.sweep import executor_contract as contract
 from tests.sweep.builders import GRID, ROOT, comparable
+from tests.sweep.executor_contract import states, stop_when
 from tests.sweep.fake_jobs import fake_job, fake_plan, orders
 
 pytestmark = [
@@ -43,15 +44,8 @@ def executor(plan, **options):
     return SlurmExecutor(SlurmOptions(plan.folder / "slurm", sbatch=sbatch, seconds=0.5, **options), body=fake_job)
 
 
-def swept(plan, placed=None, on_tick=lambda running: None, **options):
-    events = []
-    scheduler = Scheduler(plan, plan.folder, placed or executor(plan), **options)
-    return scheduler.execute(lambda event, run, text: events.append((event, run.id, text)), on_tick), events
-
-
-def states(plan):
-    found = [run.state() for run in plan.runs]
-    return {state: found.count(state) for state in set(found)}
+def swept(plan, placed=None, **options):
+    return contract.swept(plan, placed or executor(plan), **options)
 
 
 def queue():
@@ -59,32 +53,13 @@ def queue():
     return done.stdout.split()
 
 
-def stop_when(condition):
-    """Asks a sweep to stop, once, as Ctrl-C does."""
-    done = []
+class TestSlurmExecutor(contract.ExecutorContract):
+    @pytest.fixture(autouse=True)
+    def cluster(self, cluster):
+        """A real Slurm."""
 
-    def on_tick(running):
-        if not done and condition(running):
-            done.append(os.kill(os.getpid(), 2))
-
-    return on_tick
-
-
-CHAINS = int(os.environ.get("SUITE_TEST_CHAINS", "100"))
-
-
-def test_of_300_runs_one_raises_and_one_is_killed_and_the_rerun_does_just_the_five(cluster, tmp_path):
-    plan = fake_plan(tmp_path, chains=CHAINS)
-    orders(plan, run1="raise", run3="kill")
-    outcome, _ = swept(plan)
-    assert states(plan) == {"done": 3 * CHAINS - 5, "failed": 2, "blocked": 3}, outcome.errors
-    assert (len(outcome.finished), outcome.stopped, outcome.same_error) == (3 * CHAINS - 5, False, "")
-    tries = [len((plan.runs[i].folder.path / "tries.txt").read_text().splitlines()) for i in (0, 1, 3)]
-    assert tries == [1, 2, 2]
-    orders(plan)
-    plan = fake_plan(tmp_path, chains=CHAINS)
-    outcome, _ = swept(plan)
-    assert {run.id for run in outcome.finished} == {plan.runs[i].id for i in (1, 2, 3, 4, 5)}
+    def executor(self, plan):
+        return executor(plan)
 
 
 def test_ctrl_c_empties_the_queue_and_running_jobs_save(cluster, tmp_path):

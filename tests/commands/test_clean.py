@@ -14,11 +14,14 @@ from tests.collect.finished_runs import run_spec, write_run
 
 GRID = "protocol: smoke\ndata: calib_order\nmodels: [tsn-resnet18, tam-resnet18]\nchain: {frames: [4, 8]}\n"
 HOLD = """
-import fcntl, sys
-file = open(sys.argv[1], "a")
-fcntl.flock(file, fcntl.LOCK_EX)
-print("held", flush=True)
-sys.stdin.read()
+import sys
+from pathlib import Path
+from suite.store.folder import RunFolder
+from suite.store.locks import lock
+path = Path(sys.argv[1])
+with lock(path, 0, "busy", shared=True) if path.name == ".lock" else RunFolder(path).claimed():
+    print("held", flush=True)
+    sys.stdin.read()
 """
 
 
@@ -105,11 +108,11 @@ def test_what_was_last_planned_of_a_grid_is_kept(home, clean):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("held", ["run", "sweep", "share of a sweep"])
+@pytest.mark.parametrize("held", ["run", "sweep"])
 def test_what_a_live_process_works_on_stays(home, clean, held):
     folder, runs = home
     grid = folder / "results" / "mine"
-    lock = {"run": runs["abandoned"].path / ".lock", "sweep": grid / ".lock", "share of a sweep": grid / ".lock-1of2"}
+    lock = {"run": runs["abandoned"].path, "sweep": grid / ".lock"}
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, lock[held]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -121,7 +124,7 @@ def test_what_a_live_process_works_on_stays(home, clean, held):
         assert runs["failed elsewhere"].path.is_dir() == (held != "run")
     finally:
         holder.communicate()
-    clean("--yes")  # the lock went with the process
+    clean("--yes")  # the lock and the claim went with the process
     assert not runs["abandoned"].path.exists()
 
 

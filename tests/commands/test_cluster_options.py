@@ -4,15 +4,14 @@ import sys
 
 import pytest
 
-from suite.commands.cluster import cluster_of, slurm_options
+from suite.commands.cluster import cluster_of, given_options
 from suite.spec import BadInput
+from suite.sweep.executors.ray import RayExecutor, RayOptions
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 
 
 def options(executor="slurm", slots=None, device=None, workers=None, **given):
-    names = ("partition", "time", "gpus_per_run", "cpus_per_run", "sbatch")
-    asked = slurm_options(*(given.get(name) for name in names), given.get("detach", False))
-    return cluster_of(executor, asked, slots, device, workers)
+    return cluster_of(executor, given_options(**given), slots, device, workers)
 
 
 def test_options_reach_sbatch_by_their_own_names():
@@ -22,12 +21,21 @@ def test_options_reach_sbatch_by_their_own_names():
     assert options("local") is None
 
 
+def test_options_reach_ray():
+    made = options("ray", address="head:6379", gpus_per_run=1, cpus_per_run=8, workers=3, slots=7)
+    assert (made.address, made.gpus_per_run, made.cpus_per_run, made.workers, made.jobs) == ("head:6379", 1, 8, 3, 7)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"executor": "local", "partition": "gpu"}, "--partition needs --executor slurm"),
         ({"executor": "local", "detach": True}, "--detach needs --executor slurm"),
-        ({"executor": "ray"}, "expects local or slurm, not 'ray'"),
+        ({"executor": "slurm", "address": "auto"}, "--address needs --executor ray"),
+        ({"executor": "ray", "partition": "gpu"}, "--partition needs --executor slurm"),
+        ({"executor": "local", "cpus_per_run": 2}, "--cpus-per-run needs --executor slurm or ray"),
+        ({"executor": "pbs"}, "expects local, slurm or ray, not 'pbs'"),
+        ({"executor": "ray", "gpus_per_run": 2}, "--gpus-per-run expects 0 or 1"),
         ({"gpus_per_run": 2}, "--gpus-per-run expects 0 or 1"),
         ({"device": "cuda"}, "--gpus-per-run 1 asks for a GPU"),
         ({"sbatch": ["account"]}, "--sbatch expects key=value, not 'account'"),
@@ -37,6 +45,12 @@ def test_what_does_not_go_together_is_one_sentence(given, words):
     with pytest.raises(BadInput) as caught:
         options(**given)
     assert words in str(caught.value)
+
+
+def test_without_ray_a_sentence_names_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="needs the package ray"):
+        RayExecutor(RayOptions())
 
 
 def test_without_submitit_or_slurm_a_sentence_names_what_is_missing(tmp_path, monkeypatch):

@@ -1,287 +1,321 @@
-"""Runs and reports in MLflow: written, read back, written again."""
+"""The process that logs a sweep, as the driver has it: started, told of the end, and never in the way."""
 
 import contextlib
+import io
+import json
 import os
-import shutil
+import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from suite.report.mlflow_store import TELEMETRY_OFF, open_interface, relocate_artifacts, settings
-from suite.report.tracking import RUN_TAG, Tracker, TrackingError
-from suite.spec import BadInput
+from suite.app import tracking
+from suite.app.publishing import follow
+from suite.app.tracking import Tracking
+from suite.report.console.plain import PlainConsole
+from suite.report.publishing import Publisher
+from suite.report.tracking import TrackingError
+from suite.store.locks import is_locked
+from tests.report.tracked import at_work, begin, differences, finish, finished, runs_of, spec_of, train
 
 ROOT = Path(__file__).parents[2]
 
-ROW = {"id": "d.i3d-resnet18.f8.s0-0123456789", "name": "i3d-resnet18", "module": "i3d", "backbone": "resnet18"}
-ROW |= {"top1": 61.25, "top5": 90.0, "pair_top1": float("nan"), "gmacs": 4.9, "params": 33_200_000}
-PARAMS = {"model": "i3d-resnet18", "protocol": {"lr": 0.01, "sampling": {"rule": "uniform"}, "note": "x" * 9000}}
-HISTORY = [{"epoch": epoch, "loss": 1 / (epoch + 1), "phase": "train"} for epoch in range(3)]
 
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """One database for all tests: a fresh one takes seconds.  A space in its path, as people have."""
-    return tmp_path_factory.mktemp("my results")
+@dataclass
+class FakePlan:
+    name: str
+    folder: Path
 
 
 @pytest.fixture
-def tracker(root, monkeypatch, request):
+def grid(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Tracker(None, request.node.name, root)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    folder = tmp_path / "results" / "demo"
+    (folder / "runs").mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture
-def client(root):
+def sweep(grid):
+    """Starts the tracking of a sweep of the grid; what it prints."""
+    printed = io.StringIO()
+    made = []
+
+    def start():
+        made.append(Tracking(FakePlan("demo", grid), PlainConsole(file=printed, width=1000)))
+        return made[-1]
+
+    yield start, printed
+    for one in made:
+        one.closing.set()
+        one.process.kill()
+
+
+def client_of(grid):
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    return MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{grid.parent}/mlflow.db")
 
 
-def runs_of(client, experiment):
-    return client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+def wait_for(condition, what, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"{what} within {seconds} s"
+        time.sleep(0.1)
 
 
-def contents(client, run, path, folder):
-    return Path(client.download_artifacts(run.info.run_id, path, str(folder))).read_text()
+class FakePublisher:
+    """Counts looks; the first `failing` of them find no server."""
+
+    def __init__(self, folder, failing=0):
+        self.folder, self.failing, self.looks, self.skipped = folder, failing, [], {}
+
+    def publish(self, ended):
+        self.looks.append(ended)
+        if len(self.looks) <= self.failing:
+            raise TrackingError("no server")
+
+
+def test_the_driver_imports_nothing_heavy_for_tracking():
+    heavy = ("mlflow", "torch", "pandas", "numpy", "pyarrow", "sqlalchemy")
+    code = f"import sys, suite.app.tracking; print([m for m in {heavy!r} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_an_outage_is_told_once_and_the_end_of_the_sweep_is_the_last_try(grid):
+    told, ended, publisher = [], threading.Event(), FakePublisher(grid, failing=3)
+    thread = threading.Thread(target=follow, args=(publisher, ended, told.append, 0.01))
+    thread.start()
+    wait_for(lambda: len(publisher.looks) > 4, "the server is tried again")
+    ended.set()
+    thread.join()
+    assert told == [{"problem": "no server"}]
+    assert publisher.looks[-1] is True
+    assert True not in publisher.looks[:-1]
+    told.clear()
+    ended, publisher = threading.Event(), FakePublisher(grid, failing=10**6)
+    ended.set()
+    assert follow(publisher, ended, told.append) is False
+    assert set(publisher.looks) == {True}, "it is not waited for"
+    assert {"problem": "no server"} in told
+
+
+def test_a_second_process_waits_for_the_one_that_logs_the_grid_and_takes_over(grid):
+    ends = [threading.Event(), threading.Event()]
+    publishers = [FakePublisher(grid), FakePublisher(grid)]
+    threads = []
+    for number in range(2):
+        args = (publishers[number], ends[number], lambda message: None, 0.01)
+        threads.append(threading.Thread(target=follow, args=args))
+        threads[-1].start()
+        if number == 0:
+            wait_for(lambda: publishers[0].looks, "the first one looks")
+    seen = len(publishers[0].looks)
+    wait_for(lambda: len(publishers[0].looks) > seen + 5, "the first one goes on")
+    assert publishers[1].looks == []
+    ends[0].set()
+    wait_for(lambda: publishers[1].looks, "the second one takes over")
+    ends[1].set()
+    for thread in threads:
+        thread.join()
+    assert [publisher.looks[-1] for publisher in publishers] == [True, True]
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_read_back_as_it_was_logged(tracker, client, tmp_path, capfd):
-    spec = tmp_path / "spec.yaml"
-    spec.write_text("model: i3d-resnet18\n")
-    assert tracker.log_finished(ROW, PARAMS, HISTORY, [spec])
-    [run] = runs_of(client, tracker.experiment)
-    assert run.data.tags[RUN_TAG] == ROW["id"]
-    assert run.info.status == "FINISHED"
-    assert run.data.params["protocol.sampling.rule"] == "uniform"
-    assert run.data.params["protocol.lr"] == "0.01"
-    assert run.data.params["protocol.note"] == "x" * 6000
-    assert {k: run.data.metrics[k] for k in ("top1", "top5", "gmacs", "params")} == {
-        **{"top1": 61.25, "top5": 90.0},
-        **{"gmacs": 4.9, "params": 33_200_000},
-    }
-    assert "pair_top1" not in run.data.metrics
-    losses = client.get_metric_history(run.info.run_id, "epoch/loss")
-    assert [(m.step, m.value) for m in losses] == [(0, 1.0), (1, 0.5), (2, pytest.approx(1 / 3))]
-    assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["spec.yaml"]
-    assert contents(client, run, "spec.yaml", tmp_path) == "model: i3d-resnet18\n"
-    printed = capfd.readouterr()
-    assert (printed.out, printed.err) == ("", ""), "MLflow and alembic keep quiet"
+def test_what_a_sweep_does_is_in_mlflow_when_it_ends(grid, sweep):
+    start, printed = sweep
+    first = begin(grid, spec_of(4))
+    client = client_of(grid)
+    client.search_experiments()  # makes the database: two processes must not do it at once
+    tracker = start()
+    with at_work(first):
+        train(first, 0)
+
+        def is_there():
+            with contextlib.suppress(AttributeError, ValueError):  # the experiment or the sweep is not there yet
+                return first.id in runs_of(client, "demo")[0]
+
+        wait_for(is_there, "the run is there while it is at work")
+        train(first, 1, 2)
+        finish(first)
+    second = finished(grid, spec_of(8, parent=first.id))
+    (grid / "summary.csv").write_text("id\n")
+    tracker.close([])
+    assert printed.getvalue() == ""
+    assert differences(client, grid, [first, second]) == []
+    assert [file.path for file in client.list_artifacts(runs_of(client, "demo")[1].info.run_id)] == ["summary.csv"]
+    assert not is_locked(grid / ".mlflow.lock")
+    assert tracker.process.returncode == 0
 
 
-def test_logging_twice_gives_one_run(tracker, client, root):
-    assert tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    assert not tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    assert not Tracker(None, tracker.experiment, root).log_finished(ROW, PARAMS, HISTORY, [])
-    assert len(runs_of(client, tracker.experiment)) == 1
-
-
-def test_a_half_logged_run_is_replaced_by_a_whole_one(tracker, client, tmp_path):
-    missing = tmp_path / "not-there.txt"
-    with pytest.raises(TrackingError, match=ROW["id"]):
-        tracker.log_finished(ROW, PARAMS, HISTORY, [missing])
-    assert [run.info.status for run in runs_of(client, tracker.experiment)] == ["RUNNING"]
-    missing.write_text("now it is")
-    assert tracker.log_finished(ROW, PARAMS, HISTORY, [missing])
-    assert [run.info.status for run in runs_of(client, tracker.experiment)] == ["FINISHED"]
-
-
-def test_more_parameters_and_metrics_than_one_request_takes_are_all_there(tracker, client):
-    history = [{"epoch": epoch, "loss": float(epoch)} for epoch in range(1500)]
-    tracker.log_finished(ROW, {f"key{i}": i for i in range(230)} | {"a@b,c": 1}, history, [])
-    [run] = runs_of(client, tracker.experiment)
-    assert {f"key{i}" for i in range(230)} <= set(run.data.params)
-    assert run.data.params["a_b_c"] == "1"
-    assert run.data.metrics["epoch/loss"] == 1499.0
-
-
-def test_a_report_is_one_run_whose_files_are_replaced(tracker, client, tmp_path):
-    table, figure = tmp_path / "tables" / "accuracy.md", tmp_path / "figures" / "old.png"
-    for path in (table, figure):
-        path.parent.mkdir()
-        path.write_text("first")
-    tracker.log_report("demo", [table, figure])
-    table.write_text("second")
-    tracker.log_report("demo", [table])
-    [run] = runs_of(client, tracker.experiment)
-    assert run.info.run_name == "report"
-    assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["tables"]
-    assert contents(client, run, "tables/accuracy.md", tmp_path) == "second"
-
-
-def test_the_environment_names_the_server_and_one_out_of_reach_is_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+@pytest.mark.slow
+def test_a_server_that_refuses_is_told_in_one_line_and_not_waited_for(grid, sweep, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-    tracker = Tracker(None, "demo", tmp_path)
-    with pytest.raises(TrackingError, match=r"MLflow at http://127\.0\.0\.1:9 could not log") as caught:
-        tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    assert "\n" not in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_broken_database_is_a_tracking_error(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow.db").write_text("this is no database, " * 100)
-    with pytest.raises(TrackingError, match="not a database"):
-        Tracker(None, "demo", tmp_path).log_report("demo", [])
-
-
-def test_two_threads_that_log_into_a_fresh_database_do_not_collide(tracker, client):
-    other = threading.Thread(target=tracker.log_finished, args=({**ROW, "id": "another-run"}, PARAMS, HISTORY, []))
-    other.start()
-    assert tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    other.join()
-    assert {run.data.tags[RUN_TAG] for run in runs_of(client, tracker.experiment)} == {ROW["id"], "another-run"}
-
-
-def test_a_copied_results_folder_has_its_artifacts_where_it_lies(tracker, client, root, tmp_path):
-    """After it was opened once: MLflow stores absolute paths."""
-    from mlflow import MlflowClient
-
-    spec = tmp_path / "spec.yaml"
-    spec.write_text("model: i3d-resnet18\n")
-    tracker.log_finished(ROW, PARAMS, HISTORY, [spec])
-    copy = tmp_path / "elsewhere" / "my results"
-    shutil.copytree(root, copy)
-    moved = root.rename(tmp_path / "gone")  # what the copy still finds in the old place proves nothing
-    try:
-        relocate_artifacts(copy)
-        there = MlflowClient(tracking_uri=f"sqlite:///{copy}/mlflow.db")
-        [run] = runs_of(there, tracker.experiment)
-        assert run.info.artifact_uri.startswith(f"{copy}/mlartifacts/")
-        assert [file.path for file in there.list_artifacts(run.info.run_id)] == ["spec.yaml"]
-        (tmp_path / "read").mkdir()
-        assert contents(there, run, "spec.yaml", tmp_path / "read") == "model: i3d-resnet18\n"
-        assert Tracker(None, tracker.experiment, copy).log_finished({**ROW, "id": "later"}, PARAMS, HISTORY, [spec])
-        assert {run.info.artifact_uri.partition("/mlartifacts/")[0] for run in runs_of(there, tracker.experiment)} == {
-            str(copy)
-        }
-    finally:
-        moved.rename(root)
-
-
-def test_a_sweep_into_a_copied_folder_writes_nothing_into_the_old_one(tracker, root, tmp_path):
-    tracker.log_finished(ROW, PARAMS, HISTORY, [])
-    copy = tmp_path / "copy"
-    shutil.copytree(root, copy)
-    before = sorted(root.rglob("*"))
-    spec = tmp_path / "spec.yaml"
-    spec.write_text("model: i3d-resnet18\n")
-    assert Tracker(None, tracker.experiment, copy).log_finished({**ROW, "id": "later"}, PARAMS, HISTORY, [spec])
-    assert sorted(root.rglob("*")) == before
-    assert list((copy / "mlartifacts").rglob("spec.yaml"))
-
-
-def test_artifacts_of_others_are_left_where_they_are(tmp_path):
-    (tmp_path / "mlartifacts").mkdir()
-    places = ["s3://bucket/mlartifacts", "/data/mine", "mlflow-artifacts:/1", "/old/it's/mlartifacts", None]
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
-        database.execute("CREATE TABLE experiments (experiment_id INTEGER, artifact_location TEXT)")
-        database.execute("CREATE TABLE runs (experiment_id INTEGER, artifact_uri TEXT)")
-        database.executemany("INSERT INTO experiments VALUES (?, ?)", enumerate(places))
-        database.executemany("INSERT INTO runs VALUES (?, ?)", [(i, f"{p}/run") for i, p in enumerate(places)])
-        database.execute("INSERT INTO runs VALUES (3, '/old/it''s/mlartifacts-2/run')")
-    relocate_artifacts(tmp_path)
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
-        found = [place for (place,) in database.execute("SELECT artifact_location FROM experiments")]
-        runs = [place for (place,) in database.execute("SELECT artifact_uri FROM runs")]
-    here = f"{tmp_path}/mlartifacts"
-    assert found == [*places[:3], here, None]
-    assert runs == [*(f"{place}/run" for place in places[:3]), f"{here}/run", "None/run", "/old/it's/mlartifacts-2/run"]
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Environment and arguments of the process that `open_interface` would become."""
-    calls = []
-    monkeypatch.setattr(os, "execve", lambda path, args, env: calls.append((args, env)))
-    for name in (*TELEMETRY_OFF, "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    return calls
-
-
-def test_the_interface_sends_no_telemetry_and_reads_the_results_on_localhost_alone(opened, tmp_path, capsys):
-    open_interface(tmp_path / "my results", 5123)
-    [(command, environment)] = opened
-    assert environment["MLFLOW_DISABLE_TELEMETRY"] == environment["DO_NOT_TRACK"] == "true"
-    options = dict(zip(command[4::2], command[5::2], strict=True))
-    assert options == {
-        "--host": "127.0.0.1",
-        "--port": "5123",
-        "--workers": "1",
-        "--backend-store-uri": f"sqlite:///{tmp_path}/my results/mlflow.db",
-        "--default-artifact-root": f"{tmp_path}/my results/mlartifacts",
-    }
-    assert "http://127.0.0.1:5123" in capsys.readouterr().err
-
-
-def test_what_the_user_sets_in_the_environment_stands_for_sweep_and_interface(opened, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
-    open_interface(tmp_path, 5123)
-    assert opened[0][1]["MLFLOW_DISABLE_TELEMETRY"] == settings(quiet=True)["MLFLOW_DISABLE_TELEMETRY"] == "false"
-
-
-def test_an_interface_that_cannot_start_is_one_sentence(opened, tmp_path, monkeypatch):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(BadInput, match=r"Port \d+ cannot be used .*--port"):
-            open_interface(tmp_path, taken.getsockname()[1])
-    (tmp_path / "mlartifacts").mkdir()
-    (tmp_path / "mlflow.db").write_text("this is no database, " * 100)
-    with pytest.raises(BadInput, match="not a database"):
-        open_interface(tmp_path, 5123)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-    with pytest.raises(BadInput, match="names a server") as caught:
-        open_interface(tmp_path, 5123)
-    assert "secret" not in str(caught.value)
-    assert not opened
-
-
-def test_make_mlflow_asks_the_suite_and_takes_a_port():
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-n", "-o", ".venv/.ready", "mlflow", "PORT=5077"],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "MAKEFLAGS"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == ".venv/bin/suite mlflow --port 5077"
+    start, printed = sweep
+    finished(grid, spec_of(4))
+    tracker = start()
+    wait_for(printed.getvalue, "a notice")
+    tracker.close([])
+    notice, end = printed.getvalue().splitlines()
+    assert notice.startswith("Not logged to MLflow for now: MLflow at http://127.0.0.1:9 could not log")
+    assert notice.endswith("Connection refused. The sweep continues.")
+    assert f"publish demo --results {grid.parent} completes it" in end
+    assert "secret" not in printed.getvalue()
 
 
 @pytest.mark.slow
 @pytest.mark.more
-def test_the_interface_serves_an_artifact_of_a_copied_folder(tracker, client, root, tmp_path):
-    spec = tmp_path / "spec.yaml"
-    spec.write_text("model: i3d-resnet18\n")
-    tracker.log_finished(ROW, PARAMS, HISTORY, [spec])
-    [run] = runs_of(client, tracker.experiment)
-    copy = shutil.copytree(root, tmp_path / "copy")
-    shutil.rmtree(root / "mlartifacts" / run.info.run_id)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "suite", "mlflow", "--port", str(port), "--results", str(copy)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+def test_a_server_that_hangs_is_left_alone_at_the_end(grid, sweep, monkeypatch):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3600")
+        start, printed = sweep
+        tracker = start()
+        silent.accept()
+        tracker.close([])
+    assert tracker.process.returncode == -signal.SIGKILL
+    assert "completes it" in printed.getvalue()
+    assert not is_locked(grid / ".mlflow.lock")
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_started_again(grid, sweep, monkeypatch):
+    monkeypatch.setattr(tracking, "START_AGAIN", 0.1)
+    start, printed = sweep
+    folder = finished(grid, spec_of(4))
+    tracker = start()
+    died = tracker.process.pid
+    tracker.process.kill()
+    wait_for(lambda: tracker.process.pid != died, "another process")
+    tracker.close([])
+    assert printed.getvalue() == ""
+    assert differences(client_of(grid), grid, [folder]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.more
+def test_the_process_ends_when_its_driver_is_killed(grid):
+    folder = finished(grid, spec_of(4))
+    code = (
+        "import sys, time; from pathlib import Path; from suite.app.tracking import Tracking\n"
+        "plan = type('Plan', (), {'name': 'demo', 'folder': Path(sys.argv[1])})\n"
+        "print(Tracking(plan, None).process.pid, flush=True); time.sleep(600)"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code, grid], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    pid = int(driver.stdout.readline())
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not _lives(pid), "the end")
+    assert differences(client_of(grid), grid, [folder]) == []
+
+
+def _lives(pid):
     try:
-        url = f"http://127.0.0.1:{port}/get-artifact?path=spec.yaml&run_uuid={run.info.run_id}"
-        for _ in range(240):
-            time.sleep(0.5)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class Server:
+    """A real `mlflow server` on localhost, with its database and artifacts in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        import urllib.request
+
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        quiet["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **quiet},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+        def answers():
             with contextlib.suppress(OSError):
-                assert urllib.request.urlopen(url, timeout=10).read() == spec.read_bytes()
-                break
-        else:
-            raise AssertionError("the interface did not answer within 2 minutes")
-        assert b"MLFLOW_DISABLE_TELEMETRY=true" in Path(f"/proc/{process.pid}/environ").read_bytes()
+                return urllib.request.urlopen(f"{self.uri}/health", timeout=10).status == 200
+
+        wait_for(answers, "the server answers")
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.more
+def test_publish_completes_a_sweep_whose_server_was_killed_in_the_middle(grid, sweep, monkeypatch, tmp_path):
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server")
+    server.start()
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        client = client_of(grid)
+        start, printed = sweep
+        first, second = begin(grid, spec_of(4)), begin(grid, spec_of(4, seed=1))
+        tracker = start()
+        with at_work(first), at_work(second):
+            train(first, 0)
+            train(second, 0, 1)
+
+            def both_there():
+                with contextlib.suppress(Exception):  # the experiment is being made
+                    children, _ = runs_of(client, "demo")
+                    return {"epoch/loss"} <= set(children[first.id].data.metrics) & set(
+                        children[second.id].data.metrics
+                    )
+
+            wait_for(both_there, "the first epochs are there")
+            server.kill()
+            train(first, 1, 2)
+            finish(first)
+            wait_for(printed.getvalue, "a notice")
+            train(second, 2)
+            finish(second, top1=50.0)
+        third = finished(grid, spec_of(8, parent=first.id))
+        (grid / "tables").mkdir()
+        (grid / "tables" / "accuracy.md").write_text("61.25")
+        tracker.close([])
+        notice, end = printed.getvalue().splitlines()
+        assert "The sweep continues." in notice
+        assert "publish demo" in end
+        server.start()
+        words = [sys.executable, "-m", "suite", "publish", "demo", "--results", grid.parent, "--json"]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["complete"]
+        assert {run["id"]: run["action"] for run in found["runs"]} == {
+            first.id: "continued",
+            second.id: "continued",
+            third.id: "created",
+        }
+        assert differences(client, grid, [first, second, third]) == []
+        _, parent = runs_of(client, "demo")
+        assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["tables"]
+        Publisher(grid).publish(True)
+        assert differences(client, grid, [first, second, third]) == []
     finally:
-        process.terminate()
-        process.wait(30)
+        server.kill()

@@ -100,14 +100,11 @@ def test_an_unpacked_archive_that_was_changed_is_unpacked_anew(small, archive, t
 
 
 def test_a_grid_at_work_or_without_results_is_not_exported(home, small, tmp_path):
-    from suite.store.folder import lock
-
     with (
-        lock(small.runs[3].folder.path / ".lock", 1, "busy"),
+        RunFolder(small.runs[3].folder.path).claimed(),
         pytest.raises(BadInput, match="1 runs of small are in progress"),
     ):
         export(small, tmp_path / "x.tar.gz")
-    (small.runs[3].folder.path / ".lock").unlink()
     empty = make_plan(str(home / "small.yaml"), Selection(), tmp_path / "results", costs=False)
     with pytest.raises(BadInput, match="no finished run"):
         export(empty, tmp_path / "x.tar.gz")

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from suite.store import folder as store
+from suite.store.claims.claim import Busy
 from suite.store.full_disk import no_space, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
 from suite.sweep.worker import run_job
@@ -142,7 +143,7 @@ def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):
     assert ended(job, monkeypatch, SystemExit(3)).cause == INPUT
     assert "called sys.exit(3)" in folder.error()["error"]
     folder.error_file.unlink()
-    assert ended(job, monkeypatch, store.Busy("in use")).cause == BUSY
+    assert ended(job, monkeypatch, Busy("in use")).cause == BUSY
     assert folder.error() is None, "another process works on the run: it has not failed"
 
 

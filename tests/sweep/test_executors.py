@@ -10,49 +10,31 @@ import time
 
 import pytest
 
-from suite.store.folder import RunFolder, lock
+from suite.store.claims.held import held as holding
+from suite.store.folder import RunFolder
 from suite.sweep.executors.base import LOST, Change, End, Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
 from suite.sweep.scheduler import MOST_LOST, Scheduler
+from tests.sweep import executor_contract as contract
 from tests.sweep.builders import ROOT
+from tests.sweep.executor_contract import states, tries
 from tests.sweep.fake_jobs import fake_job, fake_plan, orders
 
 pytestmark = pytest.mark.slow
 
 
-def swept(plan, slots=2, on_tick=lambda running: None, executor=None, **options):
-    """The outcome of a sweep of fake jobs, and its events."""
-    events = []
-    executor = executor or LocalExecutor(Machine(slots=slots, device="cpu", threads=1, workers=0), body=fake_job)
-    scheduler = Scheduler(plan, plan.folder, executor, **options)
-    outcome = scheduler.execute(lambda event, run, text: events.append((event, run.id, text)), on_tick)
-    return outcome, events
+def local(slots=2):
+    return LocalExecutor(Machine(slots=slots, device="cpu", threads=1, workers=0), body=fake_job)
 
 
-def states(plan):
-    found = [run.state() for run in plan.runs]
-    return {state: found.count(state) for state in set(found)}
+def swept(plan, slots=2, executor=None, **options):
+    return contract.swept(plan, executor or local(slots), **options)
 
 
-def tries(run):
-    return len((run.folder.path / "tries.txt").read_text().splitlines())
-
-
-@pytest.mark.more
-def test_of_300_runs_one_raises_and_one_is_killed_and_the_rerun_does_just_the_five(tmp_path):
-    plan = fake_plan(tmp_path, chains=100)
-    orders(plan, run1="raise", run30="kill")
-    outcome, events = swept(plan)
-    assert states(plan) == {"done": 295, "failed": 2, "blocked": 3}
-    assert {run.id for run in outcome.failed} == {plan.runs[1].id, plan.runs[30].id}
-    assert (len(outcome.finished), outcome.stopped, outcome.same_error) == (295, False, "")
-    assert sum(event == "retry" for event, _, _ in events) == 2
-    orders(plan)
-    plan = fake_plan(tmp_path, chains=100)
-    outcome, events = swept(plan)
-    assert {run.id for run in outcome.finished} == {plan.runs[i].id for i in (1, 2, 30, 31, 32)}
-    assert states(plan) == {"done": 300}
+class TestLocalExecutor(contract.ExecutorContract):
+    def executor(self, plan):
+        return local()
 
 
 def test_a_failed_run_blocks_its_chain_alone_and_is_tried_again_next_time(tmp_path):
@@ -67,26 +49,23 @@ def test_a_failed_run_blocks_its_chain_alone_and_is_tried_again_next_time(tmp_pa
     assert not list(plan.folder.glob("runs/*/error.json"))
 
 
-def test_exit_code_0_without_a_result_is_not_done(tmp_path):
-    plan = fake_plan(tmp_path, chains=2)
-    orders(plan, run0="exit0", run3="says done")
+def test_exit_code_0_without_a_result_is_not_tried_again(tmp_path):
+    plan = fake_plan(tmp_path, chains=1)
+    orders(plan, run0="exit0")
     outcome, _ = swept(plan)
-    assert len(outcome.finished) == 0
     assert "exited with code 0 before the run was finished" in outcome.errors[plan.runs[0].id]
-    assert "ended without result.json" in outcome.errors[plan.runs[3].id]
-    assert [run.state() for run in plan.runs] == ["failed", "blocked", "blocked"] * 2
     assert tries(plan.runs[0]) == 1, "another try would end in the same way"
 
 
 def test_a_run_that_another_process_works_on_is_waited_for_and_never_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr("suite.sweep.scheduler.LOOK_ELSEWHERE", 0.2)
+    monkeypatch.setattr("suite.sweep.elsewhere.LOOK", 0.2)
     plan = fake_plan(tmp_path, chains=1)
     for run in plan.runs:
         run.folder.create(run.spec)
     held, let_go = threading.Event(), threading.Event()
 
     def other():
-        with lock(plan.runs[0].folder.path / ".lock", wait=0, busy="no"):
+        with holding(plan.runs[0].folder.path):
             held.set()
             let_go.wait(20)
 
@@ -173,7 +152,7 @@ def test_a_second_signal_ends_all_runs_at_once(tmp_path):
     Scheduler(plan, plan.folder, executor).execute(on_event, on_tick)
     assert events == ["started", "stopping", "lost"]
     assert time.monotonic() - began < 8
-    assert not plan.runs[0].folder.is_locked()
+    assert not plan.runs[0].folder.is_claimed()
 
 
 @pytest.mark.more

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from suite.__main__ import main
-from suite.app.sweep import print_summary
+from suite.app.conclusion import print_summary
 from suite.report.figures import scatter, tradeoffs
 from suite.spec import BadInput
 from suite.store.folder import RunFolder, dump_json, sealed, write_atomic

@@ -27,7 +27,7 @@ def swept(monkeypatch):
     """The plans that a pilot would run."""
     plans = []
     monkeypatch.setattr(pilot, "refuse_what_would_stop", lambda *args, **options: None)
-    monkeypatch.setattr(pilot, "run_sweep", lambda plan, *args: plans.append(plan) or 0)
+    monkeypatch.setattr(pilot, "_sweep", lambda plan, *args: plans.append(plan) or 0)
     return plans
 
 

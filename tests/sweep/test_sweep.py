@@ -117,24 +117,32 @@ def test_plan_status_and_report_speak_json(whole, grid, capsys):
     assert all(Path(file).exists() for file in files)
 
 
-def test_mlflow_has_every_finished_run_with_its_parameters_metrics_and_the_report(whole):
+def test_mlflow_has_every_run_below_the_sweep_with_parameters_metrics_links_and_the_report(whole):
     from mlflow import MlflowClient
 
     results, _ = whole
     client = MlflowClient(tracking_uri=f"sqlite:///{results}/mlflow.db")
     experiment = client.get_experiment_by_name("small")
-    runs = {run.data.tags.get("suite.run_id"): run for run in client.search_runs([experiment.experiment_id])}
+    found = client.search_runs([experiment.experiment_id])
+    [sweep] = [run for run in found if run.data.tags.get("suite.sweep") == "small"]
+    runs = {run.data.tags["suite.run_id"]: run for run in found if run is not sweep}
     summary = pd.read_csv(results / "small" / "summary.csv")
-    assert set(runs) - {None} == set(summary.id)
+    assert set(runs) == set(summary.id)
+    assert sweep.info.status == "FINISHED"
     for row in summary.itertuples():
         logged = runs[row.id]
         assert logged.info.status == "FINISHED"
+        assert logged.data.tags["mlflow.parentRunId"] == sweep.info.run_id
         assert logged.data.metrics["top1"] == pytest.approx(row.top1)
         assert logged.data.params["protocol.epochs"] == str(row.epochs)
+        before = yaml.safe_load((results / "small" / "runs" / row.id / "spec.yaml").read_text())["parent"]
+        assert logged.data.tags.get("suite.starts_from") == before
+        if before:
+            assert logged.data.tags["suite.starts_from_mlflow_run"] == runs[before].info.run_id
         assert len(client.get_metric_history(logged.info.run_id, "epoch/loss")) == row.epochs
         names = {file.path for file in client.list_artifacts(logged.info.run_id)}
         assert {"predictions.parquet", "spec.yaml"} <= names
-    report = runs[None].info.run_id
+    report = sweep.info.run_id
     assert {f.path for f in client.list_artifacts(report, "tables")} >= {"tables/accuracy.md", "tables/cost.tex"}
     copy = Path(client.download_artifacts(report, "tables/accuracy.md"))
     assert copy.read_text() == (results / "small" / "tables" / "accuracy.md").read_text()

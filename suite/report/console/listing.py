@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from suite.program import command
 from suite.report.console.plain import duration, show, table
 from suite.spec import run_named
 from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import Plan, Selection
+from suite.sweep.reuse import reuse_notes
 
 
 def notes(plan: Plan) -> list[str]:
@@ -28,7 +30,7 @@ def notes(plan: Plan) -> list[str]:
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
             shown = ", ".join(f"{m:g}" for m in milestones)
             lines.append(f"note: milestones scaled to {epochs} epochs: {shown}.")
-    return lines
+    return lines + reuse_notes(plan)
 
 
 def not_shown(plan: Plan) -> list[str]:
@@ -42,15 +44,18 @@ def not_shown(plan: Plan) -> list[str]:
 
 
 def print_status(grid: str, found: dict[str, Any]) -> None:
-    counts = ", ".join(f"{found[state]} {state}" for state in ("done", "running", "todo", "failed", "blocked"))
+    states = ("done", "running", "todo", "failed", "blocked", *(["stale"] if found["stale"] else []))
+    counts = ", ".join(f"{found[state]} {state}" for state in states)
     made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
     for run in found["runs"]:
         top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
         name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
         name += f" ({run['setting']})" if run.get("setting") else ""
         cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
-        made.add_row(*cells, run["error"] or "")
-    show(made, f"\n{grid}: {counts}")
+        changed = f"changed since: {'; '.join(run['changes'])}" if run["changes"] else ""
+        made.add_row(*cells, run["error"] or changed)
+    again = f"; {command(f'sweep {grid} --rerun stale')} trains the stale runs again" if found["stale"] else ""
+    show(made, f"\n{grid}: {counts}{again}")
 
 
 def print_ensemble(found: dict[str, Any]) -> None:

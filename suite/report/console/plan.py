@@ -16,6 +16,7 @@ from suite.sweep.batches import too_large
 from suite.sweep.estimate import PER_GPU, left, speed_here
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.reuse import grid_of, reused_from
 
 DAY = 86400.0
 WORDS = {"train": "training", "val": "test"}
@@ -41,6 +42,7 @@ def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: floa
             "gib": run.gib,
             "device_hours": speed.device_hours(run),
             "state": run.state(),
+            "reused_from": reused_from(run, plan),
         }
         for run in plan.runs
     ]
@@ -92,7 +94,10 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
     rate = found["estimate"]["tera_macs_per_second"] * 1e12
     for number, chain in enumerate(chains):
         first = chain[0]
-        states = Counter(_state(run, problems) for run in chain)
+        states = Counter(
+            _state(run, problems) + (f" in {grid_of(place)}" if (place := reused_from(run, plan)) else "")
+            for run in chain
+        )
         seconds = sum(map(left, chain)) / rate
         costs = [f"{run.gmacs:.3g}" for run in (first, chain[-1])]
         made.add_row(

@@ -174,7 +174,7 @@ def _accuracy_notes(
         notes.append(f"Test views per video: {' or '.join(map(str, views))}.")
     if evidence.left_out:
         notes.append(f"Tested on other videos and compared unpaired: {', '.join(evidence.left_out)}.")
-    notes += [f"Warning: {warning}" for warning in evidence.warnings]
+    notes += [f"Warning: {warning}" for warning in evidence.warnings] + evidence.remarks
     if "deep_analysis" in set(runs["source"]) and runs["n"].notna().any():
         notes.append("For published runs, n is inferred from their accuracies.")
     if "pair" in shown and runs["pair_top1"].notna().any():

@@ -14,6 +14,7 @@ DONE = "done"  # it says so; the result file decides
 FAILED = "failed"  # an exception
 INPUT = "input"  # an error that another try would only repeat
 DISK = "disk"  # no space left
+MEMORY = "memory"  # out of memory, of the GPU or of the machine
 LOADER = "loader"  # one of its data-loading processes was killed
 CRASH = "crash"  # its process ended without an error message: killed, or a fault in native code
 EXITED = "exited"  # the same with exit code 0, as after os._exit(0)
@@ -37,6 +38,8 @@ class Job:
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
+    gib: float = 0.0  # memory of a training step, as the plan estimates it
+    claim: str = ""  # the key by which its process takes over the claim that the driver has made for it
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,14 @@ class Executor(ABC):
     """
 
     machine: Machine
+    placing: str = ""  # "as Slurm jobs"; empty: so many at a time
     queues: bool = False  # whether a job that was started may wait in a queue first
     detached: bool = False  # whether its jobs go on when the driver is stopped
+
+    @property
+    def name(self) -> str:
+        """local, slurm, ray: for a person."""
+        return type(self).__name__.removesuffix("Executor").lower()
 
     @abstractmethod
     def capacity(self) -> int:
@@ -92,6 +101,11 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """Ends whatever is still there, at once."""
+
+    def describe(self) -> str:
+        """How it places runs, for the first line of a sweep."""
+        used = self.machine
+        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, CPU threads per run: {used.threads}"
 
     def placed_before(self) -> set[str]:
         """Ids of jobs that an earlier driver has placed and that are still queued or running."""

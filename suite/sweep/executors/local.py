@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from suite.sweep import worker
-from suite.sweep.executors.base import CRASH, EXITED, LOST, Body, Change, End, Executor, Job
+from suite.sweep.executors.base import CRASH, EXITED, LOST, MEMORY, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine, gpus
+from suite.sweep.out_of_memory import oom_kills, was_killed
 
 UNKNOWN = 255  # exit code that multiprocessing gives where the fork server can no longer tell
 
@@ -29,6 +30,7 @@ class _Slot:
     index: int
     progress: dict[str, Any] = field(default_factory=dict)
     end: End | None = None
+    oom_kills: int | None = field(default_factory=oom_kills)  # of the machine, before it
 
     def read(self) -> bool:
         """Takes in what the worker has said; whether there was anything."""
@@ -89,7 +91,7 @@ class LocalExecutor(Executor):
             slot.process.join()
             slot.pipe.close()
             self.slots.remove(slot)
-            changes.append(Change(slot.job.id, end=slot.end or _end_of(slot.process.exitcode)))
+            changes.append(Change(slot.job.id, end=slot.end or _end_of(slot)))
         return changes
 
     def cancel(self, ids: Iterable[str] | None = None) -> None:
@@ -114,11 +116,14 @@ def _gpu(slot: int) -> str:
     return visible[index] if visible else str(index)
 
 
-def _end_of(code: int) -> End:
+def _end_of(slot: _Slot) -> End:
     """What the exit code of a process tells that has not said why it ended."""
+    code = slot.process.exitcode
     if code == UNKNOWN:
         return End(LOST, "The fork server, the process that starts the runs, was killed.")
     if code == 0:
         return End(EXITED, "The process of the run exited with code 0 before the run was finished (os._exit?).")
+    if code == -signal.SIGKILL and (lacking := was_killed(slot.oom_kills, slot.job.gib)):
+        return End(MEMORY, lacking)
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return End(CRASH, f"The process of the run ended unexpectedly ({name}).")

@@ -20,7 +20,7 @@ from typing import Any
 from suite.spec import BadInput, one_line
 from suite.store.folder import dump_json, write_atomic
 from suite.sweep import worker
-from suite.sweep.executors.base import CANCELLED, CRASH, LOST, STOPPED, Body, Change, End, Executor, Job
+from suite.sweep.executors.base import CANCELLED, CRASH, LOST, MEMORY, STOPPED, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine
 from suite.sweep.executors.slurm_task import SlurmTask, file_of
 
@@ -31,7 +31,7 @@ ACTIVE = set(
 )
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not the run's fault: from its checkpoint
-CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": CRASH, "FAILED": CRASH}
+CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": MEMORY, "FAILED": CRASH}
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
 MISSING = "--executor slurm needs the package submitit, which is not installed (uv pip install submitit)."
 
@@ -69,7 +69,7 @@ class SlurmExecutor(Executor):
     Raises BadInput where submitit or Slurm's commands are missing, or sbatch refuses a job.
     """
 
-    queues = True
+    queues, placing = True, "as Slurm jobs"
 
     def __init__(self, options: SlurmOptions, body: Body = worker.run_job):
         self.options, self.body, self.folder = options, body, options.folder.absolute()

@@ -1,0 +1,99 @@
+"""The claims that a driver makes for its runs; the processes of the runs take them over.
+
+Between the two a run is queued: the driver renews the heartbeat, and no other driver starts the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from pathlib import Path
+
+from suite.store.claims import process
+from suite.store.claims.claim import QUEUED, Busy, Claim, new_claim, read_claim, release, take
+from suite.store.claims.silence import Watch, beat_seconds
+from suite.store.folder import RunFolder
+from suite.sweep.executors.base import Executor
+
+
+class Claims:
+    """What one driver has claimed, and what it knows of the claims of others."""
+
+    def __init__(self, executor: Executor):
+        self.sweep, self.executor = secrets.token_hex(16), executor
+        self.watch = Watch()
+        self.queued: dict[Path, str] = {}  # the token of each claim that no process has taken over yet
+        self.ended = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def take(self, folder: RunFolder, placed: bool = False) -> str | None:
+        """Claims a run; the key for its job, or None where another process works on the run.
+
+        placed: an earlier driver has placed its job, which is still queued or running.  Raises OSError where the claim
+        cannot be written, BadInput where claim.json is no file.
+        """
+        found = folder.claim()
+        if placed and found and found.executor == self.executor.name:
+            if found.state != QUEUED:
+                return found.key
+            key = found.key
+        else:
+            key = secrets.token_hex(16)
+        mine = new_claim(QUEUED, executor=self.executor.name, sweep=self.sweep, key=key)
+        try:
+            take(folder.claim_file, mine, lambda claim: self._may_replace(folder, claim, placed))
+        except Busy:
+            return None
+        self.queued[folder.claim_file] = mine.token
+        if self.thread is None:
+            self.thread = threading.Thread(target=self._beat, name="heartbeat of queued runs", daemon=True)
+            self.thread.start()
+        return key
+
+    def is_held_by_another(self, folder: RunFolder) -> bool:
+        """Whether a process that lives works on the run; one of an earlier try of ours counts."""
+        claim = folder.claim()
+        return claim is not None and not self._may_replace(folder, claim)
+
+    def release(self, folder: RunFolder) -> None:
+        """Removes what is left of our claim on a run whose job has ended; that of a process that still runs stays."""
+        self.queued.pop(folder.claim_file, None)
+        claim = folder.claim()
+        if claim is None or claim.sweep != self.sweep:
+            return
+        if not claim.is_ours or claim.pid == os.getpid() or not process.runs(claim.pid, claim.started):
+            release(folder.claim_file, claim.token)
+
+    def close(self) -> None:
+        """Ends the heartbeat.  A run whose job stays in the queue stays claimed, until another driver wants it."""
+        self.ended.set()
+        if self.thread:
+            self.thread.join(timeout=5)
+        for file, token in self.queued.items():
+            found = read_claim(file)
+            if found is None or found.token != token:
+                continue
+            if not self.executor.detached:
+                release(file, token)
+                continue
+            left = new_claim(QUEUED, executor=found.executor, sweep=found.sweep, key=found.key, detached=True)
+            with contextlib.suppress(Busy, OSError):
+                take(file, left, lambda claim, token=token: claim.token == token)
+        self.queued.clear()
+
+    def _may_replace(self, folder: RunFolder, claim: Claim, placed: bool = False) -> bool:
+        own = claim.sweep == self.sweep and claim.state == QUEUED
+        left = placed and claim.detached and claim.executor == self.executor.name
+        return own or left or self.watch.is_gone(folder.claim_file, claim)
+
+    def _beat(self) -> None:
+        while not self.ended.wait(beat_seconds()):
+            for file, token in list(self.queued.items()):
+                found = read_claim(file)
+                if found is None or found.token != token:
+                    self.queued.pop(file, None)  # its process has it
+                    continue
+                with contextlib.suppress(OSError):
+                    os.utime(file)
