@@ -166,6 +166,10 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
 
+    def clear_error(self) -> None:
+        with contextlib.suppress(OSError):  # of a disk that is read-only
+            self.error_file.unlink()
+
     def add_log(self, message: str) -> None:
         """One line into the run's log."""
         with open(self.log, "a") as file:

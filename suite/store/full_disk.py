@@ -1,4 +1,4 @@
-"""A full disk: told in one sentence, and what was half written removed."""
+"""A full disk: told in one sentence; and files that were half written are removed."""
 
 from __future__ import annotations
 
@@ -58,5 +58,13 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 def remove_temporaries(folder: Path) -> None:
     """Removes what this process has half written in the folder of a run."""
     for file in (folder / "checkpoint.tmp", *folder.glob(f".*.{os.getpid()}")):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what processes that were killed have half written of a run; for whoever holds the claim of its folder."""
+    names = ("checkpoint.tmp", ".result.json.*", ".predictions*.parquet.*", ".provenance.json.*", ".history.jsonl.*")
+    for file in (file for name in names for file in folder.glob(name)):
         with contextlib.suppress(OSError):
             file.unlink()

@@ -1,14 +1,18 @@
-"""The runs of a sweep that other drivers have: waited for, and never marked as failed."""
+"""What other processes and machines do to the runs of a sweep: other drivers have some, results come late."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from suite.sweep.claims import Claims
 from suite.sweep.planned_run import PlannedRun
 
 LOOK = 2.0  # seconds between looks at the runs of other processes, at least
+LATE = 3.0  # seconds in which a result that was written must be seen
 PER_RUN = 0.05  # seconds more for each of them: a hundred drivers may share the disk
 
 
@@ -35,3 +39,13 @@ class Elsewhere:
         for run in left:
             del self.runs[run.id]
         return left
+
+
+def late_result(run: PlannedRun) -> dict[str, Any] | None:
+    """The result of a run whose process says that it wrote one: on NFS, another machine may see the file later."""
+    until = time.monotonic() + LATE
+    while (result := run.result()) is None and time.monotonic() < until:
+        time.sleep(0.1)
+        with contextlib.suppress(OSError):
+            os.listdir(run.folder.path)  # opening the folder makes an NFS client ask the server again
+    return result

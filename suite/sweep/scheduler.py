@@ -11,7 +11,7 @@ from pathlib import Path
 from suite.spec import BadInput
 from suite.store.full_disk import no_space
 from suite.sweep.claims import Claims
-from suite.sweep.elsewhere import Elsewhere
+from suite.sweep.elsewhere import Elsewhere, late_result
 from suite.sweep.executors.base import (
     BUSY,
     CANCELLED,
@@ -179,7 +179,7 @@ class Scheduler:
     def _ended(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
         """Done is what has a whole result, whatever its process said."""
         try:
-            result = run.result()
+            result = late_result(run) if end.cause == DONE else run.result()
         except BadInput as error:
             result, end = None, End(INPUT, str(error))
         held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
@@ -201,6 +201,7 @@ class Scheduler:
                 self._record(run, end)
             self._note_error(run, end, outcome)
             if end.cause in RETRIED and self._try_again(run, end.cause, self.retries) and not outcome.same_error:
+                run.folder.clear_error()  # it has not failed yet
                 self.waiting.append(run)
                 self.on_event("retry", run, end.text)
             else:
@@ -208,7 +209,7 @@ class Scheduler:
 
     def _done(self, run: PlannedRun, outcome: SweepOutcome) -> None:
         self.claims.release(run.folder)
-        run.folder.error_file.unlink(missing_ok=True)
+        run.folder.clear_error()
         outcome.finished.append(run)
         self.on_event("done", run, "")
 

@@ -18,7 +18,7 @@ from suite.spec import BadInput
 from suite.store.claims.claim import Busy, ClaimLost
 from suite.store.claims.held import Held
 from suite.store.folder import RunFolder
-from suite.store.full_disk import no_space, remove_temporaries
+from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.store.identity import RunSpec
 from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, LOST, MEMORY, STOPPED, Body, End, Job
 from suite.sweep.out_of_memory import no_memory, oom_kills, was_killed
@@ -107,6 +107,7 @@ def _end_of(
             folder.fail(text, kind)
         return End(cause, text)
 
+    remove_leftovers(folder.path)
     try:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
         return End(DONE)

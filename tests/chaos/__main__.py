@@ -6,6 +6,7 @@ make chaos ARGS='--kills 50 --seed 0 --folder DIR'
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -40,7 +41,11 @@ class Chaos:
         """The data, and the sweep that nobody disturbs."""
         synthesize("calib_order", self.data, videos=VIDEOS)
         self.grid.write_text(GRID)
-        self.finish(Driver(self.grid, self.data, self.undisturbed))
+        driver = Driver(self.grid, self.data, self.undisturbed)
+        try:
+            self.finish(driver)
+        finally:
+            driver.kill()
         self.log("the undisturbed sweep is done")
 
     def finish(self, driver: Driver) -> None:
@@ -117,6 +122,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="an empty folder to work in, kept (default: a temporary one)")
     parser.add_argument("--drivers", choices=SEATS, default="", help="one sweep, two at once, or a shard beside one")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the sweeps end too
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -30,17 +30,18 @@ class Driver:
     """A `suite sweep` in a session of its own, started again by `start` whenever it was killed."""
 
     def __init__(self, grid: Path, data: Path, results: Path, extra: Iterable[str] = (), name: str = "sweep"):
-        self.results, self.name, self.process = results, name, None
+        self.data, self.results, self.name, self.process = data, results, name, None
         self.finished = False  # it has ended by itself, and well
         words = ["sweep", grid, "--data", data, "--results", results, "--slots", 2, "--no-tracking", *extra]
         self.command = [sys.executable, "-m", "suite", *map(str, words)]
         self.printed = results / f"{name}.txt"
         self.sessions: list[int] = []
 
-    def start(self, *options: object, hold: str = "", seconds: float = 0.5) -> None:
-        """hold: names of files whose writing takes that many seconds longer, in all processes of this driver."""
-        path = os.pathsep.join([*([str(HOLD)] if hold else []), str(ROOT)])
-        env = {**os.environ, "PYTHONPATH": path, "CHAOS_HOLD": hold, "CHAOS_SECONDS": str(seconds)}
+    def start(self, *options: object, hold: str = "", **chaos: str) -> None:
+        """hold: names of files whose writing takes longer; chaos: other variables of `hold/sitecustomize.py`."""
+        chaos |= {"CHAOS_HOLD": hold, "CHAOS_SECONDS": "0.5"} if hold else {}
+        path = os.pathsep.join([*([str(HOLD)] if chaos else []), str(ROOT)])
+        env = {**os.environ, "PYTHONPATH": path, **chaos}
         self.printed.parent.mkdir(parents=True, exist_ok=True)
         options = ["--retries", RETRIES, "--checkpoint-steps", 2, *options]
         with open(self.printed, "a") as out:
@@ -116,14 +117,14 @@ def left_by(folder: RunFolder) -> str:
         state = "result.json whole" if folder.result() else "result.json?"
     else:
         state = f"checkpoint at step {step}" if (step := saved_step(folder)) else "no checkpoint"
-    half = [file for file in folder.path.iterdir() if file.name == "checkpoint.tmp" or is_temporary(file)]
+    half = [file for file in folder.path.iterdir() if is_half_written(file)]
     sizes = ", ".join(f"{file.name} ({file.stat().st_size:,} bytes)" for file in half if file.exists())
     return state + (f" + half written: {sizes}" if sizes else "")
 
 
-def is_temporary(file: Path) -> bool:
-    """Whether a file is one of `write_atomic` that has not got its name yet."""
-    return file.name.startswith(".") and file.suffix[1:].isdigit()
+def is_half_written(file: Path) -> bool:
+    """Whether a file is one that has not got its name yet."""
+    return file.name == "checkpoint.tmp" or (file.name.startswith(".") and file.suffix[1:].isdigit())
 
 
 def history(folder: RunFolder) -> list[dict]:
@@ -145,4 +146,5 @@ def differences(results: Path, undisturbed: Path) -> list[str]:
             found.append(f"{folder.history} differs")
         if folder.error_file.exists():
             found.append(f"{folder.error_file} is beside a result: {json.loads(folder.error_file.read_text())}")
+        found += [f"{file} was left" for file in folder.path.iterdir() if is_half_written(file)]
     return found

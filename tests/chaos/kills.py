@@ -1,12 +1,14 @@
 """The kinds of kills: which process of a sweep gets SIGKILL, and when."""
 
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from suite.store.folder import RunFolder
-from tests.chaos.drivers import Driver, is_temporary, left_by, run_folders, short_name
+from tests.chaos.drivers import Driver, left_by, run_folders, short_name
 from tests.chaos.processes import Tree, kill
 
 PATIENCE = 240.0  # seconds until a kill must have found its moment; the machine may be busy
@@ -66,6 +68,7 @@ class Moment:
     chance: random.Random
     logs: dict[str, int] = field(default_factory=dict)  # sizes of logs before
     done: set[str] = field(default_factory=set)  # runs that were done before
+    began: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         folders = run_folders(self.driver.results)
@@ -96,7 +99,7 @@ class Moment:
 
     def _in_checkpoint(self) -> Hit | None:
         """A checkpoint is half written."""
-        return self._in_writing("worker, writing a checkpoint", lambda folder: _exists(folder, "checkpoint.tmp"))
+        return self._in_writing("worker, writing a checkpoint", lambda folder: folder.path.glob("checkpoint.tmp"))
 
     def _in_result(self) -> Hit | None:
         """The predictions or the result of a run are written but have not got their names, or have just got them."""
@@ -104,39 +107,30 @@ class Moment:
         if self.chance.random() < 0.3:
             return self._in_writing(
                 "worker, result.json just renamed",
-                lambda folder: folder.id not in self.done and folder.result_file.exists(),
+                lambda folder: [folder.result_file] if folder.id not in self.done else [],
             )
-        return self._in_writing(
-            f"worker, writing {file}",
-            lambda folder: any(is_temporary(f) and f.name.startswith(f".{file}") for f in folder.path.iterdir()),
-        )
+        return self._in_writing(f"worker, writing {file}", lambda folder: folder.path.glob(f".{file}.*"))
 
-    def _in_writing(self, what: str, is_written: Callable[[RunFolder], bool]) -> Hit | None:
+    def _in_writing(self, what: str, written: Callable[[RunFolder], Iterable[Path]]) -> Hit | None:
         """Kills all workers, or the whole sweep, while a file of a run is written."""
-        found: list[RunFolder] = []
         tree = Tree(0, [], [], [])
 
-        def moment() -> bool:
-            found[:] = [folder for folder in run_folders(self.driver.results) if is_written(folder)]
-            return any(worker_of(folder) in tree.workers for folder in found)  # else another driver's
-
-        def workers() -> bool:
-            nonlocal tree
-            tree = self.driver.tree()
-            return bool(tree.workers)
+        def at_it(folder: RunFolder) -> bool:
+            """Whether a worker of this driver, and no earlier one, has begun to write."""
+            sizes = [found.st_mtime for file in written(folder) if (found := _status(file)) and found.st_size]
+            return any(changed > self.began for changed in sizes) and worker_of(folder) in tree.workers
 
         seen = time.monotonic()
         while self.driver.alive() and time.monotonic() - seen < PATIENCE:
-            if not workers():
-                time.sleep(0.05)
-                continue
+            tree = self.driver.tree()
             until = time.monotonic() + 0.5  # then the workers may be others
-            while time.monotonic() < until:
-                if moment():
+            while tree.workers and time.monotonic() < until:
+                if folders := [folder for folder in run_folders(self.driver.results) if at_it(folder)]:
                     everything = self.chance.random() < 0.3
                     pids = [tree.driver, *tree.server, *tree.workers] if everything else tree.workers
-                    return self._killed(what + (", and driver" if everything else ""), pids, found)
+                    return self._killed(what + (", and driver" if everything else ""), pids, folders)
                 time.sleep(LOOK)
+            time.sleep(LOOK)
         return None
 
     def _loader(self) -> Hit | None:
@@ -180,6 +174,8 @@ def _size(folder: RunFolder) -> int:
     return folder.log.stat().st_size if folder.log.exists() else 0
 
 
-def _exists(folder: RunFolder, name: str) -> bool:
-    file = folder.path / name
-    return file.exists() and file.stat().st_size > 0
+def _status(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None

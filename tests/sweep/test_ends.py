@@ -11,7 +11,7 @@ import pytest
 
 from suite.store import folder as store
 from suite.store.claims.claim import Busy
-from suite.store.full_disk import no_space, remove_temporaries
+from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
 from suite.sweep.worker import run_job
 from tests.sweep.builders import ROOT, suite_process, sweep_args
@@ -132,6 +132,21 @@ def test_temporary_files_of_other_processes_stay(tmp_path):
         (tmp_path / name).touch()
     remove_temporaries(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == [".result.json.1", "checkpoint.pt"]
+
+
+def test_what_killed_processes_have_half_written_is_removed_and_nothing_else(tmp_path):
+    left = (
+        "checkpoint.tmp",
+        ".result.json.1",
+        ".predictions_video.parquet.1",
+        ".provenance.json.1",
+        ".history.jsonl.1",
+    )
+    kept = ("checkpoint.pt", "result.json", "predictions.parquet", ".claim-1", ".spec.yaml.1")
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == set(kept)
 
 
 def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):

@@ -1,0 +1,183 @@
+"""Faults under a live sweep: one run fails or begins again, nothing false is said, and the same command continues."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.chaos.drivers import Driver, run_folders
+from tests.sweep.builders import comparable, suite_process
+from tests.sweep.conftest import calibrated, grid, made, whole  # noqa: F401
+
+pytestmark = [
+    pytest.mark.more,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
+]
+PATIENCE = 300.0  # seconds
+
+
+@pytest.fixture
+def driver(grid, calibrated, tmp_path):  # noqa: F811
+    """A sweep of one chain, two runs, not yet started; its data may be changed."""
+    data = tmp_path / "data"
+    shutil.copytree(calibrated, data)
+    one = Driver(grid, data, tmp_path / "results", ("--only", "tsn-*"))
+    one.printed = tmp_path / "printed.txt"
+    yield one
+    one.kill()
+
+
+def ended(driver):
+    """The exit code of a sweep that ends by itself, and what it printed."""
+    code = driver.wait(PATIENCE)
+    return code, driver.printed.read_text()
+
+
+def reach(driver, file, folders=1):
+    """Waits until that many runs have written `file` and are at work; gives their folders."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        found = [
+            folder
+            for folder in run_folders(driver.results)
+            if (folder.path / file).exists() and not folder.result_file.exists()
+        ]
+        if len(found) >= folders:
+            return found
+        assert driver.alive(), driver.printed.read_text()
+        time.sleep(0.05)
+    raise AssertionError(f"no {file}: {driver.printed.read_text()}")
+
+
+def equal(driver, whole):  # noqa: F811
+    """The files of the runs are those of a sweep that was left alone."""
+    ours, theirs = comparable(driver.results / "small"), comparable(whole[0] / "small")
+    runs = {name: content for name, content in ours.items() if name.startswith("runs/")}
+    assert len(runs) == 6
+    return [name for name in runs if runs[name] != theirs[name]] == []
+
+
+def states(driver):
+    done = suite_process("status", "small", "--results", driver.results, "--json", check=0)
+    return [run["state"] for run in json.loads(done.stdout)["runs"]]
+
+
+def continues(driver, whole):  # noqa: F811
+    """The same command ends well, with the files of a sweep that was left alone."""
+    driver.start()
+    code, printed = ended(driver)
+    assert code == 0, printed
+    assert equal(driver, whole), printed
+
+
+def test_removed_checkpoint_and_history(driver, whole):  # noqa: F811
+    driver.start()
+    (folder,) = reach(driver, "checkpoint.pt")
+    folder.checkpoint.unlink()
+    folder.history.unlink(missing_ok=True)
+    code, printed = ended(driver)
+    print(printed)
+    assert code == 0, printed
+    assert equal(driver, whole), printed
+    assert "Traceback" not in printed
+
+
+def test_removed_run_folder(driver, whole):  # noqa: F811
+    driver.start()
+    (folder,) = reach(driver, "checkpoint.pt")
+    shutil.rmtree(folder.path, ignore_errors=True)
+    code, printed = ended(driver)
+    print(printed)
+    assert "Traceback" not in printed
+    if code:
+        continues(driver, whole)
+    assert equal(driver, whole), printed
+
+
+def test_removed_results(driver, whole):  # noqa: F811
+    driver.start()
+    reach(driver, "checkpoint.pt")
+    shutil.rmtree(driver.results, ignore_errors=True)
+    code, printed = ended(driver)
+    print(code, printed)
+    assert "Traceback" not in printed
+    if code:
+        continues(driver, whole)
+    assert equal(driver, whole), printed
+
+
+@pytest.mark.parametrize("fault", ["removed", "replaced"])
+def test_changed_data(driver, whole, fault):  # noqa: F811
+    videos = sorted((driver.data / "calib_order").rglob("*.*"))
+    print(videos[:5])
+    driver.start()
+    reach(driver, "checkpoint.pt")
+    moved = driver.data.parent / "moved"
+    moved.mkdir()
+    chosen = [video for video in videos if video.suffix in (".mp4", ".avi", ".webm")]
+    for video in chosen:
+        shutil.move(video, moved / video.name)
+        if fault == "replaced":
+            shutil.copy(moved / chosen[0].name, video)
+    code, printed = ended(driver)
+    print(code, printed)
+    assert "Traceback" not in printed
+    for video in chosen:
+        shutil.move(moved / video.name, video)
+    if code:
+        continues(driver, whole)
+    assert equal(driver, whole), printed
+
+
+@pytest.mark.parametrize("chaos", [{"CHAOS_CLOCK": "6"}, {"CHAOS_LATE": "result.json=2 spec.yaml=1 checkpoint.pt=1"}])
+def test_clock_and_nfs(driver, whole, chaos):  # noqa: F811
+    driver.start(**chaos)
+    code, printed = ended(driver)
+    print(code, printed)
+    assert code == 0, printed
+    assert equal(driver, whole), printed
+
+
+@pytest.fixture
+def disk(driver):
+    """A file system of its own for the results: `disk("size=100m")` mounts it, or changes it."""
+
+    def mount(options, again=False):
+        driver.results.mkdir(parents=True, exist_ok=True)
+        words = ["mount", "-o", f"remount,{options}" if again else options]
+        words += [driver.results] if again else ["-t", "tmpfs", "tmpfs", driver.results]
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot mount a file system here: {done.stderr.strip()}")
+
+    yield mount
+    driver.kill()
+    subprocess.run(["umount", "-l", str(driver.results)], capture_output=True)
+
+
+def test_full_disk(driver, whole, disk):  # noqa: F811
+    disk("size=130m")
+    driver.start()
+    code, printed = ended(driver)
+    print(code, printed)
+    assert code == 1, printed
+    assert "No space left on the disk" in printed
+    assert "Traceback" not in printed
+    disk("size=1g,rw", again=True)
+    continues(driver, whole)
+
+
+def test_read_only(driver, whole, disk):  # noqa: F811
+    disk("size=1g")
+    driver.start()
+    reach(driver, "checkpoint.pt")
+    disk("ro", again=True)
+    code, printed = ended(driver)
+    print(code, printed)
+    assert "Traceback" not in printed
+    disk("rw", again=True)
+    continues(driver, whole)
