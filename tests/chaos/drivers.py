@@ -31,6 +31,7 @@ class Driver:
 
     def __init__(self, grid: Path, data: Path, results: Path, extra: Iterable[str] = (), name: str = "sweep"):
         self.data, self.results, self.name, self.process = data, results, name, None
+        self.folder = ROOT  # it works in
         self.finished = False  # it has ended by itself, and well
         words = ["sweep", grid, "--data", data, "--results", results, "--slots", 2, "--no-tracking", *extra]
         self.command = [sys.executable, "-m", "suite", *map(str, words)]
@@ -47,7 +48,7 @@ class Driver:
         with open(self.printed, "a") as out:
             self.process = subprocess.Popen(
                 [*self.command, *map(str, options)],
-                cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+                cwd=self.folder, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.sessions.append(self.process.pid)
 

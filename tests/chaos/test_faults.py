@@ -9,7 +9,8 @@ import time
 import pytest
 
 from tests.chaos.drivers import Driver, run_folders
-from tests.sweep.builders import comparable, suite_process
+from tests.chaos.processes import kill
+from tests.sweep.builders import GRID, comparable, suite_process
 from tests.sweep.conftest import calibrated, grid, made, whole  # noqa: F401
 
 pytestmark = [
@@ -181,3 +182,63 @@ def test_read_only(driver, whole, disk):  # noqa: F811
     assert "Traceback" not in printed
     disk("rw", again=True)
     continues(driver, whole)
+
+
+def test_killed_loader_uses_up_no_retry_of_a_crash(driver, whole):  # noqa: F811
+    """One retry per cause: after a killed data-loading process, and then a killed run, there is none left."""
+    driver.start("--workers", 1, "--retries", 1)
+    reach(driver, "checkpoint.pt")
+    kill(*driver.tree().loaders)
+    until = time.monotonic() + PATIENCE
+    while "retry" not in driver.printed.read_text() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "DataLoader worker" in driver.printed.read_text()
+    while not driver.tree().loaders and time.monotonic() < until:
+        time.sleep(0.05)
+    kill(*driver.tree().workers)
+    code, printed = ended(driver)
+    assert code == 0, printed
+    assert printed.count("retry ") == 2, printed
+    assert equal(driver, whole), printed
+
+
+HANGS = """
+import time
+from torch import nn
+
+class Hangs(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.fc, self.steps = nn.Linear(3, classes), 0
+
+    def forward(self, x):
+        self.steps += self.training
+        time.sleep(3600 * (self.steps == 4))
+        return self.fc(x.mean((2, 3, 4)))
+
+def network(num_classes, frames, size):
+    return Hangs(num_classes)
+"""
+
+
+def test_hanging_model_is_told_and_stopped_in_seconds(calibrated, tmp_path):  # noqa: F811
+    (tmp_path / "hangs.py").write_text(HANGS)
+    text = GRID.replace("[tsn-resnet18, tam-resnet18]", "['hangs:network']").replace("[4, 8]", "[4]")
+    (tmp_path / "small.yaml").write_text(text)
+    one = Driver(tmp_path / "small.yaml", calibrated, tmp_path / "results")
+    one.folder = tmp_path
+    one.start()
+    try:
+        until = time.monotonic() + PATIENCE
+        while "no progress for" not in one.printed.read_text() and time.monotonic() < until and one.alive():
+            time.sleep(0.2)
+        assert "it may hang" in one.printed.read_text()
+        one.process.terminate()
+        begun = time.monotonic()
+        code, printed = ended(one)
+        assert code == 130, printed
+        assert "waiting for the runs to save their state, at most 10 s" in printed
+        print(f"stopped in {time.monotonic() - begun:.0f} s")
+        assert "failed" not in printed
+    finally:
+        one.kill()
