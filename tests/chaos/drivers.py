@@ -30,7 +30,7 @@ class Driver:
     """A `suite sweep` in a session of its own, started again by `start` whenever it was killed."""
 
     def __init__(self, grid: Path, data: Path, results: Path, extra: Iterable[str] = (), name: str = "sweep"):
-        self.data, self.results, self.name, self.process = data, results, name, None
+        self.grid, self.data, self.results, self.name, self.process = grid, data, results, name, None
         self.folder = ROOT  # it works in
         self.finished = False  # it has ended by itself, and well
         words = ["sweep", grid, "--data", data, "--results", results, "--slots", 2, "--no-tracking", *extra]

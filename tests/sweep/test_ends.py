@@ -113,6 +113,17 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(job, monkeypatch):
     assert folder.error() == {"error": end.text, "kind": "disk"}
 
 
+def test_a_read_only_disk_is_not_said_to_be_full(tmp_path):
+    saving = RuntimeError("[enforce fail at inline_container.cc:746] . open file failed with strerror: {}")
+    for error in (
+        RuntimeError(str(saving).format("Read-only file system")),
+        OSError(errno.EROFS, "Read-only file system", str(tmp_path / "checkpoint.pt")),
+    ):
+        assert no_space(error, tmp_path).startswith(f"{tmp_path / 'checkpoint.pt'}: Read-only file system; make it")
+    assert no_space(RuntimeError(str(saving).format("Permission denied")), tmp_path) is None
+    assert "No space left" in no_space(RuntimeError(str(saving).format("No space left on device")), tmp_path)
+
+
 def test_a_write_that_finds_no_space_names_its_file_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
