@@ -16,6 +16,7 @@ from suite.spec import BadInput, SeveralProblems, one_line
 
 for name in (
     "sweeping",
+    "reporting",
     "watching",
     "provenance",
     "comparing",

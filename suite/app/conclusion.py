@@ -10,9 +10,10 @@ from suite.app.ensembles import make_ensembles
 from suite.report.build import write_grid_report
 from suite.report.console.plain import PlainConsole
 from suite.spec import one_line
+from suite.sweep.outcome import SweepOutcome
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan
-from suite.sweep.scheduler import SAME_ERROR, SweepOutcome
+from suite.sweep.retries import SAME_ERROR
 
 
 def conclude(plan: Plan, outcome: SweepOutcome) -> list[Path]:
@@ -42,7 +43,10 @@ def print_summary(plan: Plan, folder: Path, files: list[Path], outcome: SweepOut
             f"{one_line(outcome.same_error)}"
         )
     elif outcome.stopped:
-        console.print(f"Stopped with {len(left)} runs left; run the same command again to continue.")
+        how = "Cancelled" if outcome.cancelled else "Stopped"
+        console.print(f"{how} with {len(left)} runs left; run the same command again to continue.")
+    elif outcome.cancelled_runs:
+        console.print(f"{len(outcome.cancelled_runs)} runs were cancelled; run the same command again to continue.")
     tables, figures = (any(file.parent == folder / name for file in files) for name in ("tables", "figures"))
     made = [f"Tables:  {folder / 'tables'} (Markdown, LaTeX, CSV)"] if tables else []
     made += [f"Figures: {folder / 'figures'} (PNG, PDF)"] if figures else []

@@ -18,6 +18,7 @@ from suite.sweep.estimate import speed_here
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.training.division import Division
 
 CPU_HOURS = 12.0  # estimated; a longer sweep on a CPU is rather a mistake
 BYTES_PER_PARAMETER = 8  # of a checkpoint: weights and momentum
@@ -104,6 +105,13 @@ def refuse(problems: Iterable[str]) -> None:
         raise BadInput(f"{found[0][0].upper()}{found[0][1:]}.")
     if found:
         raise SeveralProblems(f"{len(found)} problems would stop this sweep", found)
+
+
+def refuse_uneven_batches(plan: Plan, processes: int) -> None:
+    """Raises BadInput where so many processes cannot divide the batches of a run evenly."""
+    for run in plan.runs:
+        if run.state() != "done":
+            Division.of(run.spec.protocol, processes)
 
 
 def _memory(todo: list[PlannedRun], machine: Machine) -> list[str]:

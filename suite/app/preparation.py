@@ -16,6 +16,7 @@ from suite.report.console.plain import PlainConsole
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan, add_costs
 from suite.sweep.reuse import train_here
+from suite.sweep.stale import stale_notes
 
 
 def choose_runs(plan: Plan, data: Path, reuse_finished: bool = True, rerun: Collection[str] = ()) -> None:
@@ -39,7 +40,7 @@ def prepare(plan: Plan, data: Path, machine: Machine | None, cpu_is_meant: bool 
     refuse_without_weights_or_data(plan, data)
     add_costs(plan)
     refuse_what_would_stop(plan, data, machine, console, cpu_is_meant)
-    for note in notes(plan):
+    for note in (*notes(plan), *stale_notes(plan)):
         console.print(note)
 
 

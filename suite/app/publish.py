@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from suite.app.publishing import LOCK, LOOK, follow
+from suite.app.publishing import CLAIM, LOOK, follow
 from suite.collect.resolve import resolve_grid
 from suite.report.mlflow_store import without_password
 from suite.report.publishing import Publisher
 from suite.spec import BadInput, load_grid
+from suite.store.claims.claim import Busy
+from suite.store.claims.held import held
 from suite.store.folder import RunFolder
-from suite.store.locks import is_locked, lock
+from suite.store.locks import is_locked
 
 WAIT = 30.0  # seconds for a sweep's own process to end
 BUSY = "A sweep or another suite publish is logging {} now."
@@ -35,8 +37,11 @@ def publish_grid(name: str, results: Path, following: bool, log: Callable[[str],
         watch.start()
     else:
         ended.set()
-        with lock(folder / LOCK, wait=WAIT, busy=BUSY.format(folder.name)):
-            pass
+        try:
+            with held(folder / CLAIM, wait=WAIT):
+                pass
+        except Busy:
+            raise BadInput(BUSY.format(folder.name)) from None
 
     def tell(message: dict[str, Any]) -> None:
         if problem := BUSY.format(folder.name) if "waiting" in message else message.get("problem"):
@@ -49,7 +54,7 @@ def publish_grid(name: str, results: Path, following: bool, log: Callable[[str],
     except KeyboardInterrupt:
         complete = False
         problems.append("Stopped before everything was logged.")
-    complete = complete and BUSY.format(folder.name) not in problems and not publisher.skipped
+    complete = complete and not publisher.skipped
     found = publisher.last or {"experiment": folder.name, "mlflow_run": None, "runs": []}
     skipped = [{"id": name, "reason": reason} for name, reason in sorted(publisher.skipped.items())]
     return {
@@ -78,7 +83,7 @@ def results_folder(name: str, results: Path) -> Path:
 def _wait_for_end(folder: Path, ended: threading.Event) -> None:
     """In a thread: sets `ended` when no sweep and no run of the grid is at work."""
     while any(map(is_locked, folder.glob(".lock*"))) or any(
-        RunFolder(path).state() == "running" for path in folder.glob("runs/*")
+        RunFolder(path).state() in ("running", "queued") for path in folder.glob("runs/*")
     ):
         ended.wait(LOOK)
     ended.set()

@@ -20,14 +20,15 @@ from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
 from suite.spec import one_line
 from suite.store.claims.claim import Busy
-from suite.store.locks import lock
+from suite.store.claims.held import held
+from suite.store.claims.silence import Watch
 
 LOOK = 3.0  # seconds between looks at the files
 LONGEST_PAUSE = 60.0  # seconds between tries while MLflow does not answer
-LOCK_WAIT = 3.0  # seconds that one waits at the end for the process that logs the same grid
+CLAIM_WAIT = 3.0  # seconds that one waits at the end for the process that logs the same grid
 LAST_TRIES = 2  # at the end: what is remembered of MLflow may be out of date at the first
 ORPHAN = 60.0  # seconds that it may work on when the driver is gone
-LOCK = ".mlflow.lock"
+CLAIM = ".mlflow"  # in the folder of the grid
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -35,19 +36,20 @@ Tell = Callable[[dict[str, Any]], None]
 def follow(publisher: Publisher, ended: threading.Event, tell: Tell, look: float = LOOK) -> bool:
     """Logs what is new until `ended` is set, and then all; whether MLflow has everything then.
 
-    One process per grid does so; another waits until that one has ended.  tell: gets `{"waiting": ...}` while another
-    process logs the grid, `{"problem": ...}` once when MLflow does not answer.  Raises nothing.
+    One process per grid does so; another waits until that one has ended.  tell: gets `{"waiting": …}` where that one
+    is still at work at the end, `{"problem": …}` when MLflow does not answer, once and at the end.
     """
-    with contextlib.ExitStack() as held:
+    watch = Watch()
+    with contextlib.ExitStack() as stack:
         while True:
             last = ended.is_set()
             try:
-                held.enter_context(lock(publisher.folder / LOCK, wait=LOCK_WAIT if last else 0, busy="busy"))
+                stack.enter_context(held(publisher.folder / CLAIM, wait=CLAIM_WAIT if last else 0, watch=watch))
                 break
             except (Busy, OSError) as error:
                 if last:
                     tell({"waiting" if isinstance(error, Busy) else "problem": one_line(str(error))})
-                    return isinstance(error, Busy)
+                    return False
             ended.wait(look)
         return _follow(publisher, ended, tell, look)
 

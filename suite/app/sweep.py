@@ -23,8 +23,9 @@ from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.rerun import move_marked
-from suite.sweep.reuse import record_reused
+from suite.sweep.reuse import record_reused, reused_by_grid
 from suite.sweep.scheduler import Scheduler, SweepOutcome
+from suite.sweep.stale import stale_notes
 from suite.sweep.stored import store_plan, stored_plan
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the r
 class Request:
     """A sweep as it was asked for on the command line.
 
-    slots, device, workers: of this machine, None for what it offers; options: of the scheduler; cluster: runs are
-    placed by Slurm or Ray, in place of processes of this machine; reuse: runs that other grids under the same results
-    folder have finished are not trained again; rerun: kinds of runs to train anew, as `--rerun` names them.
+    slots, device, workers: of this machine, None for what it offers; processes: that train a run together; options: of
+    the scheduler; cluster: runs are placed by Slurm or Ray, in place of processes of this machine; reuse: runs that
+    other grids under the same results folder have finished are not trained again; rerun: kinds of runs to train anew,
+    as `--rerun` names them.
     """
 
     grid: str
@@ -51,6 +53,7 @@ class Request:
     slots: int | None = None
     device: str | None = None
     workers: int | None = None
+    processes: int = 1
     tracking: bool = True
     options: dict[str, Any] | None = None
     cluster: ClusterOptions | None = None
@@ -64,8 +67,12 @@ def run_sweep(request: Request) -> int:
     Raises BadInput for what would stop a run, before the first one starts.
     """
     found = stored_plan(request.grid, request.selection, request.results)
-    if found and not request.rerun and all(run.state() == "done" for run in found.runs):
-        PlainConsole(soft_wrap=True).print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
+    as_it_is = found and not request.rerun and (request.reuse or not reused_by_grid(found))
+    if as_it_is and all(run.state() == "done" for run in found.runs):
+        console = PlainConsole(soft_wrap=True)
+        console.print(f"{found.grid.name}: 0 of {len(found.runs)} runs to do, all are finished")
+        for note in stale_notes(found):
+            console.print(note)
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
     cluster = executor_of(request.cluster, folder) if request.cluster else None  # refuses what is not there
@@ -74,13 +81,16 @@ def run_sweep(request: Request) -> int:
 
 
 def _prepare(request: Request) -> tuple[Plan, Machine]:
+    from suite.app.preflight import refuse_uneven_batches
     from suite.app.preparation import choose_runs, prepare
     from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import make_plan
 
-    machine = Machine.of(None if request.cluster else request.slots, request.device, request.workers)
+    of_run = 1 if request.cluster else request.processes
+    machine = Machine.of(None if request.cluster else request.slots, request.device, request.workers, of_run)
     plan = make_plan(request.grid, request.selection, request.results, costs=False)
     choose_runs(plan, request.data, request.reuse, request.rerun)
+    refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
     return plan, machine
 

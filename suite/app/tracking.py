@@ -34,7 +34,7 @@ class Tracking:
         self.process: subprocess.Popen[str] | None = None
         self.problem = ""  # the last one
         self.told = False  # whether the person was told of one
-        self.complete = False
+        self.complete = self.elsewhere = False  # elsewhere: the process of another sweep logs this grid
         self.patience = time.monotonic() + STALL  # until when the process need not be heard of
         self.closing = threading.Event()
         self._start()
@@ -60,9 +60,11 @@ class Tracking:
         if not self.complete:
             place = self.plan.folder.parent
             where = "" if place == DEFAULT_RESULTS else f" --results {place}"
-            reason = f" ({self.problem})" if self.problem and not self.told else ""
-            again = command(f"publish {self.plan.name}{where}")
-            self.console.print(f"MLflow does not have everything of this sweep{reason}; {again} completes it.")
+            reason = "" if self.told else f" ({self.problem or 'no answer'})"
+            what = f"MLflow does not have everything of this sweep{reason}; {{}} completes it."
+            if self.elsewhere:
+                what = "Another sweep of this grid logs its runs to MLflow; {} completes what it leaves out."
+            self.console.print(what.format(command(f"publish {self.plan.name}{where}")))
 
     def _start(self) -> None:
         import suite
@@ -98,6 +100,7 @@ class Tracking:
             return
         self.patience = time.monotonic() + max(STALL, message.get("progress", 0.0))
         self.complete = message.get("complete", self.complete)
+        self.elsewhere = "waiting" in message or self.elsewhere
         if problem := message.get("problem"):
             self.problem = problem
             if not self.closing.is_set() and not self.told:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def bench_manifest(videos: int = 240_000, rounds: int = 3, folder: Path | None =
     """
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=folder) as home:
-        _generate(Path(home), videos)
+        generate(Path(home), videos)
         found = [_measured(home, 0) for _ in range(rounds)]
         workers = _measured(home, WORKERS)
     best = min(found, key=lambda one: one["seconds"])
@@ -44,12 +45,15 @@ def _measured(home: str, workers: int) -> dict[str, Any]:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
 
 
-def _generate(root: Path, videos: int) -> None:
-    """Annotations and files as Kinetics has them, and the index of a data set that was read before."""
+def generate(root: Path, videos: int, make: Callable[[Path], None] = Path.touch, frames: int = 0) -> None:
+    """Annotations and files as Kinetics has them, and the index of a data set that was read before.
+
+    make: makes the file of a video; empty ones do for what reads no videos.  frames: of each video; 0: 250 to 299.
+    """
     from suite.data.index import Index
     from suite.data.index_file import Entries, FileState, save
 
-    rng, rows = random.Random(0), {}
+    rng, paths = random.Random(0), []
     names = [f"class number {number}" for number in range(CLASSES)]
     for name in names:
         (root / "train" / name).mkdir(parents=True)
@@ -60,9 +64,13 @@ def _generate(root: Path, videos: int) -> None:
             video = "".join(rng.choices(LETTERS, k=11))
             train.write(f"{name},{video},{start},{start + 10},train,0\n")
             path = f"train/{name}/{video}_{start:06d}_{start + 10:06d}.mp4"
-            (root / path).touch()
-            rows[path] = (*FileState.of(os.stat(root / path)), 250 + number % 50, 29.97, f"{number:032x}")
+            make(root / path)
+            paths.append(path)
     (root / "val.csv").write_text(f"label,youtube_id,time_start,time_end,split,is_cc\n{names[0]},none,0,10,val,0\n")
+    rows = {  # after all files are there: a further link to a file changes its state
+        path: (*FileState.of(os.stat(root / path)), frames or 250 + number % 50, 29.97, f"{number:032x}")
+        for number, path in enumerate(paths)
+    }
     save(Index(root, root).file, Entries(rows), {})
 
 

@@ -31,6 +31,8 @@ def bench(
             "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
             "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time "
             "or 300 MiB. "
+            "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold "
+            "or 1 s from the fork server. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -83,8 +85,13 @@ def bench(
     if what == "driver":
         _driver(as_json)
         return
+    if what == "start":
+        _start(videos or 240_000, rounds, as_json)
+        return
     if what != "layout":
-        raise BadInput(f"suite bench expects layout, rcca, arc, report, manifest, driver or intervals, not '{what}'.")
+        raise BadInput(
+            f"suite bench expects layout, rcca, arc, report, manifest, driver, start or intervals, not '{what}'."
+        )
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device
@@ -149,6 +156,22 @@ def _manifest(videos: int, rounds: int, as_json: bool) -> None:
         show(
             f"memory of a data-loader worker that is not shared: {found['worker_start_mib']:.0f} MiB at its first "
             f"batch, {found['worker_end_mib']:.0f} MiB after all videos"
+        )
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _start(videos: int, rounds: int, as_json: bool) -> None:
+    from suite.benchmarks.start import bench_start
+
+    found = bench_start(videos, rounds)
+    if as_json:
+        print_json(found)
+    else:
+        show(
+            f"first training step with {found['videos']} videos: {found['cold_seconds']:.1f} s after the start of a "
+            f"new process, {found['warm_seconds']:.2f} s after that of one from the fork server (minimum of "
+            f"{found['rounds']}); load average of the machine {found['load']:.1f}"
         )
     if not found["holds"]:
         raise typer.Exit(1)

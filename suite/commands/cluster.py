@@ -15,7 +15,7 @@ BELONGS_TO = {
     "--sbatch": ("slurm",),
     "--detach": ("slurm",),
     "--address": ("ray",),
-    "--gpus-per-run": ("slurm", "ray"),
+    "--gpus-per-run": EXECUTORS,
     "--cpus-per-run": ("slurm", "ray"),
 }
 
@@ -27,7 +27,12 @@ def given_options(**options: Any) -> dict[str, Any]:
 
 
 def cluster_of(
-    executor: str, given: dict[str, Any], slots: int | None, device: str | None, workers: int | None
+    executor: str,
+    given: dict[str, Any],
+    slots: int | None,
+    device: str | None,
+    workers: int | None,
+    processes: int = 1,
 ) -> ClusterOptions | None:
     """What is asked of Slurm or Ray for each run; None for the local executor.
 
@@ -42,12 +47,20 @@ def cluster_of(
         return None
     if device is not None:
         raise BadInput(f"--device is for this machine; with --executor {executor}, --gpus-per-run 1 asks for a GPU.")
-    if given.get("--gpus-per-run", 0) > 1:
-        raise BadInput("A run trains on one GPU: --gpus-per-run expects 0 or 1.")
     made = _ray(given) if executor == "ray" else _slurm(given)
     made.gpus_per_run, made.cpus_per_run = given.get("--gpus-per-run", 0), given.get("--cpus-per-run", 1)
-    made.workers, made.jobs = workers, slots or made.jobs
+    made.workers, made.jobs, made.processes = workers, slots or made.jobs, processes
     return made
+
+
+def processes_of(given: dict[str, Any], processes: int | None) -> int:
+    """How many processes train a run.  Raises BadInput where that is not one per GPU."""
+    gpus = given.get("--gpus-per-run", 0)
+    if gpus and processes not in (None, gpus):
+        raise BadInput(
+            f"--processes-per-run is for the CPU: with --gpus-per-run {gpus}, a run has one process per GPU."
+        )
+    return gpus or processes or 1
 
 
 def _ray(given: dict[str, Any]) -> ClusterOptions:

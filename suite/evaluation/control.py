@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from suite.evaluation.group import Group
 
 
 class Stopped(Exception):
@@ -25,3 +27,4 @@ class Control:
     checkpoint_steps: int | None = None  # instead of seconds
     workers: int = 0  # processes that load data
     device: str = "cpu"
+    group: Group = field(default_factory=Group)  # the processes that train and test the run

@@ -15,8 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from suite.data.clips import EvalClips, plain_errors, worker_settings
+from suite.data.manifest import Video
 from suite.device import autocast
-from suite.evaluation.control import Control, Stopped
+from suite.evaluation.control import Control, RunFailed, Stopped
 from suite.models.inputs import to_network
 from suite.spec import BadInput
 
@@ -74,26 +75,30 @@ class Predictions:
 
 def predict(
     model: nn.Module, clips: EvalClips, precision: str, batch: int, control: Control, of: str = ""
-) -> Predictions:
+) -> Predictions | None:
     """Runs `model` over every view of every video.
 
     A forward pass has one view of each of `batch` videos, so that a view's logits have the same bits whichever other
-    views a test has.
+    views a test has.  Of a run with several processes each takes whole batches, so that bits do not depend on how many
+    there are; the one of rank 0 has the predictions of all videos, the others None.
 
     of: the run or the weights, for messages.  Raises Stopped when asked to stop, BadInput when a logit is not finite:
     such a video has no rank.
     """
-    loader = DataLoader(clips, batch_size=batch, **worker_settings(control.workers))
-    videos = clips.manifest.videos
-    logits: list[torch.Tensor] = [torch.empty(0)] * len(videos)
-    same: list[list[int]] = [[]] * len(videos)
+    videos, group = clips.manifest.videos, control.group
+    dealt = [list(range(first, min(first + batch, len(videos)))) for first in range(0, len(videos), batch)]
+    own = dealt[group.rank :: group.world]
+    loader = DataLoader(clips, batch_sampler=own, **worker_settings(control.workers))
+    found: list[tuple[int, torch.Tensor, list[int]]] = []  # index, logits (V, K), `same`
     model.eval()
     with torch.inference_mode():
         batches = iter(loader)
-        for done in range(len(loader)):
-            views, indices = plain_errors(batches)
-            if control.stopping():
+        for done in range(0, len(dealt), group.world):
+            if any(group.any_of(control.stopping())):
                 raise Stopped("stopped while testing")
+            if done + group.rank >= len(dealt):
+                continue  # the last round may have fewer batches than processes
+            views, indices = plain_errors(batches)
             out = []
             for number in range(views.shape[1]):
                 with autocast(precision, control.device):
@@ -101,19 +106,36 @@ def predict(
                     out.append(model(to_network(of_view, model.name.text, control.device)).float())
             rows = torch.stack(out, 1).cpu()  # (B, V, K)
             for index, row, alike in zip(indices.tolist(), rows, _same_views(views), strict=True):
-                logits[index], same[index] = row, alike
+                found.append((index, row, alike))
                 if not torch.isfinite(row).all():
                     raise BadInput(
                         f"{of or model.name.text} gives logits that are not finite for video '{videos[index].id}': its "
                         "weights have diverged, or its precision is too low."
                     )
-            control.report({"tested": min((done + 1) * batch, len(videos)), "videos": len(videos)})
+            control.report({"tested": min((done + group.world) * batch, len(videos)), "videos": len(videos)})
+    parts = group.to_main(_packed(found))
+    return _in_order(parts, videos) if group.main else None
+
+
+def _packed(found: list[tuple[int, torch.Tensor, list[int]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """indices (n,), logits (n, V, K) and `same` (n, V) of the videos that one process has tested."""
+    indices, logits, same = zip(*found, strict=True) if found else ((), (), ())
+    return np.array(indices, dtype=np.int64), np.array([row.numpy() for row in logits]), np.array(same)
+
+
+def _in_order(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], videos: Sequence[Video]) -> Predictions:
+    """The predictions of all processes in the order of the manifest.  Raises RunFailed unless each is there once."""
+    parts = [part for part in parts if len(part[0])]
+    indices, logits, same = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = indices.argsort()
+    if not np.array_equal(indices[order], np.arange(len(videos))):
+        raise RunFailed(f"The processes have tested {len(indices)} videos, and not each of {len(videos)} once.")
     labels = [video.label for video in videos]
     return Predictions(
         [video.id for video in videos],
         None if None in labels else np.array(labels, dtype=np.int64),
-        torch.stack(logits).numpy(),
-        np.array(same),
+        logits[order],
+        same[order],
     )
 
 

@@ -142,17 +142,21 @@ def normalised(conv: nn.Module, bn: nn.BatchNorm3d, x: Tensor) -> Tensor:
 
 
 class KeyedDropout(nn.Module):
-    """Dropout whose mask depends on `key` alone (the training loop sets seed and step), not on a global generator."""
+    """Dropout whose mask depends on `key` alone (the training loop sets seed and step), not on a global generator.
+
+    share: (i, n) where x holds the i-th of n equal parts of a batch: it gets its part of the mask of the whole batch.
+    """
 
     def __init__(self, p: float):
         super().__init__()
-        self.p, self.key = p, 0
+        self.p, self.key, self.share = p, 0, (0, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
         generator = torch.Generator().manual_seed(self.key)  # on the CPU: the same mask on every device
-        keep = torch.rand(x.shape, generator=generator) >= self.p
+        (part, parts), n = self.share, len(x)
+        keep = torch.rand((parts * n, *x.shape[1:]), generator=generator)[part * n : (part + 1) * n] >= self.p
         return x * keep.to(x.device, x.dtype) / (1 - self.p)
 
 

@@ -5,8 +5,9 @@ Known from files alone, without torch and without opening a data set.  What is n
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +17,13 @@ from suite.models.user_code import is_factory, user_sources
 from suite.spec import parse_model
 from suite.store.code import code_digests
 from suite.store.folder import RunFolder, dump_json, write_atomic
+from suite.store.provenance import hash_of_code
 from suite.store.reached_code import PARTS
 
+CODE = ".code.json"  # in results/<grid>: digests of the code by model, a cache
 VIDEOS = "videos.json"  # in results/<grid>: the videos of its data sets when a sweep last opened them
+
+TODAY: dict[str, dict[str, dict[str, str]]] = {}  # model -> digests of the code, of this process
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def knows_code(sessions: Sequence[Mapping[str, Any]]) -> bool:
 
 def _of_code(model: str, sessions: Sequence[Mapping[str, Any]], tests_select: bool) -> list[Change]:
     """tests_select: the tests along the way chose the epoch, so that those of all sessions count."""
-    now = _code_today(model)
+    now = code_today(model)
     train = _differing_parts(sessions, "code_train", now)
     test = _differing_parts(sessions if tests_select else sessions[-1:], "code_test", now)
     both = [part for part in train if part in test]
@@ -64,9 +69,26 @@ def _of_code(model: str, sessions: Sequence[Mapping[str, Any]], tests_select: bo
     return [Change(f"{kind}: {', '.join(map(_module_name, parts))}", trains) for kind, parts, trains in groups if parts]
 
 
+def know_code(models: Iterable[str], grid: Path) -> None:
+    """Takes the digests of today's code from the cache in results/<grid>, and adds those of models that it lacks."""
+    file, state = grid / CODE, hash_of_code()
+    wanted = {model for model in models if not is_factory(model)} - TODAY.keys()
+    try:
+        found = json.loads(file.read_text())
+        known = found["digests"] if found["code"] == state else {}
+        TODAY.update({model: known[model] for model in wanted if model in known})
+    except (OSError, ValueError, LookupError, TypeError):
+        known = {}
+    lacking = {model: code_digests(model) for model in sorted(wanted - known.keys())}
+    TODAY.update(lacking)
+    if lacking and grid.is_dir():
+        with contextlib.suppress(OSError):  # only a cache
+            write_atomic(file, dump_json({"code": state, "digests": known | lacking}))
+
+
 @lru_cache(maxsize=512)
-def _code_today(model: str) -> dict[str, dict[str, str]]:
-    found = code_digests(model)
+def code_today(model: str) -> dict[str, dict[str, str]]:
+    found = TODAY.get(model) or code_digests(model)
     own = parse_model(model).module
     if is_factory(model) and not user_sources(own.partition(":")[0]):  # it lies in another folder than this one
         return {kind: {part: digest for part, digest in of.items() if part != own} for kind, of in found.items()}

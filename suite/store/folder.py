@@ -16,7 +16,7 @@ import yaml
 from suite.models.user_code import RULES, is_factory
 from suite.spec import BadInput, unpacked_archive
 from suite.store.claims.claim import NAME, Claim, read_claim
-from suite.store.claims.held import Held, held, read_progress
+from suite.store.claims.held import CANCEL, Held, held, read_progress
 from suite.store.claims.silence import looks_gone
 from suite.store.fast_yaml import read_plain_yaml
 from suite.store.identity import RunSpec, digest
@@ -85,7 +85,7 @@ class RunFolder:
         """Makes the folder with its spec.yaml; one that is there stays, unless it is to be written anew."""
         self.path.mkdir(parents=True, exist_ok=True)
         if anew or not self.spec_file.exists():
-            write_atomic(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
+            self.write(self.spec_file, yaml.safe_dump(spec.resolved(), sort_keys=False))
 
     def spec(self) -> RunSpec:
         """What spec.yaml holds.  Raises BadInput when it is missing, damaged, or not what the run's id stands for."""
@@ -156,19 +156,24 @@ class RunFolder:
             return "lost" if looks_gone(self.claim_file, claim) else claim.state
         return "failed" if self.error_file.exists() else "todo"
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Writes result.json.  Raises ClaimLost where another process has the run by now."""
-        self.require_claim()
-        write_atomic(self.result_file, dump_json(sealed(result)))
-
-    def fail(self, message: str, kind: str) -> None:
-        """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.error_file, dump_json({"error": message, "kind": kind}))
+    def write(self, path: Path, content: str | bytes) -> None:
+        """One of its files, atomically."""
+        write_atomic(path, content)
 
     def clear_error(self) -> None:
         with contextlib.suppress(OSError):  # of a disk that is read-only
             self.error_file.unlink()
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Writes result.json.  Raises ClaimLost where another process has the run by now."""
+        self.require_claim()
+        self.write(self.result_file, dump_json(sealed(result)))
+        (self.path / CANCEL).unlink(missing_ok=True)
+
+    def fail(self, message: str, kind: str) -> None:
+        """Records why a run stopped; `kind` is input (no use to try again), error, crash or disk."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(self.error_file, dump_json({"error": message, "kind": kind}))
 
     def add_log(self, message: str) -> None:
         """One line into the run's log."""

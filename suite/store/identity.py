@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from suite.spec import BadInput, Protocol, checked, run_named, unchanged_file_sha256, weights_file
@@ -218,7 +219,7 @@ class RunSpec:
             "recipe": recipe,
         }
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable part and hash, in the characters [A-Za-z0-9._+=-]."""
         content = self.resolved() if self.scheme == 1 else self.training()

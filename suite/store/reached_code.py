@@ -19,7 +19,7 @@ from suite.spec.registrations import FOLDERS, registered_class
 
 ROOTS = {
     "code_train": ("suite.training.run:_execute",),
-    "code_test": ("suite.training.run:Tester", "suite.evaluation.evaluate:evaluate"),
+    "code_test": ("suite.training.tester:Tester", "suite.evaluation.evaluate:evaluate"),
 }
 _NEVER_FOLLOWED = {
     "suite.store": "reads and writes files",
@@ -50,7 +50,7 @@ NOT_FOLLOWED = {
     "code_train": _NEVER_FOLLOWED
     | {
         "suite.evaluation.inference": "tests",
-        "suite.training.run:Tester": "tests",
+        "suite.training.tester": "tests",
         "suite.training.run:_result": "writes down what was tested",
         "suite.training.run:_on_dev": "writes down what was tested",
     },

@@ -18,6 +18,7 @@ from typing import Any
 
 from suite.spec import BadInput, file_sha256
 from suite.store.folder import RunFolder, dump_json, intact, sealed, write_atomic
+from suite.store.locks import lock
 
 FILE = "reused.json"
 REPLACED = "replaced"  # in results/<grid>: <time>/<run id>, runs that were trained again (`--rerun`)
@@ -62,17 +63,21 @@ def run_folders(runs: Path) -> list[Path]:
 
 def record_reuse(grid: Path, taken: Iterable[RunFolder], dropped: Iterable[str] = ()) -> None:
     """Notes in results/<grid> which finished runs of other grids it uses, and which ids it no longer does."""
-    known, now = _records(grid), time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    made = {run: record for run, record in known.items() if run not in set(dropped)}
-    for folder in taken:
-        before = reused_folder(grid / "runs", folder.id) if folder.id in made else None
-        if before is not None and before.path.resolve() == folder.path.resolve():
-            continue  # the record holds
-        place = folder.path.relative_to(grid.parent).as_posix()
-        made[folder.id] = {"folder": place, "result_sha256": file_sha256(folder.result_file), "since": now}
-    if made != known:
-        (grid / "runs").mkdir(parents=True, exist_ok=True)
-        write_atomic(grid / FILE, dump_json(sealed({"runs": made})))
+    taken, dropped = list(taken), set(dropped)
+    if not taken and not dropped & _records(grid).keys():
+        return
+    (grid / "runs").mkdir(parents=True, exist_ok=True)
+    with lock(grid / ".lock-reused", wait=30, busy=f"{grid / FILE} is in use by another process."):  # shards share it
+        known, now = _records(grid), time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        made = {run: record for run, record in known.items() if run not in dropped}
+        for folder in taken:
+            before = reused_folder(grid / "runs", folder.id) if folder.id in made else None
+            if before is not None and before.path.resolve() == folder.path.resolve():
+                continue  # the record holds
+            place = folder.path.relative_to(grid.parent).as_posix()
+            made[folder.id] = {"folder": place, "result_sha256": file_sha256(folder.result_file), "since": now}
+        if made != known:
+            write_atomic(grid / FILE, dump_json(sealed({"runs": made})))
 
 
 def _records(grid: Path) -> dict[str, dict[str, Any]]:

@@ -1,28 +1,28 @@
-"""What other processes and machines do to the runs of a sweep: other drivers have some, results come late."""
+"""The runs of a sweep that other drivers have: waited for, and never marked as failed by this one."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
 from suite.sweep.claims import Claims
 from suite.sweep.planned_run import PlannedRun
 
 LOOK = 2.0  # seconds between looks at the runs of other processes, at least
-LATE = 3.0  # seconds in which a result that was written must be seen
 PER_RUN = 0.05  # seconds more for each of them: a hundred drivers may share the disk
 
 
-@dataclass
 class Elsewhere:
-    """Runs that other processes work on."""
+    """Runs that other processes work on, and what became of them there."""
 
-    claims: Claims
-    runs: dict[str, PlannedRun] = field(default_factory=dict)
-    looked: float = 0.0
+    def __init__(self, claims: Claims, runs: Iterable[PlannedRun]):
+        """runs: of the sweep, as it begins: an error that is there now is for this sweep to try again."""
+        self.claims = claims
+        self.runs: dict[str, PlannedRun] = {}
+        self.looked = 0.0
+        self.errors = {run.id: _mark(run.folder.error_file) for run in runs}
+        self.settling: set[str] = set()  # they failed there, and may be tried again there
 
     def __bool__(self) -> bool:
         return bool(self.runs)
@@ -30,22 +30,33 @@ class Elsewhere:
     def add(self, run: PlannedRun) -> None:
         self.runs[run.id] = run
 
+    def note_own_end(self, run: PlannedRun) -> None:
+        """The error of a run is now that of this sweep."""
+        self.errors[run.id] = _mark(run.folder.error_file)
+
+    def has_failed(self, run: PlannedRun) -> bool:
+        """Whether the run has failed in another sweep since this one began: it is not tried here too."""
+        return _mark(run.folder.error_file) not in (None, self.errors.get(run.id))
+
     def left(self) -> list[PlannedRun]:
         """Those that their processes have left since the last look, done or not; no longer waited for."""
         if not self.runs or time.monotonic() - self.looked < LOOK + PER_RUN * len(self.runs):
             return []
         self.looked = time.monotonic()
-        left = [run for run in self.runs.values() if not self.claims.is_held_by_another(run.folder)]
+        free = {run.id: run for run in self.runs.values() if not self.claims.is_held_by_another(run.folder)}
+        new = {id for id, run in free.items() if id not in self.settling and self.has_failed(run)}
+        self.settling = (self.settling & free.keys()) | new
+        left = [run for id, run in free.items() if id not in new]
         for run in left:
             del self.runs[run.id]
+            self.settling.discard(run.id)
         return left
 
 
-def late_result(run: PlannedRun) -> dict[str, Any] | None:
-    """The result of a run whose process says that it wrote one: on NFS, another machine may see the file later."""
-    until = time.monotonic() + LATE
-    while (result := run.result()) is None and time.monotonic() < until:
-        time.sleep(0.1)
-        with contextlib.suppress(OSError):
-            os.listdir(run.folder.path)  # opening the folder makes an NFS client ask the server again
-    return result
+def _mark(file: Path) -> tuple[int, int] | None:
+    """Which file it is, and when it was written; None without one."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -81,7 +81,7 @@ class PlannedRun:
         return f"{self.spec.model} ({self.axes_text})" if self.axes_text else self.spec.model
 
     def state(self) -> str:
-        """done, running, failed, blocked (a run before it in the chain failed) or todo."""
+        """done, running, queued, lost, failed, blocked (a run before it in the chain failed) or todo."""
         state = "todo" if self.again else self.folder.state()
         if state == "done" and not self._tested:
             self._tested = self.result() is not None
@@ -90,6 +90,13 @@ class PlannedRun:
         if state == "todo" and self.parent is not None and self.parent.state() in ("failed", "blocked"):
             return "blocked"
         return state
+
+    def blocked_by(self) -> PlannedRun | None:
+        """The run before it in the chain that failed."""
+        before = self.parent
+        while before is not None and before.state() != "failed":
+            before = before.parent
+        return before
 
     def chain_cost(self) -> float:
         """Multiply-adds from here to the end of the longest chain that hangs on this run."""

@@ -51,6 +51,11 @@ class Running:
         usual = MULTIPLE * self.longest_step if self.progress.get("step") or self.progress.get("tested") else FIRST_STEP
         return not self.queued and self.silence() > max(least, usual)
 
+    def stall_text(self) -> str:
+        """What to say of a run that is silent."""
+        usual = f"; its longest step took {self.longest_step:.1f} s" if self.longest_step else ""
+        return f"no progress for {self.silence():.0f} s{usual}; it may hang"
+
     def patience(self) -> float:
         """Seconds to wait for its checkpoint when it is to stop."""
         if self.stalled or self.queued:

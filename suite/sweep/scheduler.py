@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.spec import BadInput
-from suite.store.full_disk import no_space
+from suite.store.claims.held import CANCEL
+from suite.sweep.cancelling import CancelRequests
 from suite.sweep.claims import Claims
-from suite.sweep.elsewhere import Elsewhere, late_result
+from suite.sweep.elsewhere import Elsewhere
 from suite.sweep.executors.base import (
     BUSY,
     CANCELLED,
     CRASH,
     DISK,
-    DONE,
     EXITED,
     FAILED,
     INPUT,
@@ -30,31 +28,22 @@ from suite.sweep.executors.base import (
     Executor,
     Job,
 )
+from suite.sweep.outcome import SweepOutcome
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.result_at_end import result_at_end
+from suite.sweep.retries import Retries, end_by
 from suite.sweep.running import Running
 from suite.sweep.stop_signals import StopSignals
 
 POLL = 0.2  # seconds
 RETRIED = (FAILED, CRASH, LOADER, MEMORY)  # each cause has its own number of retries
 MOST_LOST = 5  # times that what a run runs under may disappear
-SAME_ERROR = 3  # first runs that end with the same exception, after which the sweep stops
 RECORDED = (CRASH, EXITED, CANCELLED, LOST, DISK, MEMORY)  # causes that a run could not write down itself
 REPEATED = (FAILED, INPUT)  # causes that are exceptions
 
 OnEvent = Callable[[str, PlannedRun, str], None]
 OnTick = Callable[[Collection[Running]], None]
-
-
-@dataclass
-class SweepOutcome:
-    """How a sweep ended."""
-
-    finished: list[PlannedRun] = field(default_factory=list)
-    failed: list[PlannedRun] = field(default_factory=list)
-    errors: dict[str, str] = field(default_factory=dict)  # run id -> why it failed
-    stopped: bool = False
-    same_error: str = ""  # the exception that ended the first runs, and with them the sweep
 
 
 class Scheduler:
@@ -80,12 +69,11 @@ class Scheduler:
         self.stall_seconds = stall_seconds
         self.waiting: list[PlannedRun] = []
         self.running: dict[str, Running] = {}
-        self.tries: dict[tuple[str, str], int] = {}  # by run and cause
-        self.first_errors: dict[str, str] = {}  # by run, until one is done
+        self.tries = Retries()
         self.changed = True  # whether a run may have become ready
         self.signals = StopSignals()
         self.claims = Claims(executor)
-        self.elsewhere = Elsewhere(self.claims)
+        self.elsewhere = Elsewhere(self.claims, plan.runs)
 
     def execute(
         self,
@@ -95,25 +83,26 @@ class Scheduler:
         """Works until nothing is left that can run.
 
         Events, each with a text that may be empty: queued, started, waiting (for another process), done, failed, retry,
-        resumed (what it ran under is gone), stalled, stopping (all of them), stopped, lost, left
+        resumed (what it ran under is gone), stalled, stopping (all of them), stopped, cancelled, lost, left
         (its job stays in the queue).
         """
         outcome, self.on_event = SweepOutcome(), on_event
         self.waiting = [run for run in self.plan.runs if run.state() != "done"]
-        placed = self.executor.placed_before()
+        placed, self.requests = self.executor.placed_before(), CancelRequests(self.plan)
         with self.signals.caught():
             try:
-                while not self.signals.count and not outcome.same_error:
+                while not (self.signals.count or outcome.same_error or outcome.cancelled):
                     self._start(outcome, placed)
                     if not (self.running or self.elsewhere or self.changed):
                         break
                     for change in self.executor.poll(POLL):
                         self._note(change, outcome)
                     self._look_elsewhere(outcome)
+                    self._look_for_requests(outcome)
                     self._tell_stalls()
                     on_tick(self.running.values())
             finally:  # asked to stop, or an error of the driver's own: no worker is left behind
-                outcome.stopped = self.signals.count > 0
+                outcome.stopped = self.signals.count > 0 or outcome.cancelled
                 self._stop(outcome)
         return outcome
 
@@ -126,28 +115,37 @@ class Scheduler:
         return sorted(able, key=lambda run: -run.chain_cost())[:room]
 
     def _start(self, outcome: SweepOutcome, placed: set[str]) -> None:
-        if not self.changed:
+        while self.changed:
+            self.changed = False
+            for run in self.ready(self.waiting):
+                self.waiting.remove(run)
+                self._start_one(run, outcome, run.id in placed)
+
+    def _start_one(self, run: PlannedRun, outcome: SweepOutcome, placed: bool) -> None:
+        if self.requests.is_cancelled(run):
+            self._cancelled(run, outcome)
             return
-        self.changed = False
-        for run in self.ready(self.waiting):
-            self.waiting.remove(run)
-            try:
-                if run.folder.id == run.spec.id:  # else an earlier version made it
-                    run.folder.create(run.spec)
-                key = self.claims.take(run.folder, run.id in placed)
-                done = key is not None and run.result() is not None  # by another driver, since we looked
-            except (OSError, BadInput) as error:
-                self.changed = True
-                self.claims.release(run.folder)
-                self._fail(run, _end_by(error, self.plan.folder), outcome)
-                continue
-            if key is None or done:
-                self.changed = True  # its place is free for another one
-                self._wait_for(run) if key is None else self._done(run, outcome)
-                continue
-            self.executor.start(self._job(run, key))
-            self.running[run.id] = Running(run, self.executor.queues)
-            self.on_event("queued" if self.executor.queues else "started", run, "")
+        if self.elsewhere.has_failed(run):
+            self._wait_for(run)
+            return
+        try:
+            if run.folder.id == run.spec.id:  # else an earlier version made it
+                run.folder.create(run.spec)
+            key = self.claims.take(run.folder, placed)
+            done = key is not None and run.result() is not None  # by another driver, since we looked
+        except (OSError, BadInput) as error:
+            self.changed = True
+            self.claims.release(run.folder)
+            self._fail(run, end_by(error, self.plan.folder), outcome)
+            return
+        if key is None or done:
+            self.changed = True
+            self._wait_for(run) if key is None else self._done(run, outcome)
+            return
+        self.requests.forget_earlier(run)
+        self.executor.start(self._job(run, key))
+        self.running[run.id] = Running(run, self.executor.queues)
+        self.on_event("queued" if self.executor.queues else "started", run, "")
 
     def _job(self, run: PlannedRun, key: str) -> Job:
         machine = self.executor.machine
@@ -156,6 +154,7 @@ class Scheduler:
             spec=run.spec.resolved(),
             data=str(self.data),
             device=machine.device,
+            processes=machine.processes,
             threads=machine.threads,
             workers=machine.workers,
             checkpoint_seconds=self.checkpoint_seconds,
@@ -178,10 +177,8 @@ class Scheduler:
 
     def _ended(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
         """Done is what has a whole result, whatever its process said."""
-        try:
-            result = late_result(run) if end.cause == DONE else run.result()
-        except BadInput as error:
-            result, end = None, End(INPUT, str(error))
+        result, end = result_at_end(run, end)
+        self.elsewhere.note_own_end(run)
         held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
         if not held:
             self.claims.release(run.folder)
@@ -189,18 +186,19 @@ class Scheduler:
             self._done(run, outcome)
         elif held:
             self._wait_for(run)
-        elif end.cause == STOPPED or (end.cause == LOST and self._try_again(run, LOST, MOST_LOST)):
+        elif self.requests.is_cancelled(run):
+            self._cancelled(run, outcome)
+        elif end.cause == STOPPED or (end.cause == LOST and self.tries.again(run.id, LOST, MOST_LOST)):
             self.waiting.append(run)
             self.on_event("resumed", run, end.text)
         elif end.cause == BUSY:
             self.waiting.append(run)
         else:
-            if end.cause == DONE:
-                end = End(EXITED, "The run ended without result.json; the file was removed or not written.")
             if end.cause in RECORDED:
                 self._record(run, end)
-            self._note_error(run, end, outcome)
-            if end.cause in RETRIED and self._try_again(run, end.cause, self.retries) and not outcome.same_error:
+            if end.cause in REPEATED and not outcome.finished and self.tries.all_alike(run.id, end.text):
+                outcome.same_error = end.text
+            if end.cause in RETRIED and self.tries.again(run.id, end.cause, self.retries) and not outcome.same_error:
                 run.folder.clear_error()  # it has not failed yet
                 self.waiting.append(run)
                 self.on_event("retry", run, end.text)
@@ -210,8 +208,15 @@ class Scheduler:
     def _done(self, run: PlannedRun, outcome: SweepOutcome) -> None:
         self.claims.release(run.folder)
         run.folder.clear_error()
+        (run.folder.path / CANCEL).unlink(missing_ok=True)
         outcome.finished.append(run)
         self.on_event("done", run, "")
+
+    def _cancelled(self, run: PlannedRun, outcome: SweepOutcome) -> None:
+        """Somebody has asked for this run to stop: it is left for a later sweep."""
+        self.changed = True
+        outcome.cancelled_runs.append(run)
+        self.on_event("cancelled", run, "")
 
     def _fail(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
         outcome.failed.append(run)
@@ -226,21 +231,9 @@ class Scheduler:
         except OSError:
             pass  # of a full disk: `outcome` has it
 
-    def _try_again(self, run: PlannedRun, cause: str, most: int) -> bool:
-        self.tries[run.id, cause] = self.tries.get((run.id, cause), 0) + 1
-        return self.tries[run.id, cause] <= most
-
-    def _note_error(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
-        """Where the first runs all end with one exception, the others would too."""
-        if end.cause not in REPEATED or outcome.finished:
-            return
-        self.first_errors.setdefault(run.id, re.sub(r"\d+", "#", end.text.replace(run.id, "RUN")))
-        texts = list(self.first_errors.values())
-        if len(texts) >= SAME_ERROR and len(set(texts)) == 1:
-            outcome.same_error = end.text
-
     def _wait_for(self, run: PlannedRun) -> None:
         self.elsewhere.add(run)
+        self.changed = True  # its place is free for another one
         self.on_event("waiting", run, "")
 
     def _look_elsewhere(self, outcome: SweepOutcome) -> None:
@@ -248,21 +241,31 @@ class Scheduler:
             self.changed = True
             if run.state() == "done":
                 self._done(run, outcome)
+            elif self.elsewhere.has_failed(run):
+                self._fail(run, End(FAILED, f"{(run.folder.error() or {}).get('error')} (in another sweep)"), outcome)
             else:
                 self.waiting.append(run)
+
+    def _look_for_requests(self, outcome: SweepOutcome) -> None:
+        if self.requests.is_due():
+            outcome.cancelled = self.requests.all_runs()
+            wanted = self.requests.news(self.plan.runs)
+            if at_work := [run.id for run in wanted if run.id in self.running]:
+                self.executor.cancel(at_work)
+            for run in [run for run in self.waiting if run in wanted]:
+                self.waiting.remove(run)
+                self._cancelled(run, outcome)
 
     def _tell_stalls(self) -> None:
         for running in self.running.values():
             if not running.stalled and running.is_silent(self.stall_seconds):
                 running.stalled = True
-                usual = f"; its longest step took {running.longest_step:.1f} s" if running.longest_step else ""
-                text = f"no progress for {running.silence():.0f} s{usual}; it may hang"
-                self.on_event("stalled", running.run, text)
+                self.on_event("stalled", running.run, running.stall_text())
 
     def _stop(self, outcome: SweepOutcome) -> None:
         """Lets the runs that are at work save, each for as long as it may need; ends them at a second signal."""
         try:
-            if self.running and not self.executor.detached:
+            if self.running and (outcome.cancelled or not self.executor.detached):
                 self.executor.cancel()
                 self._save_all(outcome)
         finally:
@@ -291,10 +294,3 @@ class Scheduler:
                     self.on_event("stopped" if change.end.cause == STOPPED else "lost", run, "")
                 else:
                     self._fail(run, change.end, outcome)
-
-
-def _end_by(error: OSError | BadInput, folder: Path) -> End:
-    """The end of a run that could not be started."""
-    if isinstance(error, BadInput):
-        return End(INPUT, str(error))
-    return End(DISK, no_space(error, folder) or f"{error.filename}: {error.strerror}.")

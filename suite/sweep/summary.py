@@ -7,6 +7,7 @@ from typing import Any
 from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
+from suite.sweep.at_work import AT_WORK, after_failure, whereabouts
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.reuse import reused_from
@@ -15,6 +16,7 @@ from suite.sweep.stale import stale_runs
 RUN = ("id", "name", "dataset", "module", "backbone", "pooling", "frames", "seed", "state")
 ACCURACIES = ("top1", "top5", "top1_video", "pair_top1", "best_top1", "dev_top1")
 COUNTS = ("selected_epoch", "n", "params", "conv_gmacs", "gmacs", "epochs", "epochs_seen")
+STATES = ("done", "failed", "blocked", "running", "todo", "queued", "lost", "stale")
 BOUNDS = ("chance", "ceiling_blind", "ceiling_ordered")
 SUMMARY = RUN + ACCURACIES + COUNTS + BOUNDS + ("control", "source")  # columns of summary.csv, in order
 SETTING = "setting"  # one more, where the grid has axes of protocol keys
@@ -75,10 +77,11 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
 def status(plan: Plan) -> dict[str, Any]:
     """Counts by state, and one entry a run.
 
-    A finished run whose code, videos or initial weights have changed since counts as stale, and not as done; its entry
-    says in `changes` what has changed.
+    Queued, running and lost runs say in `where` who has them, failed ones in `log` how their log ends and in `rerun`
+    how to run them again, blocked ones in `blocked_by` which run failed.  A finished run whose code, videos or initial
+    weights have changed since counts as stale, and not as done; its entry says in `changes` what has changed.
     """
-    counts = dict.fromkeys(("done", "failed", "blocked", "running", "todo", "stale"), 0)
+    counts = dict.fromkeys(STATES, 0)
     listed, changed = [], stale_runs(plan)
     for run in plan.runs:
         changes = changed.get(run.id, [])
@@ -87,6 +90,7 @@ def status(plan: Plan) -> dict[str, Any]:
         error = run.folder.error() if state == "failed" else None
         entry = {key: value for key, value in row(run).items() if key in (*RUN, "top1", "top5", "control", SETTING)}
         entry |= {"state": state, "error": error["error"] if error else None, "changes": changes}
+        entry |= {"where": whereabouts(run) if state in AT_WORK else None, **after_failure(run, state, plan)}
         listed.append(entry | {"reused_from": reused_from(run, plan)})
     return counts | {"runs": listed}
 

@@ -9,24 +9,42 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.models.user_code import RULES
 from suite.spec import BadInput
-from suite.store.claims.claim import Busy, ClaimLost
+from suite.store.claims.claim import Busy, Claim, ClaimLost
 from suite.store.claims.held import Held
 from suite.store.folder import RunFolder
 from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.store.identity import RunSpec
-from suite.sweep.executors.base import BUSY, DISK, DONE, FAILED, INPUT, LOADER, LOST, MEMORY, STOPPED, Body, End, Job
+from suite.sweep.executors.base import (
+    BUSY,
+    CRASH,
+    DISK,
+    DONE,
+    FAILED,
+    INPUT,
+    LOADER,
+    LOST,
+    MEMORY,
+    STOPPED,
+    Body,
+    End,
+    Job,
+)
 from suite.sweep.out_of_memory import no_memory, oom_kills, was_killed
+from suite.sweep.ranks import Ended, run_processes
 
 if TYPE_CHECKING:
     from suite.evaluation.control import Control
+    from suite.evaluation.group import Group
 
 EXIT_CODES = {DONE: 0, INPUT: 2, STOPPED: 75}  # 75, EX_TEMPFAIL: to be started again; any other end is 1
+KINDS = {INPUT: "input", DISK: "disk", MEMORY: "memory", FAILED: "error", LOADER: "error"}  # of an error.json
 LOADER_DIED = re.compile(r"DataLoader worker .*(exited unexpectedly|killed by signal)")
 
 
@@ -78,6 +96,7 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
 
     try:
         with folder.claimed(job.claim) as claim:
+            remove_leftovers(folder.path)
             control = Control(
                 stopping=lambda: stopping() or claim.is_to_stop(),
                 report=claim.reporting(note),
@@ -86,52 +105,88 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
                 workers=job.workers,
                 device=job.device,
             )
-            return _end_of(job, folder, claim, control, said, killed_before)
+            if job.processes > 1:
+                end, log = run_processes(job, control.stopping, control.report, partial(_train_share, claim.claim))
+            else:
+                end, log = _train(job, folder, control, said)
+            return _recorded(job, folder, claim, end, log, killed_before)
     except Busy as busy:
         return End(BUSY, str(busy))
     except OSError as error:  # the claim cannot be written
         return End(DISK, no_space(error, folder.path) or f"{error.filename or folder.path}: {error.strerror}.")
 
 
-def _end_of(
-    job: Job, folder: RunFolder, claim: Held, control: Control, said: dict[str, Any], killed_before: int | None
-) -> End:
-    """said: what the run reports of its progress; killed_before: processes of this group that lack of memory ended."""
+def _train_share(
+    claim: Claim, job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, Any]], None], group: Group
+) -> Ended:
+    """One of several processes of a run; the process that has started them renews its claim."""
+    import torch
+
+    from suite.evaluation.control import Control
+
+    torch.set_num_threads(job.threads)
+    RULES.tell = None
+    folder = RunFolder(Path(job.folder))
+    folder.held = Held(folder.claim_file, claim)
+    said: dict[str, Any] = {}
+
+    def note(progress: dict[str, Any]) -> None:
+        said.update(progress)
+        report(progress)
+
+    control = Control(stopping, note, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device, group)
+    return _train(job, folder, control, said)
+
+
+def _train(job: Job, folder: RunFolder, control: Control, said: dict[str, Any]) -> Ended:
+    """Trains and tests a run in this process; how it ended, and a text for its log.
+
+    said: what the run reports of its progress.
+    """
     from suite.evaluation.control import RunFailed, Stopped
     from suite.training.run import execute
 
-    def failed(cause: str, text: str, kind: str) -> End:
-        if not claim.is_mine():  # the folder is another's, or gone: whatever went wrong may come from that
-            return End(LOST, f"The claim of {folder.id} was lost ({text})")
-        with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
-            folder.fail(text, kind)
-        return End(cause, text)
-
-    remove_leftovers(folder.path)
+    killed_before = oom_kills()
     try:
         execute(folder, Path(job.data), control, RunSpec.from_resolved(job.spec))
-        return End(DONE)
+        return End(DONE), ""
     except Stopped as stop:
-        with contextlib.suppress(OSError):
-            folder.add_log(str(stop))
-        return End(STOPPED)
+        return End(STOPPED), str(stop)
     except Busy as busy:
-        return End(LOST if isinstance(busy, ClaimLost) else BUSY, str(busy))
+        return End(LOST if isinstance(busy, ClaimLost) else BUSY, str(busy)), ""
     except (BadInput, RunFailed) as error:
-        return failed(INPUT, str(error), "input")
+        return End(INPUT, str(error)), ""
     except SystemExit as error:
-        return failed(INPUT, f"Code of the model called sys.exit({error.code!r}) before the run was finished.", "input")
+        return End(INPUT, f"Code of the model called sys.exit({error.code!r}) before the run was finished."), ""
     except Exception as error:
         if full := no_space(error, folder.path):
-            remove_temporaries(folder.path)
-            return failed(DISK, full, "disk")
-        if claim.is_mine():
-            with contextlib.suppress(OSError):
-                folder.add_log(traceback.format_exc())
-        if lacking := no_memory(error, job.spec, job.gib, said, job.device):
-            return failed(MEMORY, lacking, "memory")
+            return End(DISK, full), ""
+        log = traceback.format_exc()
+        if lacking := no_memory(error, job.spec, job.gib, said, control.device):
+            return End(MEMORY, lacking), log
         text = f"{type(error).__name__}: {error}"
         if not LOADER_DIED.search(str(error)):
-            return failed(FAILED, text, "error")
+            return End(FAILED, text), log
         lacking = was_killed(killed_before, job.gib, "A data-loading process of the run")
-        return failed(MEMORY, lacking, "memory") if lacking else failed(LOADER, text, "error")
+        return (End(MEMORY, lacking) if lacking else End(LOADER, text)), log
+
+
+def _recorded(job: Job, folder: RunFolder, claim: Held, end: End, log: str, killed_before: int | None) -> End:
+    """Writes down how a run ended: into its log, and into error.json where it failed.
+
+    killed_before: processes of this group that lack of memory ended before the run.
+    """
+    if end.cause == CRASH and "SIGKILL" in end.text:  # one of several processes
+        lacking = was_killed(killed_before, job.gib, "A process of the run")
+        end = End(MEMORY, lacking) if lacking else end
+    kind = KINDS.get(end.cause)
+    if kind and not claim.is_mine():  # the folder is another's, or gone: whatever went wrong may come from that
+        return End(LOST, f"The claim of {folder.id} was lost ({end.text})")
+    if end.cause == DISK:
+        remove_temporaries(folder.path)
+    with contextlib.suppress(OSError):  # of a full disk; the driver is told all the same
+        if kind:
+            folder.fail(end.text, kind)
+        if log:
+            folder.add_log(log)
+    return end

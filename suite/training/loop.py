@@ -16,11 +16,13 @@ from suite.data.clips import TrainClips, plain_errors, worker_settings
 from suite.data.rng import generator, permutation
 from suite.device import autocast
 from suite.evaluation.control import Control, RunFailed, Stopped
+from suite.evaluation.group import Group
 from suite.models.inputs import to_network
 from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.training.division import Division
 from suite.training.optimiser import optimiser
 from suite.training.schedule import learning_rate
 
@@ -47,12 +49,16 @@ class Best:
 
 
 class Batches:
-    """Micro-batches of (epoch, index) from update `start` to the last: the order is a function of (seed, epoch)."""
+    """Micro-batches of (epoch, index) from update `start` to the last: the order is a function of (seed, epoch).
 
-    def __init__(self, spec: RunSpec, videos: int, start: int):
+    Of a run with several processes, those of one process.
+    """
+
+    def __init__(self, spec: RunSpec, videos: int, start: int, division: Division | None = None):
         protocol = spec.protocol
+        self.division = division or Division.of(protocol, 1)
         self.seed, self.videos, self.epochs = spec.seed, videos, protocol.epochs
-        self.batch, self.per_step, self.start = protocol.batch, protocol.per_step, start
+        self.batch, self.start = protocol.batch, start
         self.steps_per_epoch = videos // protocol.batch  # the rest of an epoch is dropped: no batch of another size
         if protocol.epochs and not self.steps_per_epoch:
             raise BadInput(
@@ -70,8 +76,8 @@ class Batches:
             if within == 0 or step == self.start:
                 order = permutation(self.seed, epoch, self.videos)
             chosen = order[within * self.batch : (within + 1) * self.batch]
-            for i in range(0, self.batch, self.per_step):
-                yield [(epoch, int(index)) for index in chosen[i : i + self.per_step]]
+            for part in self.division.own_parts:
+                yield [(epoch, int(index)) for index in chosen[self.division.clips(part)]]
 
 
 class Trainer:
@@ -86,19 +92,27 @@ class Trainer:
         folder: RunFolder,
         validate: Callable[[], float] | None = None,
         curve: str = "val",
+        group: Group | None = None,
     ):
-        """validate: top-1 in percent on the split `curve`, asked for every `evaluation.every_epochs` epochs."""
+        """validate: top-1 in percent on the split `curve`, asked for every `evaluation.every_epochs` epochs.
+
+        group: the processes that train the run, each with a Trainer.  Raises BadInput where they cannot divide a batch.
+        """
+        self.group = group or Group()
+        self.division = Division.of(spec.protocol, self.group.world, self.group.rank)
         self.spec, self.model, self.clips, self.classes, self.folder = spec, model, clips, classes, folder
         self.validate, self.curve = validate, curve
         self.best: Best | None = None  # where the protocol selects it
-        self.optimizer = optimiser(model, spec.protocol)
         self.device = next(model.parameters()).device
+        self.division.prepare(model, str(self.device))
+        self.optimizer = optimiser(model, spec.protocol)
         self.set_position(Position())
 
     def set_position(self, position: Position) -> None:
-        self.at = position
-        self.loss_sum = torch.tensor(position.loss_sum, dtype=torch.float64, device=self.device)
-        self.correct = torch.tensor(position.correct, device=self.device)
+        """The sums of the epoch are kept apart by process; what was summed before counts in the first one."""
+        self.at, main = position, self.group.main
+        self.loss_sum = torch.tensor(position.loss_sum if main else 0.0, dtype=torch.float64, device=self.device)
+        self.correct = torch.tensor(position.correct if main else 0, device=self.device)
 
     def resume(self) -> bool:
         """Goes to where the run's checkpoint stands; False when there is none."""
@@ -118,6 +132,8 @@ class Trainer:
     def save(self, final: bool = False) -> None:
         """Writes the checkpoint in place of the last one; the final one goes without the optimiser."""
         self.settle()
+        if not self.group.main:
+            return
         self.folder.require_claim()
         content = save_dict(self.model, self.classes)
         content |= {
@@ -136,7 +152,7 @@ class Trainer:
 
         Raises Stopped (state saved) when asked to, RunFailed when the loss or the weights are not finite.
         """
-        batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step)
+        batches = Batches(self.spec, len(self.clips.manifest.videos), self.at.step, self.division)
         control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
         if batches.steps:
             if left := batches.videos % batches.batch:
@@ -170,14 +186,16 @@ class Trainer:
             )
         )
         self.model.train()
+        self.network = self.division.wrapped(self.model)
         saved_at, saved_step, began = time.monotonic(), self.at.step, time.monotonic()
+        (stopping,) = self.group.any_of(control.stopping())
         while True:
             if self.at.seen and self.at.step % per_epoch == 0:
                 self.end_epoch(batches, time.monotonic() - began)
                 began = time.monotonic()
             if self.at.step == batches.steps:
                 return
-            if control.stopping():
+            if stopping:
                 raise Stopped(f"stopped at step {self.at.step} of {batches.steps}")
             self.update(loader, batches, control)
             control.report({"step": self.at.step, "steps": batches.steps, "tested": 0, "videos": 0})
@@ -186,6 +204,7 @@ class Trainer:
                 if control.checkpoint_steps
                 else time.monotonic() - saved_at >= control.checkpoint_seconds
             )
+            stopping, due = self.group.any_of(control.stopping(), due)  # all processes at the same step
             if due and self.at.step < batches.steps:
                 self.save()
                 saved_at, saved_step = time.monotonic(), self.at.step
@@ -197,17 +216,20 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        parts = batches.batch // batches.per_step
-        for part in range(parts):
-            clips, labels = plain_errors(loader)
-            labels = labels.to(device, non_blocking=True)
-            model.set_dropout_key(int(generator(self.spec.seed, self.at.step, part, "dropout").integers(2**62)))
-            with autocast(p.precision, device):
-                logits = model(to_network(clips, self.spec.network, device))
-            loss = F.cross_entropy(logits.float(), labels)
-            (loss / parts).backward()
-            self.loss_sum += loss.detach().double() * len(labels)  # on the device: no step waits for a number
-            self.correct += (logits.argmax(1) == labels).sum()
+        parts = self.division.own_parts
+        with self.division.statistics_of_all(model):
+            for part in parts:
+                clips, labels = plain_errors(loader)
+                labels = labels.to(device, non_blocking=True)
+                model.set_dropout_key(int(generator(self.spec.seed, self.at.step, part, "dropout").integers(2**62)))
+                with self.division.without_exchange(self.network, part):
+                    with autocast(p.precision, device):
+                        logits = self.network(to_network(clips, self.spec.network, device))
+                    exact = torch.promote_types(logits.dtype, torch.float32)  # never in half precision
+                    loss = F.cross_entropy(logits.to(exact), labels)
+                    (loss / len(parts)).backward()
+                self.loss_sum += loss.detach().double() * len(labels)  # on the device: no step waits for a number
+                self.correct += (logits.argmax(1) == labels).sum()
         if p.clip_gradient:
             nn.utils.clip_grad_norm_(model.parameters(), p.clip_gradient)
         self.optimizer.step()
@@ -221,7 +243,8 @@ class Trainer:
 
         The loss of a step is computed before its update: `check_weights` looks at what the last one left.
         """
-        self.at.loss_sum, self.at.correct = self.loss_sum.item(), int(self.correct)
+        loss_sum, correct = self.group.sums(self.loss_sum.item(), int(self.correct))
+        self.at.loss_sum, self.at.correct = loss_sum, int(correct)
         if not np.isfinite(self.at.loss_sum):
             raise RunFailed(
                 f"The loss of {self.folder.id} is not finite at step {self.at.step}; a smaller lr may help."

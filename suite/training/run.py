@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from suite.data import pretraining_leakage
-from suite.data.clips import EvalClips, TrainClips
+from suite.data.clips import TrainClips
 from suite.data.datasets import Dataset, open_dataset
 from suite.data.decoding import Decoder
 from suite.data.manifest import SCHEME, Manifest, hold_out
 from suite.data.rng import generator
 from suite.device import set_determinism
 from suite.evaluation.control import Control
-from suite.evaluation.inference import Predictions, accuracies, parquet_bytes, predict
+from suite.evaluation.inference import parquet_bytes
 from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
 from suite.models.checkpoints.fresh import HEAD
@@ -26,12 +25,14 @@ from suite.models.cost import cost
 from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
-from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
+from suite.store.folder import RunFolder, dump_json, sealed
+from suite.store.follower import Follower
 from suite.store.identity import RunSpec, digest
 from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
 from suite.training.loop import Trainer
 from suite.training.same_videos import require_same_videos
+from suite.training.tester import Tested, Tester
 
 
 def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSpec | None = None) -> dict[str, Any]:
@@ -40,18 +41,25 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
     planned: the run as it is planned now.  Of a finished run it may plan other tests than were made; these are added,
     and nothing is trained again.  The parent's folder lies beside it.  Raises Stopped, RunFailed or BadInput (Busy
     where another process has it); the folder stays fit to go on.
+    Of a run with several processes (`control.group`) all call this, and the one of rank 0 writes.
     """
+    group = control.group
+    if not group.main:
+        folder = Follower(folder.path)
     with folder.claimed(wait=30):
-        folder.error_file.unlink(missing_ok=True)
+        folder.clear_error()
         if planned and planned.id == folder.id and folder.result() is None:
             folder.create(planned, anew=True)  # its test may have been planned otherwise when it was begun
+        group.wait()  # spec.yaml is there
         spec = folder.spec()
         if folder.result() is None:
             _note_pretraining(folder, spec, data_root)
             _execute(folder, spec, data_root, control)
+            group.wait()  # result.json is there
         planned = planned or spec
         if result_of(folder, planned) is None:
             test_again(folder, planned, root=data_root, control=control)
+        group.wait()
         return result_of(folder, planned) or {}
 
 
@@ -62,7 +70,7 @@ def _note_pretraining(folder: RunFolder, spec: RunSpec, data_root: Path) -> None
     found = pretraining_leakage.seen_before(open_dataset(spec.dataset, data_root), before, data_root)
     pretraining_leakage.require(found, spec.protocol.allow_leakage, spec.dataset)
     record = {"pretraining_leakage": pretraining_leakage.record(found)}
-    write_atomic(folder.provenance, dump_json(_earlier_provenance(folder) | record))
+    folder.write(folder.provenance, dump_json(_earlier_provenance(folder) | record))
 
 
 def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:
@@ -96,6 +104,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         *(spec, model, clips, dataset.classes, folder),
         validate=lambda: test.clip_level(curve).accuracies["top1"],
         curve=curve.split,
+        group=control.group,
     )
     provenance = _earlier_provenance(folder)
     if trainer.resume():
@@ -111,17 +120,23 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
             provenance["weights"]["pretraining"] = before
         folder.add_log(f"started: {report or 'from scratch'}")
     provenance.setdefault("sessions", []).append(
-        {"started": started, "from_step": trainer.at.step, **device_facts(control.device), **environment(spec.model)}
+        {
+            "started": started,
+            "from_step": trainer.at.step,
+            "processes": control.group.world,
+            **device_facts(control.device),
+            **environment(spec.model),
+        }
     )
     provenance["data"] = {split: _facts(m) for split, m in splits.items()} | {"notes": dataset.notes}
-    write_atomic(folder.provenance, dump_json(sealed(provenance)))
+    folder.write(folder.provenance, dump_json(sealed(provenance)))
     trainer.train(control)
 
     result = _result(folder, spec, dataset, test) | (_on_dev(trainer, test, dev) if dev else {})
     require_same_videos(folder, dataset, data_root)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
-    write_atomic(folder.provenance, dump_json(sealed(provenance)))
+    folder.write(folder.provenance, dump_json(sealed(provenance)))
     folder.finish(result)  # last: the run is done
     folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")
     return result
@@ -193,63 +208,6 @@ def _earlier_provenance(folder: RunFolder) -> dict[str, Any]:
         return {}
 
 
-@dataclass
-class Tested:
-    """Predictions of one kind of views, and their accuracies."""
-
-    predictions: Predictions
-    accuracies: dict[str, Any]
-
-
-@dataclass
-class Tester:
-    """Tests a model by the run's protocol, on the validation split unless another is given."""
-
-    spec: RunSpec
-    dataset: Dataset
-    model: torch.nn.Module
-    decoder: Decoder
-    control: Control
-
-    def clip_level(self, split: Manifest | None = None) -> Tested:
-        how = self.spec.protocol.evaluation
-        return self._test(split or self.dataset.split("val"), how.clips, how.crops)
-
-    def video_level(self) -> Tested:
-        how = self.spec.protocol.evaluation
-        return self._test(self.dataset.split("val"), how.video_clips, how.video_crops)
-
-    def _test(self, split: Manifest, clips: int, crops: int) -> Tested:
-        p = self.spec.protocol
-        if not split.videos:
-            raise BadInput(f"{self.spec.dataset} has no validation videos to test on.")
-        views = EvalClips(
-            split,
-            self.spec.frames,
-            p.test_size,
-            p.sampling,
-            clips,
-            crops,
-            self.decoder,
-            crop_rule=p.evaluation.crop_rule,
-            flips=self.dataset.flips_keep_classes,
-        )
-        found = predict(self._model(), views, p.precision, p.evaluation.batch, self.control, self.spec.id)
-        correct = accuracies(
-            found.fused(p.evaluation.fusion), found.labels, self.dataset.classes, self.dataset.info.pairs
-        )
-        return Tested(found, correct | found.distinct_views(clips * crops))
-
-    def _model(self) -> torch.nn.Module:
-        """The model; with its weights built for the test size, where that is not the training size."""
-        p = self.spec.protocol
-        if p.test_size == p.size:
-            return self.model
-        model = build(self.spec.network, len(self.dataset.classes), self.spec.frames, p.test_size)
-        model.load_state_dict(self.model.state_dict())
-        return model.to(self.control.device)
-
-
 def _on_dev(trainer: Trainer, test: Tester, dev: Manifest) -> dict[str, Any]:
     """What a result says of the videos held out: which, the top-1 on them of the weights tested, the epoch selected.
 
@@ -261,17 +219,21 @@ def _on_dev(trainer: Trainer, test: Tester, dev: Manifest) -> dict[str, Any]:
     return {"dev": _facts(dev), "dev_top1": curve[-1] if curve else test.clip_level(dev).accuracies["top1"]}
 
 
+def _write_predictions(folder: RunFolder, file: Path, tested: Tested, fusion: str) -> None:
+    if tested.predictions is not None:
+        folder.write(file, parquet_bytes(tested.predictions.table(fusion)))
+
+
 def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) -> dict[str, Any]:
     """Accuracies, cost and what else a table needs; no clocks."""
     p = spec.protocol
     tested = test.clip_level()
     folder.require_claim()
-    write_atomic(folder.predictions, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
+    _write_predictions(folder, folder.predictions, tested, p.evaluation.fusion)
     result = dict(tested.accuracies)
     if p.evaluation.video_clips:
         tested = test.video_level()
-        file = folder.video_predictions
-        write_atomic(file, parquet_bytes(tested.predictions.table(p.evaluation.fusion)))
+        _write_predictions(folder, folder.video_predictions, tested, p.evaluation.fusion)
         result["video"] = tested.accuracies
     if curve := [line["val_top1"] for line in folder.read_history() if "val_top1" in line]:
         result["best_top1"] = max(curve)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 STORE = 80 << 20  # bytes, about the least that Ray takes
 
@@ -55,3 +58,33 @@ def below(pid: int) -> list[int]:
     while more := [child for child, above in parents.items() if above in found and child not in found]:
         found += more
     return found[1:]
+
+
+@contextlib.contextmanager
+def node_without(folder: Path, address: str, cpus: int):
+    """A node of the cluster at `address` that sees an empty folder in place of `folder`; gives its process.
+
+    Needs the user root.  Raises OSError where this machine allows no file systems of a process's own.
+    """
+    code = f"from tests.cluster.ray import join; join({address!r}, {cpus})"
+    mount = f"mount -t tmpfs none '{folder}' && exec '{sys.executable}' -c \"{code}\""
+    if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", folder], capture_output=True).returncode:
+        raise OSError("mount is not allowed here")
+    process = subprocess.Popen(["unshare", "-m", "sh", "-c", mount])
+    try:
+        yield process
+    finally:
+        for pid in [*below(process.pid), process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def join(address: str, cpus: int) -> None:
+    """Adds a node to a cluster and stays until it is killed."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=False)
+    cluster.head_node, cluster.redis_address = SimpleNamespace(gcs_address=address), None
+    cluster.add_node(wait=False, num_cpus=cpus, object_store_memory=STORE)
+    signal.pause()

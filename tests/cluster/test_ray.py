@@ -3,15 +3,19 @@
 import importlib.util
 import os
 import signal
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from suite.data.synthetic import synthesize
+from suite.device import cores
 from suite.sweep.executors.ray import RayExecutor, RayOptions
-from tests.cluster.ray import STORE, kill_node, parent, ray_cluster
+from suite.sweep.executors.shipping import SCRATCH
+from tests.cluster.ray import STORE, kill_node, node_without, parent, ray_cluster
 from tests.sweep import executor_contract as contract
-from tests.sweep.builders import ROOT
+from tests.sweep.builders import GRID, ROOT, comparable, suite_process
 from tests.sweep.fake_jobs import fake_job, fake_plan, orders
 
 pytestmark = [
@@ -20,15 +24,21 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@pytest.fixture(scope="module", autouse=True)
+def environment():
+    """Processes find Ray and the tests."""
     found = importlib.util.find_spec("ray")
     if found is None:
         pytest.skip("the extra ray is not installed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(found.origin).parents[1])]))
-        with ray_cluster() as (made, nodes):
-            yield made, nodes
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(environment):
+    with ray_cluster() as (made, nodes):
+        yield made, nodes
 
 
 def executor(cluster, plan, shared=True):
@@ -94,3 +104,46 @@ def test_a_node_that_is_killed_in_mid_sweep_leaves_its_runs_to_the_others(cluste
     assert {"resumed", "waiting"} & {event for event, _, _ in events}
     begun = [(plan.runs[3 * chain].folder.path / "begun.txt").read_text().split() for chain in range(6)]
     assert max(int(line) for lines in begun for line in lines) > 0, "from a checkpoint"
+
+
+@pytest.fixture(scope="module")
+def made_locally(tmp_path_factory):
+    """(folder with data and grid, the files of a sweep with one thread per run)."""
+    folder = tmp_path_factory.mktemp("real")
+    synthesize("calib_order", folder / "data", videos={"train": 48, "val": 16})
+    (folder / "small.yaml").write_text(GRID)
+    return folder, sweep(folder, folder / "local", "--slots", cores())
+
+
+def sweep(folder, results, *options):
+    """The files of a sweep of two runs, in a process of its own, that must not differ."""
+    args = ["sweep", folder / "small.yaml", "--data", folder / "data", "--results", results, *options]
+    done = suite_process(*args, "--no-tracking", "--only", "tsn-*", check=0, PYTHONPATH=os.environ["PYTHONPATH"])
+    assert "ray" not in done.stderr.lower(), "the display stays ours"
+    assert "(raylet)" not in done.stdout
+    return comparable(results / "small")
+
+
+def test_a_sweep_through_ray_gives_the_bytes_of_a_local_one(cluster, made_locally, tmp_path):
+    folder, locally = made_locally
+    assert sweep(folder, tmp_path / "ray", "--executor", "ray", "--address", cluster[0].address) == locally
+
+
+def test_a_node_that_does_not_see_the_disk_of_the_driver_gives_the_same_bytes(made_locally, tmp_path):
+    folder, locally = made_locally
+    results = tmp_path / "results"
+    results.mkdir()
+    with ray_cluster(cpus=()) as (made, _):
+        try:
+            with node_without(results, made.address, cpus=1):
+                found = sweep(folder, results, "--executor", "ray", "--address", made.address)
+        except OSError as error:
+            pytest.skip(f"A node without the driver's disk needs the user root: {error}.")
+    assert found == locally
+    assert not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"))
+
+
+def test_a_cluster_on_this_machine_alone_gives_the_same_bytes_with_the_same_threads(made_locally, tmp_path):
+    folder, _ = made_locally
+    threads = sweep(folder, tmp_path / "local", "--slots", "1")
+    assert sweep(folder, tmp_path / "ray", "--executor", "ray", "--cpus-per-run", cores()) == threads

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from suite.commands.cluster import cluster_of, given_options
+from suite.commands.cluster import cluster_of, given_options, processes_of
 from suite.spec import BadInput
 from suite.sweep.executors.ray import RayExecutor, RayOptions
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
@@ -35,8 +35,6 @@ def test_options_reach_ray():
         ({"executor": "ray", "partition": "gpu"}, "--partition needs --executor slurm"),
         ({"executor": "local", "cpus_per_run": 2}, "--cpus-per-run needs --executor slurm or ray"),
         ({"executor": "pbs"}, "expects local, slurm or ray, not 'pbs'"),
-        ({"executor": "ray", "gpus_per_run": 2}, "--gpus-per-run expects 0 or 1"),
-        ({"gpus_per_run": 2}, "--gpus-per-run expects 0 or 1"),
         ({"device": "cuda"}, "--gpus-per-run 1 asks for a GPU"),
         ({"sbatch": ["account"]}, "--sbatch expects key=value, not 'account'"),
     ],
@@ -45,6 +43,14 @@ def test_what_does_not_go_together_is_one_sentence(given, words):
     with pytest.raises(BadInput) as caught:
         options(**given)
     assert words in str(caught.value)
+
+
+def test_a_run_has_one_process_per_gpu_or_as_many_as_were_asked_for_on_the_cpu():
+    assert processes_of({}, None) == 1
+    assert processes_of({}, 3) == 3
+    assert processes_of({"--gpus-per-run": 4}, None) == 4
+    with pytest.raises(BadInput, match="one process per GPU"):
+        processes_of({"--gpus-per-run": 4}, 2)
 
 
 def test_without_ray_a_sentence_names_what_is_missing(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from suite.store.folder import RunFolder
 from suite.sweep.executors.base import LOST, Change, End, Executor
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
+from suite.sweep.retries import Retries
 from suite.sweep.scheduler import MOST_LOST, Scheduler
 from tests.sweep import executor_contract as contract
 from tests.sweep.builders import ROOT
@@ -174,12 +175,10 @@ def test_a_worker_that_is_told_to_stop_goes_on_without_using_up_a_retry(tmp_path
     assert len(outcome.finished) == 3
 
 
-def test_retries_count_for_each_cause(tmp_path):
-    plan = fake_plan(tmp_path, chains=1)
-    scheduler = Scheduler(plan, tmp_path, LocalExecutor(Machine(1, "cpu", 1, 0), body=fake_job))
-    run = plan.runs[0]
+def test_retries_count_for_each_cause():
+    retries = Retries()
     causes = ["loader", "crash", "failed", "crash"]
-    assert [scheduler._try_again(run, cause, scheduler.retries) for cause in causes] == [True, True, True, False]
+    assert [retries.again("run", cause, 1) for cause in causes] == [True, True, True, False]
 
 
 KILL_FORK_SERVER = """

@@ -80,3 +80,18 @@ def test_what_was_not_recorded_is_no_change(plan):
     write_atomic(plan.runs[0].folder.provenance, dump_json(sealed(found | {"sessions": [early]})))
     (plan.folder / changes.VIDEOS).write_text("{")
     assert stale_runs(plan) == {}
+
+
+def test_kept_digests_hold_for_one_state_of_the_code(plan, monkeypatch):
+    monkeypatch.setattr(changes, "TODAY", {})
+    stale_runs(plan)
+    kept = json.loads((plan.folder / changes.CODE).read_text())
+    assert set(kept["digests"]) == {"tsn-resnet18", "tam-resnet18"}
+    wrong = {"code_train": {"training": "0" * 10}, "code_test": {}}
+    for state, stale in (("another state", 0), (kept["code"], 4)):
+        monkeypatch.setattr(changes, "TODAY", {})
+        changes.code_today.cache_clear()
+        content = {"code": state, "digests": dict.fromkeys(kept["digests"], wrong)}
+        (plan.folder / changes.CODE).write_text(json.dumps(content))
+        assert len(stale_runs(plan)) == stale
+    changes.code_today.cache_clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from suite.program import command
 from suite.report.console.plain import duration, show, table
 from suite.spec import run_named
 from suite.statistics.rounding import rounded
@@ -41,21 +40,6 @@ def not_shown(plan: Plan) -> list[str]:
     done = [file for file in (plan.folder / "runs").glob("*/result.json") if file.parent.name not in shown]
     others = f"; {len(done)} other finished runs are in the report" if done else ""
     return [f"note: this shows the selection {plan.selection.options()}{others}. To show all runs: --only '*'."]
-
-
-def print_status(grid: str, found: dict[str, Any]) -> None:
-    states = ("done", "running", "todo", "failed", "blocked", *(["stale"] if found["stale"] else []))
-    counts = ", ".join(f"{found[state]} {state}" for state in states)
-    made = table("model", "data", ">frames", ">seed", "state", ">top-1 (%)", "~")
-    for run in found["runs"]:
-        top1 = "" if run["top1"] is None else rounded(run["top1"], 1)
-        name = run["name"] + (f" [{run['control']}]" if run["control"] else "")
-        name += f" ({run['setting']})" if run.get("setting") else ""
-        cells = (name, run["dataset"], str(run["frames"]), str(run["seed"]), run["state"], top1)
-        changed = f"changed since: {'; '.join(run['changes'])}" if run["changes"] else ""
-        made.add_row(*cells, run["error"] or changed)
-    again = f"; {command(f'sweep {grid} --rerun stale')} trains the stale runs again" if found["stale"] else ""
-    show(made, f"\n{grid}: {counts}{again}")
 
 
 def print_ensemble(found: dict[str, Any]) -> None:

@@ -114,6 +114,8 @@ class Display:
             text = f"done     {name}: {_accuracy(run)} in {took}"
         elif event == "stopped":
             text = f"stopped  {name}; checkpoint saved"
+        elif event == "cancelled":
+            text = f"cancelled {name}; the same command continues it later"
         elif event == "lost":
             text = f"stopped  {name}; it will resume from its last checkpoint"
         elif event == "left":

@@ -105,14 +105,14 @@ class Held:
 
 
 @contextlib.contextmanager
-def held(folder: Path, key: str = "", wait: float = 0.0) -> Iterator[Held]:
+def held(folder: Path, key: str = "", wait: float = 0.0, watch: Watch | None = None) -> Iterator[Held]:
     """Holds the claim of a folder while the block runs.
 
     key: of the queued claim that was made for this process, which it takes over.  wait: seconds to wait for another
-    process that holds it.  Raises Busy where it still does.
+    process that holds it.  watch: of whoever tries again and again.  Raises Busy where it still does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file, mine, watch = folder / NAME, new_claim(RUNNING, job=cluster_job(), key=key), Watch()
+    file, mine, watch = folder / NAME, new_claim(RUNNING, job=cluster_job(), key=key), watch or Watch()
 
     def is_meant(found: Claim) -> bool:
         return bool(key) and found.key == key
@@ -123,7 +123,9 @@ def held(folder: Path, key: str = "", wait: float = 0.0) -> Iterator[Held]:
     until = time.monotonic() + wait
     while True:
         placed = read_claim(file)
-        if placed is not None and is_meant(placed):
+        if placed is None:
+            file.with_name(CANCEL).unlink(missing_ok=True)  # of an earlier process
+        elif is_meant(placed):
             mine = replace(mine, executor=placed.executor, sweep=placed.sweep)
         try:
             take(file, mine, may_replace)

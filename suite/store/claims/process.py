@@ -48,7 +48,7 @@ def start_time(pid: int) -> int | None:
 def runs(pid: int, started: int | None) -> bool:
     """Whether the process of this machine with this pid and start time still runs."""
     found = start_time(pid)
-    return found is not None and started in (None, found)
+    return found is not None and started == found
 
 
 def _answers(pid: int) -> bool:

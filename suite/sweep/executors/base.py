@@ -31,10 +31,11 @@ class Job:
     folder: str
     spec: dict[str, Any]  # the run as it is planned now: of a finished one, its tests may have changed
     data: str
-    device: str = "cpu"  # "cuda": the GPU in `gpu`
-    gpu: str | None = None
-    threads: int = 1
-    workers: int = 0
+    device: str = "cpu"  # "cuda": the GPUs in `gpu`
+    gpu: str | None = None  # names of its GPUs, with commas between them; None: those that it may see
+    processes: int = 1  # that train the run together, on the GPUs in `gpu` one each
+    threads: int = 1  # of each process
+    workers: int = 0  # data-loading processes of each process
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
@@ -105,7 +106,11 @@ class Executor(ABC):
     def describe(self) -> str:
         """How it places runs, for the first line of a sweep."""
         used = self.machine
-        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, CPU threads per run: {used.threads}"
+        return f"{self.placing or f'{used.slots} at a time'} on {used.device}, {self._processes()}: {used.threads}"
+
+    def _processes(self) -> str:
+        several = self.machine.processes
+        return f"{several} processes per run, CPU threads per process" if several > 1 else "CPU threads per run"
 
     def placed_before(self) -> set[str]:
         """Ids of jobs that an earlier driver has placed and that are still queued or running."""

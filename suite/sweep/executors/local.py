@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from suite.spec import BadInput
 from suite.sweep import worker
 from suite.sweep.executors.base import CRASH, EXITED, LOST, MEMORY, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine, gpus
@@ -68,16 +69,22 @@ class LocalExecutor(Executor):
         taken = {slot.index for slot in self.slots}
         index = next(i for i in range(self.machine.slots) if i not in taken)
         if self.machine.device == "cuda":
-            job = replace(job, gpu=_gpu(index))
+            job = replace(job, gpu=_gpus_of(index, job.processes))
         ours, theirs = self.context.Pipe()
+        process = self._forked(job, theirs) or self._forked(job, theirs)  # the second is from a new fork server
+        if process is None:  # an EOFError that went on would end the driver without a word
+            raise BadInput("The fork server, the process that starts the runs, ended as soon as it was started.")
+        theirs.close()
+        self.slots.append(_Slot(job, process, ours, index))
+
+    def _forked(self, job: Job, theirs: Any) -> Any:
+        """The process of a job; None where the fork server has just been killed."""
         process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
         try:
             process.start()
-        except (EOFError, ConnectionError):  # the fork server has just been killed: the next start makes another
-            process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
-            process.start()
-        theirs.close()
-        self.slots.append(_Slot(job, process, ours, index))
+        except (EOFError, ConnectionError):
+            return None
+        return process
 
     def poll(self, seconds: float) -> list[Change]:
         if self.slots:
@@ -109,11 +116,12 @@ class LocalExecutor(Executor):
         self.slots.clear()
 
 
-def _gpu(slot: int) -> str:
-    """The name of a slot's GPU, among those that this process may see."""
+def _gpus_of(slot: int, processes: int) -> str:
+    """The names of a slot's GPUs, one per process, among those that this process may see."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    index = slot % gpus()
-    return visible[index] if visible else str(index)
+    groups = gpus() // processes  # of GPUs that work together; with more slots than groups, slots share one
+    first = slot % groups * processes
+    return ",".join(visible[index] if visible else str(index) for index in range(first, first + processes))
 
 
 def _end_of(slot: _Slot) -> End:

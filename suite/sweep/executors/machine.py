@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from suite.device import cores, usable_device
+from suite.spec import BadInput
 
 
 @dataclass(frozen=True)
@@ -13,18 +14,26 @@ class Machine:
 
     slots: int
     device: str
-    threads: int
-    workers: int
+    threads: int  # of each process
+    workers: int  # of each process
+    processes: int = 1  # per run; on GPUs one per GPU
 
     @classmethod
-    def of(cls, slots: int | None = None, device: str | None = None, workers: int | None = None) -> Machine:
-        """As slots the GPUs, else up to eight cores.  Raises BadInput where the device is not there."""
+    def of(
+        cls, slots: int | None = None, device: str | None = None, workers: int | None = None, processes: int = 1
+    ) -> Machine:
+        """As slots the GPUs, else up to eight cores; so many fewer as a run has more of them.
+
+        Raises BadInput where the device is not there, or has too few GPUs.
+        """
         device = usable_device(device)
-        slots = slots or (gpus() if device == "cuda" else min(cores(), 8))
-        threads = max(1, cores() // slots)
+        if device == "cuda" and processes > gpus():
+            raise BadInput(f"--gpus-per-run {processes} asks for more GPUs than PyTorch finds here ({gpus()}).")
+        slots = slots or max(1, (gpus() if device == "cuda" else min(cores(), 8)) // processes)
+        threads = max(1, cores() // (slots * processes))
         if workers is None:
             workers = min(12, threads) if device == "cuda" else 0
-        return cls(slots, device, threads, workers)
+        return cls(slots, device, threads, workers, processes)
 
 
 def gpus() -> int:

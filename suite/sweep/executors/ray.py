@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.store.claims.claim import Busy
+from suite.store.claims.held import Held
 from suite.store.folder import RunFolder
 from suite.store.full_disk import no_space
 from suite.store.identity import RunSpec
@@ -39,6 +40,7 @@ class RayOptions:
     folder: Path = Path()  # results/<grid>/ray
     gpus_per_run: int = 0
     cpus_per_run: int = 1
+    processes: int = 1  # per run; on GPUs one per GPU
     workers: int | None = None  # data-loading processes per run
     jobs: int = 500  # tasks at the same time, at most; those that wait make a cluster grow
     seconds: float = 2.0  # between two questions to the board
@@ -54,7 +56,8 @@ class _Placed:
     begun: bool = False
     order: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
-    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # the claim of a run whose files are away
+    claim: Held | None = None  # of a run whose files are away: the driver holds it
+    held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # releases the claim
     end: End | None = None  # of one that could not be submitted
 
 
@@ -70,8 +73,9 @@ class RayExecutor(Executor):
         need_ray()
         self.options, self.body, self.folder = options, body, options.folder.absolute()
         device = "cuda" if options.gpus_per_run else "cpu"
-        workers = options.workers if options.workers is not None else (options.cpus_per_run if device == "cuda" else 0)
-        self.machine = Machine(options.jobs, device, options.cpus_per_run, workers)
+        threads = max(1, options.cpus_per_run // options.processes)
+        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
+        self.machine = Machine(options.jobs, device, threads, workers, options.processes)
         self.placed: dict[str, _Placed] = {}
         self.ray: Any = None  # the package, once there is a cluster
         self.asked = 0.0
@@ -153,7 +157,7 @@ class RayExecutor(Executor):
             folder = RunFolder(Path(placed.job.folder))
             placed.held.close()
             try:
-                placed.held.enter_context(folder.claimed(placed.job.claim))
+                placed.claim = placed.held.enter_context(folder.claimed(placed.job.claim))
             except Busy as busy:
                 placed.end = End(BUSY, str(busy))
                 return
@@ -165,11 +169,14 @@ class RayExecutor(Executor):
         if time.monotonic() - self.asked < self.options.seconds:
             return []
         self.asked = time.monotonic()
+        for placed in self.placed.values():
+            if placed.claim and placed.claim.is_to_stop():
+                placed.order = placed.order or STOP
         said, sent = self._news()
         changes = []
         for id, placed in self.placed.items():
             for reference in sent.get(placed.key, ()):
-                with contextlib.suppress(self.ray.exceptions.RayError, OSError):  # the next ones may come through
+                with contextlib.suppress(self.ray.exceptions.RayError, OSError, Busy):  # the next may come through
                     self._write(placed, self.ray.get(reference, timeout=60))
             progress = said.get(placed.key)
             if progress is None or (placed.begun and progress == placed.progress):
@@ -209,13 +216,17 @@ class RayExecutor(Executor):
         if attended.files is not None:
             try:
                 self._write(placed, attended.files, ended=True)
+            except Busy as lost:
+                return End(LOST, str(lost))
             except OSError as error:
                 full = no_space(error, self.folder.parent)
                 return End(DISK, full) if full else End(CRASH, f"{error.filename}: {error.strerror}.")
         return attended.end
 
     def _write(self, placed: _Placed, files: Files, ended: bool = False) -> None:
-        """Takes in the files of a run that a node has sent."""
+        """Takes in the files of a run that a node has sent.  Raises Busy where another process has the run by now."""
+        if placed.claim:
+            placed.claim.require()
         folder, results = RunFolder(Path(placed.job.folder)), Path(self.place.results)
         write_files(files, results, below=folder.path.relative_to(results).as_posix())
         if ended and not any(name.endswith(f"{folder.id}/error.json") for name in files):

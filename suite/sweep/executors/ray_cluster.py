@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,8 +41,12 @@ def joined_cluster(address: str | None, cpus: int, gpus_of_run: int) -> Any:
         # Ray's own switch for machines that are no cluster: all its servers then listen on the loopback address.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         options |= {"include_dashboard": False, "num_cpus": cores(), "object_store_memory": STORE}
+    else:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # Ray tries for 40 s each time
     import ray
 
+    if not own:
+        _refuse_if_nothing_listens(address, ray)
     with _own_signal_handlers():
         try:
             ray.init(address, **options)
@@ -55,6 +60,21 @@ def joined_cluster(address: str | None, cpus: int, gpus_of_run: int) -> Any:
         ray.shutdown()
         raise
     return ray
+
+
+def _refuse_if_nothing_listens(address: str, ray: Any) -> None:
+    """Raises BadInput for an address that nothing answers at, sooner than Ray gives up."""
+    where = address
+    if address == "auto":
+        with contextlib.suppress(Exception):  # no public name gives it; without one, ray.init says so
+            where = ray._private.services.canonicalize_bootstrap_address("auto") or address
+    host, colon, port = where.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"The Ray cluster at {address} cannot be reached: {error}.") from None
 
 
 def _check_nodes(ray: Any, cpus: int, gpus_of_run: int, own: bool) -> None:

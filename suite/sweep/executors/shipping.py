@@ -78,7 +78,7 @@ def write_files(files: Files, results: Path, below: str = "") -> None:
     for name in files:
         path = PurePosixPath(name)
         outside = path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name
-        if outside or not path.is_relative_to(below) or path.name in ("", "."):
+        if outside or not path.is_relative_to(below) or path == PurePosixPath(below):
             raise BadInput(f"A node sent a file with the name {name!r}, which is not in the folder of its run.")
     for name in sorted(files, key=lambda name: (PurePosixPath(name).name in LAST, name.endswith("result.json"), name)):
         path = results / name

@@ -44,6 +44,7 @@ class SlurmOptions:
     sbatch: dict[str, str] = field(default_factory=dict)
     gpus_per_run: int = 0
     cpus_per_run: int = 1
+    processes: int = 1  # per run; on GPUs one per GPU
     workers: int | None = None  # data-loading processes per run
     jobs: int = 500  # at most, in the queue at the same time
     detach: bool = False  # leave jobs in the queue when the driver is stopped
@@ -75,8 +76,9 @@ class SlurmExecutor(Executor):
         self.options, self.body, self.folder = options, body, options.folder.absolute()
         self.detached = options.detach
         device = "cuda" if options.gpus_per_run else "cpu"
-        workers = options.workers if options.workers is not None else (options.cpus_per_run if device == "cuda" else 0)
-        self.machine = Machine(options.jobs, device, options.cpus_per_run, workers)
+        threads = max(1, options.cpus_per_run // options.processes)
+        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
+        self.machine = Machine(options.jobs, device, threads, workers, options.processes)
         self.submitter = _submitter(options, self.folder / "logs")
         self.placed: dict[str, _Placed] = {}
         self.before: dict[str, str] = {}  # run id -> job of an earlier driver that is still queued or running
@@ -218,10 +220,10 @@ def _submitter(options: SlurmOptions, logs: Path) -> Any:
     if options.gpus_per_run:
         asked["gpus_per_node"] = options.gpus_per_run
     asked |= {key.replace("-", "_"): value for key, value in options.sbatch.items()}
-    threads = options.cpus_per_run
+    cpus, threads = options.cpus_per_run, max(1, options.cpus_per_run // options.processes)
     submitter.update_parameters(
         # Before torch loads: two spinning threads of one run stall each other.
-        setup=[f"export OMP_NUM_THREADS={threads} GOMP_SPINCOUNT=0 SRUN_CPUS_PER_TASK={threads}"],
+        setup=[f"export OMP_NUM_THREADS={threads} GOMP_SPINCOUNT=0 SRUN_CPUS_PER_TASK={cpus}"],
         array_parallelism=options.jobs,
         additional_parameters=asked,
     )

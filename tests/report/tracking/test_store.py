@@ -16,9 +16,9 @@ import pytest
 from suite.report.mlflow_store import TELEMETRY_OFF, open_interface, relocate_artifacts, settings
 from suite.report.publishing import Publisher
 from suite.spec import BadInput
-from tests.report.tracked import finished, runs_of, spec_of
+from tests.report.tracking.tracked import finished, runs_of, spec_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_artifacts_of_others_are_left_where_they_are(tmp_path):

@@ -2,7 +2,11 @@
 
 import contextlib
 import json
+import os
+import time
+from pathlib import Path
 
+from suite.report.publishing import Publisher
 from suite.spec import Protocol
 from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.store.identity import RunSpec
@@ -94,8 +98,6 @@ def epochs_of(client, run, key):
 
 
 def read_artifact(client, run, path, folder):
-    from pathlib import Path
-
     folder.mkdir(exist_ok=True)
     return Path(client.download_artifacts(run.info.run_id, path, str(folder))).read_text()
 
@@ -104,3 +106,23 @@ def eval_file(folder, name, content):
     place = folder.path / "eval" / name
     place.mkdir(parents=True)
     (place / "eval.json").write_text(json.dumps(content))
+
+
+def publish(grid, ended=True) -> Publisher:
+    """Logs a grid to MLflow, by a publisher that knows nothing yet."""
+    publisher = Publisher(grid)
+    publisher.publish(ended)
+    return publisher
+
+
+def client_of(grid):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{grid.parent}/mlflow.db")
+
+
+def wait_for(condition, what, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"{what} within {seconds} s"
+        time.sleep(0.1)

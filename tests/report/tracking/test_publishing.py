@@ -1,9 +1,6 @@
 """Runs of a grid in MLflow, from their files: written, read back, written again."""
 
-import os
 import shutil
-import threading
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +8,8 @@ from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
 from suite.store.folder import dump_json
 from suite.store.identity import EvaluationSpec
-from tests.report.tracked import (
+from suite.store.reused import record_reuse
+from tests.report.tracking.tracked import (
     at_work,
     begin,
     differences,
@@ -19,6 +17,7 @@ from tests.report.tracked import (
     eval_file,
     finish,
     finished,
+    publish,
     read_artifact,
     runs_of,
     spec_of,
@@ -28,36 +27,8 @@ from tests.report.tracked import (
 pytestmark = pytest.mark.slow  # the first of them makes a database
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """One database for all tests: a fresh one takes seconds.  A space in its path, as people have."""
-    return tmp_path_factory.mktemp("my results")
-
-
-@pytest.fixture
-def grid(root, monkeypatch, request):
-    """results/<grid>, another one for each test."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = root / request.node.name[:60]
-    (folder / "runs").mkdir(parents=True)
-    return folder
-
-
-@pytest.fixture
-def client(root):
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
-
-
 def actions(publisher):
     return {run["id"]: run["action"] for run in publisher.last["runs"]}
-
-
-def publish(grid, ended=True):
-    publisher = Publisher(grid)
-    publisher.publish(ended)
-    return publisher
 
 
 def test_a_finished_chain_is_read_back_as_its_files_are(grid, client, tmp_path, capfd):
@@ -274,6 +245,18 @@ def test_a_run_deleted_in_the_interface_is_logged_again(grid, client):
     assert differences(client, grid, [folder]) == []
 
 
+def test_a_run_that_another_grid_has_trained_is_logged_with_the_grid_that_uses_it(grid, client, root):
+    used = finished(root / f"{grid.name}-other", spec_of(4, seed=78))
+    record_reuse(grid, [used])
+    folder = finished(grid, spec_of(8, parent=used.id))
+    publish(grid)
+    assert differences(client, grid, [used, folder]) == []
+    children, _ = runs_of(client, grid.name)
+    assert children[used.id].data.tags["suite.grid"] == f"{grid.name}-other"
+    assert children[folder.id].data.tags["suite.starts_from_mlflow_run"] == children[used.id].info.run_id
+    assert "suite.grid" not in children[folder.id].data.tags
+
+
 def test_what_pretrained_in_another_grid_is_logged_with_this_one_too(grid, client, root):
     source = finished(root / f"{grid.name}-other", spec_of(4, seed=77))
     folder = finished(grid, spec_of(8, parent=source.id))
@@ -285,65 +268,3 @@ def test_what_pretrained_in_another_grid_is_logged_with_this_one_too(grid, clien
     children, parent = runs_of(client, grid.name)
     assert children[source.id].data.tags["suite.grid"] == f"{grid.name}-other"
     assert (parent.info.status, parent.data.metrics["left"]) == ("FINISHED", 0)
-
-
-def test_a_server_out_of_reach_is_one_sentence_without_password(monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
-    with pytest.raises(
-        TrackingError, match=r"MLflow at http://127\.0\.0\.1:9 could not log .*: Connection refused$"
-    ) as e:
-        Publisher(tmp_path / "demo").publish(True)
-    assert "secret" not in str(e.value)
-
-
-def test_a_broken_database_is_a_tracking_error(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow.db").write_text("this is no database, " * 100)
-    with pytest.raises(TrackingError, match="not a database"):
-        Publisher(tmp_path / "demo").publish(True)
-
-
-@pytest.mark.more
-def test_two_grids_that_log_into_a_fresh_database_do_not_collide(tmp_path, monkeypatch):
-    from mlflow import MlflowClient
-
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folders = [finished(tmp_path / name, spec_of(4)) for name in ("a", "b")]
-    other = threading.Thread(target=publish, args=(tmp_path / "a",))
-    other.start()
-    publish(tmp_path / "b")
-    other.join()
-    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
-    assert [differences(client, tmp_path / name, [f]) for name, f in zip("ab", folders, strict=True)] == [[], []]
-
-
-def test_a_copied_results_folder_has_its_artifacts_where_it_lies(grid, root, tmp_path):
-    """After it was opened once: MLflow stores absolute paths."""
-    from mlflow import MlflowClient
-
-    first = finished(grid, spec_of(4))
-    publish(grid)
-    copy = tmp_path / "elsewhere" / "my results"
-    shutil.copytree(root, copy)
-    before = sorted(root.rglob("*"))
-    finished(copy / grid.name, spec_of(4, seed=1))
-    publish(copy / grid.name)
-    assert sorted(root.rglob("*")) == before, "nothing is written into the old place"
-    moved = root.rename(tmp_path / "gone")  # what the copy still finds in the old place proves nothing
-    try:
-        there = MlflowClient(tracking_uri=f"sqlite:///{copy}/mlflow.db")
-        children, _ = runs_of(there, grid.name)
-        assert len(children) == 2
-        for run in children.values():
-            assert run.info.artifact_uri.startswith(f"{copy}/mlartifacts/")
-        text = (copy / grid.name / "runs" / first.id / "spec.yaml").read_text()
-        assert read_artifact(there, children[first.id], "spec.yaml", tmp_path / "read") == text
-    finally:
-        moved.rename(root)
-
-
-def test_the_user_of_an_environment_variable_is_heeded(monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
-    assert Publisher(tmp_path / "demo").tracker.uri == os.environ["MLFLOW_TRACKING_URI"]
-    assert not Path(tmp_path / "mlflow.db").exists()
