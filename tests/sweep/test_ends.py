@@ -9,10 +9,13 @@ import time
 
 import pytest
 
+from suite.spec import BadInput
 from suite.store import folder as store
 from suite.store.claims.claim import Busy
 from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
+from suite.sweep.executors.local import LocalExecutor
+from suite.sweep.executors.machine import Machine
 from suite.sweep.worker import run_job
 from tests.sweep.builders import ROOT, suite_process, sweep_args
 from tests.sweep.fake_jobs import fake_plan, orders
@@ -171,6 +174,21 @@ def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):
     folder.error_file.unlink()
     assert ended(job, monkeypatch, Busy("in use")).cause == BUSY
     assert folder.error() is None, "another process works on the run: it has not failed"
+
+
+def test_a_fork_server_that_ends_again_and_again_is_one_sentence(job, monkeypatch):
+    class Forked:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise EOFError
+
+    executor = LocalExecutor(Machine(slots=1, device="cpu", threads=1, workers=0))
+    monkeypatch.setattr(executor.context, "Process", Forked)
+    with pytest.raises(BadInput, match="fork server"):
+        executor.start(job[0])
+    executor.close()
 
 
 TERMINAL = """
