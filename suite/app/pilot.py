@@ -66,7 +66,7 @@ def run_pilot(
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)
         codes.append(_sweep(plan, data, machine, options))
-        seconds = speed_here(plan).seconds_left(whole)
+        seconds = speed_here(plan, results).seconds_left(whole)
     failed = max(codes)
     if failed == DONE and seconds is not None:
         show("Every model was trained and tested. Such short runs are slower than long ones; at their speed, the sweep")

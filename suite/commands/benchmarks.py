@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suite.commands.options import MODELS, Json, app, examples, numbers, print_json, show
+from suite.commands.options import MODELS, RESULTS, Json, Results, app, examples, numbers, print_json, show
 from suite.spec import BadInput
 
 
@@ -16,6 +17,7 @@ from suite.spec import BadInput
     epilog=examples(
         "suite bench  our layers against plain PyTorch layers",
         "suite bench --name tam-resnet18 --batch 8 --rounds 3",
+        "suite bench device  speed of this machine, for the estimates of suite plan",
         "suite bench intervals --sweeps 200  coverage of the confidence intervals",
     ),
 )
@@ -33,6 +35,8 @@ def bench(
             "or 300 MiB. "
             "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold "
             "or 1 s from the fork server. "
+            "device: speed of this CPU or GPU, stored in <results>/benchmarks/devices for suite plan. "
+            "processes: two processes that train a run on the CPU against one; exit code 1 if not 1.5 times as fast. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -44,8 +48,26 @@ def bench(
     batch: Annotated[str, typer.Option(metavar="N,N", help="Batch sizes to measure.")] = "2,8",
     frames: Annotated[int, typer.Option(metavar="N", help="Frames per clip.")] = 8,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Height and width of the clips.")] = 112,
-    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="Device to measure on.")] = "cpu",
-    precision: Annotated[str, typer.Option(metavar="fp32|bf16", help="Precision of the forward pass.")] = "fp32",
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cpu|cuda", help="Device to measure on (default: cpu; for device: cuda where there is a GPU)."
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fp32|bf16",
+            help="Precision of the forward pass (default: fp32; for device on a GPU: both).",
+        ),
+    ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="For device: runs at the same time on this CPU (default: as suite sweep does)."
+        ),
+    ] = None,
+    results: Results = RESULTS,
     rounds: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of interleaved rounds; medians are shown.")
     ] = 9,
@@ -88,23 +110,46 @@ def bench(
     if what == "start":
         _start(videos or 240_000, rounds, as_json)
         return
+    if what == "processes":
+        _processes(rounds, as_json)
+        return
+    if precision not in (None, "fp32", "bf16"):
+        raise BadInput(f"--precision expects fp32 or bf16, not '{precision}'.")
+    if what == "device":
+        _device(device, precision, slots, tuple(names or ()), results, as_json)
+        return
     if what != "layout":
-        raise BadInput(
-            f"suite bench expects layout, rcca, arc, report, manifest, driver, start or intervals, not '{what}'."
-        )
+        expected = "layout, rcca, arc, report, manifest, driver, start, processes, device or intervals"
+        raise BadInput(f"suite bench expects {expected}, not '{what}'.")
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device
     from suite.report.console.listing import print_layout_bench
 
     batches = numbers(batch, "--batch", ",")
-    usable_device(device)
+    device, precision = usable_device(device or "cpu"), precision or "fp32"
     if not batches or min(batches) < 1:
         raise BadInput(f"--batch expects batch sizes above 0, not '{batch}'.")
-    if precision not in ("fp32", "bf16"):
-        raise BadInput(f"--precision expects fp32 or bf16, not '{precision}'.")
     found = layout(rounds, batches, (frames, size), device, tuple(names or DEFAULT_MODELS), precision)
     print_json(found) if as_json else print_layout_bench(found)
+
+
+def _device(
+    device: str | None, precision: str | None, slots: int | None, names: tuple[str, ...], results: Path, as_json: bool
+) -> None:
+    from suite.benchmarks.device_speed import MODELS, bench_device
+    from suite.report.console.devices import print_device
+    from suite.sweep.calibration import save
+    from suite.sweep.executors.machine import Machine
+
+    machine = Machine.of(slots, device)
+    precisions = (precision,) if precision else ("fp32", "bf16") if machine.device == "cuda" else ("fp32",)
+    found = bench_device(machine, names or MODELS, precisions)
+    file = save(found, results)
+    if as_json:
+        print_json(found | {"file": str(file)})
+    else:
+        print_device(found, file)
 
 
 def _blocks(what: str, rounds: int, as_json: bool) -> None:
@@ -188,6 +233,23 @@ def _driver(as_json: bool) -> None:
             f"{found['done']} of {found['runs']} runs that train nothing, {found['seconds']:.0f} s: driver "
             f"{found['cpu_seconds']:.1f} s of CPU time, peak memory {found['mib']:.0f} MiB; finished sweep "
             f"recognised in {found['again_seconds']:.1f} s"
+        )
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+def _processes(rounds: int, as_json: bool) -> None:
+    from suite.benchmarks.processes import bench_processes
+
+    found = bench_processes(rounds)
+    if as_json:
+        print_json(found)
+    else:
+        show(
+            f"{found['model']}, one thread per process: {found['seconds_one']:.2f} s per update with one process, "
+            f"{found['seconds_several']:.2f} s with {found['processes']}: {found['speedup']:.2f} times as fast (median "
+            f"of {found['rounds']} rounds, {found['lowest']:.2f} to {found['highest']:.2f}; by CPU time per process "
+            f"{found['cpu_speedup']:.2f})"
         )
     if not found["holds"]:
         raise typer.Exit(1)

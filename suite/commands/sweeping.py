@@ -167,6 +167,7 @@ def sweep(
         "suite plan demo",
         "suite plan mini_ssv2 --data /data --frames 8,16",
         "suite plan demo --discordance 0.2 --seed-sd 0.5  power under these assumptions",
+        "suite plan mini_ssv2 --on H200  time on a GPU that suite bench device has measured",
     ),
 )
 @selects_runs
@@ -186,6 +187,14 @@ def plan(
         float | None,
         typer.Option(metavar="POINTS", help="For the power analysis: standard deviation of the accuracy over seeds."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Estimate for this device, measured by suite bench device, in place of this machine; gpu: a GPU of "
+            "assumed speed.",
+        ),
+    ] = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
@@ -197,6 +206,7 @@ def plan(
     """
     from suite.report.console.listing import not_shown
     from suite.report.console.plan import plan_report, print_plan
+    from suite.sweep.estimate import speed_here, speed_on
     from suite.sweep.plan import remember
     from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
@@ -207,5 +217,6 @@ def plan(
     store_plan(made)
     for note in not_shown(made):
         log(note)
-    found = plan_report(made, data_root(data), discordance, seed_sd)
+    speed = speed_here(made) if on is None else speed_on(made, on)
+    found = plan_report(made, speed, data_root(data), discordance, seed_sd)
     print_json(found) if as_json else print_plan(made, found)

@@ -44,18 +44,28 @@ FREE = frozenset(
     """.split()
 )
 
+# Operators whose output is another view of their input, or memory that nobody has written yet.
+VIEWS = frozenset(
+    """
+    _reshape_alias _unsafe_view alias as_strided as_strided_ detach empty empty_like expand new_empty permute select
+    slice split split_with_sizes squeeze t transpose unbind unfold unsqueeze view
+    """.split()
+)
+
 
 @dataclass
 class Cost:
     """`params`: number; `conv_macs`: multiply-adds of convolutions alone, as deep_analysis counts; `macs`: all.
 
-    `activations`: elements that the layers put out, about what a training step keeps for the backward pass.
+    `activations`: elements that the layers put out, about what a training step keeps for the backward pass;
+    `written`: elements that all operators write, elementwise ones too: beside the multiply-adds what takes time.
     """
 
     params: int
     conv_macs: int
     macs: int
     activations: int = 0
+    written: int = 0
     by_operator: dict[str, int] = field(default_factory=dict)
     uncounted: list[str] = field(default_factory=list)
 
@@ -65,6 +75,7 @@ class _Counter(TorchDispatchMode):
         super().__init__()
         self.macs: Counter[str] = Counter()
         self.activations = 0
+        self.written = 0
         self.unknown: set[str] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -76,8 +87,11 @@ class _Counter(TorchDispatchMode):
             if parts is not NotImplemented:
                 return parts
         out = _shape_of_normalised(name, args) or func(*args, **kwargs)
+        first = out[0] if isinstance(out, tuple | list) and out else out
         if name in KEPT:
-            self.activations += (out[0] if isinstance(out, tuple) else out).numel()
+            self.activations += first.numel()
+        if name not in VIEWS and isinstance(first, torch.Tensor):
+            self.written += first.numel()
         if packet in flop_registry:
             self.macs[name] += flop_registry[packet](*args, **kwargs, out_val=out) // 2  # PyTorch counts two each
         elif name not in FREE:
@@ -115,7 +129,15 @@ def count(model: torch.nn.Module, clip: torch.Tensor) -> Cost:
     conv = sum(n for op, n in counter.macs.items() if op in CONVOLUTIONS)
     params = sum(p.numel() for p in model.parameters())
     by_operator = dict(sorted(counter.macs.items()))
-    return Cost(params, conv, sum(by_operator.values()), counter.activations, by_operator, sorted(counter.unknown))
+    return Cost(
+        params,
+        conv,
+        sum(by_operator.values()),
+        counter.activations,
+        counter.written,
+        by_operator,
+        sorted(counter.unknown),
+    )
 
 
 def _on_meta(name: str, frames: int, size: int, num_classes: int) -> torch.nn.Module:

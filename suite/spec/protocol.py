@@ -168,7 +168,7 @@ class Protocol(Strict):
     def _batches(self) -> Protocol:
         if self.batch % self.per_step:
             raise ValueError(f"batch {self.batch} is not a multiple of step_batch {self.per_step}")
-        if self.sync_bn and self.per_step != self.batch:  # a run has one process
+        if self.sync_bn and self.per_step != self.batch:
             raise ValueError(f"sync_bn needs all {self.batch} clips of an update in one step; leave out step_batch")
         return self
 

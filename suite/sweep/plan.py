@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from suite.store.pretraining import finished_source
 from suite.store.run_names import canonical
 from suite.sweep.forest import Forest
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.work import Work
 
 # published rows that can be printed beside ours: the 288 runs of deep_analysis, and the papers' printed tables
 REFERENCES = ("deep_analysis", "deep_analysis_tables", "rcca3d", "gta", "arc", "cstransformer")
@@ -200,11 +202,14 @@ def _add_cost(run: PlannedRun) -> None:
     train, val = (about.expected.get(split) or NOMINAL_VIDEOS[split] for split in ("train", "val"))
     views = sum(test.clips * test.crops for test in run.spec.evaluations())
     run.gmacs, run.conv_gmacs, run.params = found.macs / 1e9, found.conv_macs / 1e9, found.params
-    training = found.macs * 3 * train * (1 - p.dev) * p.epochs  # backward costs twice the forward pass
     tested = found if p.test_size == p.size else cost(run.spec.network, run.spec.frames, p.test_size, about.num_classes)
-    testing = tested.macs * val * views
-    run.whole_macs = training + testing
-    run.cost_macs = testing if run.folder.result_file.exists() and not run.again else run.whole_macs
+    how = p.evaluation
+    curve = ceil(p.epochs / how.every_epochs) * (train * p.dev or val) if how.every_epochs else 0  # videos tested
+    run.training = Work.training(found, train * (1 - p.dev) * p.epochs, run.spec.frames)
+    run.training += Work.testing(tested, curve, how.clips * how.crops, run.spec.frames)
+    run.testing = Work.testing(tested, val, views, run.spec.frames)
+    run.whole_macs = run.training.macs + run.testing.macs
+    run.cost_macs = run.testing.macs if run.folder.result_file.exists() and not run.again else run.whole_macs
     bytes_each = 2 if p.precision == "bf16" else 4
     run.gib = (found.activations * bytes_each * p.per_step + 16 * found.params) / 2**30
 

@@ -10,6 +10,7 @@ from typing import Any
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.sweep.work import NOTHING, Work
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -34,6 +35,8 @@ class PlannedRun:
     conv_gmacs: float = 0.0
     params: int = 0
     gib: float = 0.0  # device memory of one step, a rough upper estimate
+    training: Work = NOTHING
+    testing: Work = NOTHING
     cost_macs: float = 0.0
     whole_macs: float = 0.0  # of its training and test, finished or not
     children: list[PlannedRun] = field(default_factory=list)

@@ -185,8 +185,7 @@ class Trainer:
                 **worker_settings(control.workers),
             )
         )
-        self.model.train()
-        self.network = self.division.wrapped(self.model)
+        self.start_training()
         saved_at, saved_step, began = time.monotonic(), self.at.step, time.monotonic()
         (stopping,) = self.group.any_of(control.stopping())
         while True:
@@ -208,6 +207,11 @@ class Trainer:
             if due and self.at.step < batches.steps:
                 self.save()
                 saved_at, saved_step = time.monotonic(), self.at.step
+
+    def start_training(self) -> None:
+        """To be called before the first update."""
+        self.model.train()
+        self.network = self.division.wrapped(self.model)
 
     def update(self, loader: Iterator, batches: Batches, control: Control) -> None:
         """One step of the optimiser: the micro-batches of one effective batch."""

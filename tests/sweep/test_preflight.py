@@ -11,6 +11,7 @@ from suite.app.preflight import refuse_what_cannot_train, refuse_without_weights
 from suite.report.console.plan import plan_report
 from suite.spec import BadInput
 from suite.sweep.batches import too_large
+from suite.sweep.estimate import speed_here
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Selection, add_costs, make_plan
 
@@ -54,7 +55,9 @@ def test_a_plan_tells_of_a_batch_that_the_expected_videos_do_not_fill(plan, tmp_
     assert too_large(plan.runs, {}) == []
     (problem,) = too_large(plan.runs, {"calib_order": 24})
     assert "the batch size 32 is larger than the number of training videos of calib_order, 24" in problem
-    assert plan_report(plan, tmp_path, None, None)["problems"] == []  # as many videos as a batch has, and more
+    assert (
+        plan_report(plan, speed_here(plan), tmp_path, None, None)["problems"] == []
+    )  # as many videos as a batch has, and more
 
 
 def test_a_batch_of_the_pretraining_names_the_set_that_changes_it(tmp_path, plan):

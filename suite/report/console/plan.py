@@ -13,7 +13,7 @@ from suite.report.console.listing import notes
 from suite.report.console.plain import duration, memory, show, table
 from suite.report.console.power import describe_power, plan_power
 from suite.sweep.batches import too_large
-from suite.sweep.estimate import PER_GPU, left, speed_here
+from suite.sweep.estimate import PER_GPU, Speed
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.reuse import grid_of, reused_from
@@ -22,12 +22,14 @@ DAY = 86400.0
 WORDS = {"train": "training", "val": "test"}
 
 
-def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: float | None) -> dict[str, Any]:
+def plan_report(
+    plan: Plan, speed: Speed, data: Path, discordance: float | None, seed_sd: float | None
+) -> dict[str, Any]:
     """{"runs", "totals", "data", "estimate", "problems", "power"} of a plan with costs.
 
-    device_hours are those of this machine; problems: batches that its data sets, as published, cannot fill.
+    speed: of the device that device_hours and times are of; problems: batches that its data sets, as published, cannot
+    fill.
     """
-    speed = speed_here(plan)
     runs = [
         {
             "id": run.id,
@@ -41,6 +43,7 @@ def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: floa
             "params": run.params,
             "gib": run.gib,
             "device_hours": speed.device_hours(run),
+            "seconds_left": speed.left(run),
             "state": run.state(),
             "reused_from": reused_from(run, plan),
         }
@@ -60,9 +63,11 @@ def plan_report(plan: Plan, data: Path, discordance: float | None, seed_sd: floa
         "estimate": {
             "device": speed.device,
             "slots": speed.slots,
-            "tera_macs_per_second": speed.tera_macs,
+            "tera_macs_per_second": speed.tera_macs_over(plan.runs),
             "seconds_left": speed.seconds_left(plan),
+            "name": speed.name,
             "basis": speed.basis,
+            "assumed": speed.assumed,
         },
         "problems": too_large(plan.runs, {name: n for name in reasons if (n := info(name).expected.get("train"))}),
         "power": plan_power(plan, discordance, seed_sd),
@@ -91,14 +96,14 @@ def print_plan(plan: Plan, found: dict[str, Any]) -> None:
         ">time left",
         "state",
     )
-    rate = found["estimate"]["tera_macs_per_second"] * 1e12
+    left = {run["id"]: run["seconds_left"] for run in found["runs"]}
     for number, chain in enumerate(chains):
         first = chain[0]
         states = Counter(
             _state(run, problems) + (f" in {grid_of(place)}" if (place := reused_from(run, plan)) else "")
             for run in chain
         )
-        seconds = sum(map(left, chain)) / rate
+        seconds = sum(left[run.id] for run in chain)
         costs = [f"{run.gmacs:.3g}" for run in (first, chain[-1])]
         made.add_row(
             first.spec.model + (f" [{first.spec.control}]" if first.spec.control else ""),
@@ -148,13 +153,11 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
     if todo:
         seconds, slots = estimate["seconds_left"], estimate["slots"]
         device = "CPU" if estimate["device"] == "cpu" else "GPU" if slots == 1 else "GPUs"
-        lines.append(
-            f"Estimated time on this machine ({device}, {_count(slots, 'run')} at a time): {duration(seconds)}, "
-            f"{estimate['basis']}."
-        )
-        if estimate["device"] == "cpu" and seconds > DAY:
-            gpu = duration(sum(map(left, plan.runs)) / (PER_GPU * 1e12))
-            lines.append(f"On one GPU at {PER_GPU:g} T multiply-adds per second: {gpu}.")
+        where = estimate["name"] or f"this machine ({device}, {_count(slots, 'run')} at a time)"
+        lines.append(f"Estimated time on {where}: {duration(seconds)}, {estimate['basis']}.")
+        if estimate["device"] == "cpu" and seconds > DAY and not estimate["name"]:
+            gpu = duration(sum(run.cost_macs for run in plan.runs if run.state() != "done") / (PER_GPU * 1e12))
+            lines.append(f"On one GPU, assuming {PER_GPU:g} T multiply-adds per second: {gpu}.")
         lines.append(f"Estimated memory per training step: up to {memory(totals['gib_max'])}.")
     for split, videos in NOMINAL_VIDEOS.items() if todo else ():
         unknown = [entry["dataset"] for entry in found["data"] if not info(entry["dataset"]).expected.get(split)]
