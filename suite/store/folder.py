@@ -161,7 +161,8 @@ class RunFolder:
         write_atomic(path, content)
 
     def clear_error(self) -> None:
-        self.error_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a disk that is read-only
+            self.error_file.unlink()
 
     def finish(self, result: dict[str, Any]) -> None:
         """Writes result.json.  Raises ClaimLost where another process has the run by now."""
