@@ -82,6 +82,8 @@ def run_sweep(request: Request) -> int:
 def _prepare(request: Request) -> tuple[Plan, Machine]:
     from suite.app.preflight import refuse_uneven_batches
     from suite.app.preparation import choose_runs, prepare
+    from suite.sweep.estimate import speed_here
+    from suite.sweep.estimates import record_estimates
     from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import make_plan
 
@@ -91,6 +93,8 @@ def _prepare(request: Request) -> tuple[Plan, Machine]:
     choose_runs(plan, request.data, request.reuse, request.rerun)
     refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
+    if not request.cluster:
+        record_estimates(plan, speed_here(plan, machine=machine))
     return plan, machine
 
 
