@@ -33,10 +33,10 @@ def bench(
             "manifest: time and memory of reading a large data set; exit code 1 if over 3 s or 500 MiB. "
             "driver: CPU time and memory of the process that schedules 300 runs; exit code 1 if over 10 s of CPU time "
             "or 300 MiB. "
-            "processes: two processes that train a run on the CPU against one; exit code 1 if not 1.5 times as fast. "
             "start: seconds to the first training step of a run, with a large data set; exit code 1 if over 8 s cold "
             "or 1 s from the fork server. "
             "device: speed of this CPU or GPU, stored in <results>/benchmarks/devices for suite plan. "
+            "processes: two processes that train a run on the CPU against one; exit code 1 if not 1.5 times as fast. "
             "intervals: coverage of the 95 % intervals, family-wise error and power of the bold marks, on simulated "
             "sweeps with known truth; exit code 1 if one is out of range.",
         ),
@@ -107,11 +107,11 @@ def bench(
     if what == "driver":
         _driver(as_json)
         return
-    if what == "processes":
-        _processes(rounds, as_json)
-        return
     if what == "start":
         _start(videos or 240_000, rounds, as_json)
+        return
+    if what == "processes":
+        _processes(rounds, as_json)
         return
     if precision not in (None, "fp32", "bf16"):
         raise BadInput(f"--precision expects fp32 or bf16, not '{precision}'.")
@@ -119,10 +119,8 @@ def bench(
         _device(device, precision, slots, tuple(names or ()), results, as_json)
         return
     if what != "layout":
-        raise BadInput(
-            "suite bench expects layout, rcca, arc, report, manifest, driver, processes, start, device or intervals, "
-            f"not '{what}'."
-        )
+        expected = "layout, rcca, arc, report, manifest, driver, start, processes, device or intervals"
+        raise BadInput(f"suite bench expects {expected}, not '{what}'.")
     from suite.benchmarks.speed import MODELS as DEFAULT_MODELS
     from suite.benchmarks.speed import layout
     from suite.device import usable_device

@@ -16,7 +16,6 @@ from suite.sweep.executors.base import (
     CANCELLED,
     CRASH,
     DISK,
-    DONE,
     EXITED,
     FAILED,
     INPUT,
@@ -32,6 +31,7 @@ from suite.sweep.executors.base import (
 from suite.sweep.outcome import SweepOutcome
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
+from suite.sweep.result_at_end import result_at_end
 from suite.sweep.retries import Retries, end_by
 from suite.sweep.running import Running
 from suite.sweep.stop_signals import StopSignals
@@ -125,11 +125,9 @@ class Scheduler:
 
     def _start_one(self, run: PlannedRun, outcome: SweepOutcome, placed: bool) -> None:
         if self.requests.is_cancelled(run):
-            self._cancelled(run, outcome)
-            return
+            return self._cancelled(run, outcome)
         if self.elsewhere.has_failed(run):
-            self._wait_for(run)
-            return
+            return self._wait_for(run)
         try:
             if run.folder.id == run.spec.id:  # else an earlier version made it
                 run.folder.create(run.spec)
@@ -176,10 +174,7 @@ class Scheduler:
 
     def _ended(self, run: PlannedRun, end: End, outcome: SweepOutcome) -> None:
         """Done is what has a whole result, whatever its process said."""
-        try:
-            result = run.result()
-        except BadInput as error:
-            result, end = None, End(INPUT, str(error))
+        result, end = result_at_end(run, end)
         self.elsewhere.note_own_end(run)
         held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
         if not held:
@@ -196,14 +191,12 @@ class Scheduler:
         elif end.cause == BUSY:
             self.waiting.append(run)
         else:
-            if end.cause == DONE:
-                end = End(EXITED, "The run ended without result.json; the file was removed or not written.")
             if end.cause in RECORDED:
                 self._record(run, end)
-                self.elsewhere.note_own_end(run)
             if end.cause in REPEATED and not outcome.finished and self.tries.all_alike(run.id, end.text):
                 outcome.same_error = end.text
             if end.cause in RETRIED and self.tries.again(run.id, end.cause, self.retries) and not outcome.same_error:
+                run.folder.clear_error()  # it has not failed yet
                 self.waiting.append(run)
                 self.on_event("retry", run, end.text)
             else:
@@ -211,8 +204,8 @@ class Scheduler:
 
     def _done(self, run: PlannedRun, outcome: SweepOutcome) -> None:
         self.claims.release(run.folder)
-        for file in (run.folder.error_file, run.folder.path / CANCEL):
-            file.unlink(missing_ok=True)
+        run.folder.clear_error()
+        (run.folder.path / CANCEL).unlink(missing_ok=True)
         outcome.finished.append(run)
         self.on_event("done", run, "")
 

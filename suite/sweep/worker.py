@@ -19,7 +19,7 @@ from suite.spec import BadInput
 from suite.store.claims.claim import Busy, Claim, ClaimLost
 from suite.store.claims.held import Held
 from suite.store.folder import RunFolder
-from suite.store.full_disk import no_space, remove_temporaries
+from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.store.identity import RunSpec
 from suite.sweep.executors.base import (
     BUSY,
@@ -96,6 +96,7 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
 
     try:
         with folder.claimed(job.claim) as claim:
+            remove_leftovers(folder.path)
             control = Control(
                 stopping=lambda: stopping() or claim.is_to_stop(),
                 report=claim.reporting(note),

@@ -20,6 +20,7 @@ from suite.evaluation.group import Group
 from suite.models.inputs import to_network
 from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
+from suite.store.atomic import temporary_of
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
 from suite.training.compiled import compiled, refuse_uncompiled
@@ -143,7 +144,7 @@ class Trainer:
             "optimizer": None if final else self.optimizer.state_dict(),
             "best": vars(self.best) if self.best else None,
         }
-        temporary = self.folder.checkpoint.with_suffix(".tmp")
+        temporary = temporary_of(self.folder.checkpoint)
         torch.save(content, temporary)
         self.folder.require_claim()  # saving may have taken long
         temporary.replace(self.folder.checkpoint)

@@ -31,6 +31,7 @@ from suite.store.identity import RunSpec, digest
 from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
 from suite.training.loop import Trainer
+from suite.training.same_videos import require_same_videos
 from suite.training.tester import Tested, Tester
 
 
@@ -132,9 +133,8 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     folder.write(folder.provenance, dump_json(sealed(provenance)))
     trainer.train(control)
 
-    result = _result(folder, spec, dataset, test)
-    if dev:
-        result |= _on_dev(trainer, test, dev)
+    result = _result(folder, spec, dataset, test) | (_on_dev(trainer, test, dev) if dev else {})
+    require_same_videos(folder, dataset, data_root)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     folder.write(folder.provenance, dump_json(sealed(provenance)))

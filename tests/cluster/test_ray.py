@@ -66,7 +66,7 @@ class TestRayWithoutASharedFolder(TestRayExecutor):
 
 def worker_of(run):
     """The process of Ray that attends a run which is at work on this machine: the parent of its fork server."""
-    return parent(parent(int((run.folder.path / "pid.txt").read_text())))
+    return parent(parent(run.folder.claim().pid))
 
 
 def test_a_task_that_is_killed_is_resumed_and_uses_up_no_retry(cluster, tmp_path):

@@ -14,8 +14,6 @@ from suite.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 
-STEPS_PER_EPOCH = 6  # of the grid below: 48 videos, batch 8
-
 GRID = """
 title: A small sweep
 protocol: smoke

@@ -56,7 +56,6 @@ def fake_job(job, stopping, report):
 def _work(folder, what, stopping, report):
     with open(folder.path / "tries.txt", "a") as file:
         file.write(f"{what or 'work'}\n")
-    (folder.path / "pid.txt").write_text(str(os.getpid()))
     tries = len((folder.path / "tries.txt").read_text().splitlines())
     if what == "raise":
         folder.fail("RuntimeError: told to", "error")

@@ -9,10 +9,14 @@ import time
 
 import pytest
 
-from suite.store import folder as store
+from suite.spec import BadInput
+from suite.store import atomic
+from suite.store.atomic import temporary_of
 from suite.store.claims.claim import Busy
-from suite.store.full_disk import no_space, remove_temporaries
+from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
+from suite.sweep.executors.local import LocalExecutor
+from suite.sweep.executors.machine import Machine
 from suite.sweep.worker import run_job
 from tests.sweep.builders import ROOT, suite_process, sweep_args
 from tests.sweep.fake_jobs import fake_plan, orders
@@ -102,7 +106,7 @@ def ended(job, monkeypatch, error):
 
 def test_a_full_disk_is_one_sentence_that_names_the_file(job, monkeypatch):
     job, folder = job
-    half = folder.path / "checkpoint.tmp"
+    half = temporary_of(folder.checkpoint)
     half.write_bytes(b"half")
     (folder.path / "checkpoint.pt").write_bytes(b"x" * 3 * 2**20)
     end = ended(job, monkeypatch, RuntimeError("[enforce fail at inline_container.cc:862] . PytorchStream"))
@@ -113,13 +117,24 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(job, monkeypatch):
     assert folder.error() == {"error": end.text, "kind": "disk"}
 
 
+def test_a_read_only_disk_is_not_said_to_be_full(tmp_path):
+    saving = RuntimeError("[enforce fail at inline_container.cc:746] . open file failed with strerror: {}")
+    for error in (
+        RuntimeError(str(saving).format("Read-only file system")),
+        OSError(errno.EROFS, "Read-only file system", str(tmp_path / "checkpoint.pt")),
+    ):
+        assert no_space(error, tmp_path).startswith(f"{tmp_path / 'checkpoint.pt'}: Read-only file system; make it")
+    assert no_space(RuntimeError(str(saving).format("Permission denied")), tmp_path) is None
+    assert "No space left" in no_space(RuntimeError(str(saving).format("No space left on device")), tmp_path)
+
+
 def test_a_write_that_finds_no_space_names_its_file_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(OSError) as caught:
-        store.write_atomic(tmp_path / "result.json", "{}")
+        atomic.write_atomic(tmp_path / "result.json", "{}")
     assert list(tmp_path.iterdir()) == []
     error = ValueError("something else")
     error.__cause__ = caught.value
@@ -128,10 +143,26 @@ def test_a_write_that_finds_no_space_names_its_file_and_leaves_nothing(tmp_path,
 
 
 def test_temporary_files_of_other_processes_stay(tmp_path):
-    for name in (f".result.json.{os.getpid()}", ".result.json.1", "checkpoint.pt"):
+    for name in (temporary_of(tmp_path / "result.json").name, ".result.json.1", "checkpoint.pt"):
         (tmp_path / name).touch()
     remove_temporaries(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == [".result.json.1", "checkpoint.pt"]
+
+
+def test_what_killed_processes_have_half_written_is_removed_and_nothing_else(tmp_path):
+    left = (
+        "checkpoint.tmp",
+        temporary_of(tmp_path / "checkpoint.pt", by=1).name,
+        ".result.json.1",
+        ".predictions_video.parquet.1",
+        ".provenance.json.1",
+        ".history.jsonl.1",
+    )
+    kept = ("checkpoint.pt", "result.json", "predictions.parquet", ".claim-1", ".spec.yaml.1")
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == set(kept)
 
 
 def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):
@@ -145,6 +176,21 @@ def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):
     folder.error_file.unlink()
     assert ended(job, monkeypatch, Busy("in use")).cause == BUSY
     assert folder.error() is None, "another process works on the run: it has not failed"
+
+
+def test_a_fork_server_that_ends_again_and_again_is_one_sentence(job, monkeypatch):
+    class Forked:
+        def __init__(self, **_):
+            pass
+
+        def start(self):
+            raise EOFError
+
+    executor = LocalExecutor(Machine(slots=1, device="cpu", threads=1, workers=0))
+    monkeypatch.setattr(executor.context, "Process", Forked)
+    with pytest.raises(BadInput, match="fork server"):
+        executor.start(job[0])
+    executor.close()
 
 
 TERMINAL = """

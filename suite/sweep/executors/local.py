@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from suite.spec import BadInput
 from suite.sweep import worker
 from suite.sweep.executors.base import CRASH, EXITED, LOST, MEMORY, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine, gpus
@@ -70,14 +71,20 @@ class LocalExecutor(Executor):
         if self.machine.device == "cuda":
             job = replace(job, gpu=_gpus_of(index, job.processes))
         ours, theirs = self.context.Pipe()
+        process = self._forked(job, theirs) or self._forked(job, theirs)  # the second is from a new fork server
+        if process is None:  # an EOFError that went on would end the driver without a word
+            raise BadInput("The fork server, the process that starts the runs, ended as soon as it was started.")
+        theirs.close()
+        self.slots.append(_Slot(job, process, ours, index))
+
+    def _forked(self, job: Job, theirs: Any) -> Any:
+        """The process of a job; None where the fork server has just been killed."""
         process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
         try:
             process.start()
-        except (EOFError, ConnectionError):  # the fork server has just been killed: the next start makes another
-            process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
-            process.start()
-        theirs.close()
-        self.slots.append(_Slot(job, process, ours, index))
+        except (EOFError, ConnectionError):
+            return None
+        return process
 
     def poll(self, seconds: float) -> list[Change]:
         if self.slots:
