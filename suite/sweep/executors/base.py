@@ -122,8 +122,9 @@ class Executor(ABC):
         their claims ("" where that is not known)."""
         return {}
 
-    def ready(self, data: Path, log: Callable[[str], None]) -> None:  # noqa: B027 (most have nothing to check)
+    def ready(self, data: Path, log: Callable[[str], None]) -> None:
         """Checks, before anything is placed, that runs can work where they will be.
 
         log: for what a person should know meanwhile.  Raises BadInput where they cannot.
         """
+        return None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FACTOR = 2.0  # of the estimated time: it is of another node, which may be shared
 STARTING = 600.0  # seconds to import PyTorch, index the data and compile a model
 SHORTEST = 15  # minutes; limits are this times a power of two, so that few arrays are needed
-# GiB of host memory.  Measured on a CPU (VmHWM): at most 1.5 GiB for the process of a run of I3D-ResNet-50 with 8 frames
-# of 64 pixels, 0.8 GiB for its data-loading process.  Larger clips that wait to be trained on come on top.
+# GiB of host memory.  Measured on a CPU (VmHWM): at most 1.5 GiB for the process of a run of I3D-ResNet-50, 8 frames of
+# 64 pixels, and 0.8 GiB for its data-loading process.  Larger clips that wait to be trained on come on top.
 PROCESS, LOADER = 4.0, 1.5
 
 
