@@ -75,13 +75,17 @@ def run_sweep(request: Request) -> int:
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
     cluster = executor_of(request.cluster, folder) if request.cluster else None  # refuses what is not there
-    plan, machine = in_child(_prepare, request)
+    plan, machine, basis = in_child(_prepare, request)
+    if cluster:
+        cluster.basis = basis
+        cluster.ready(request.data, lambda text: print(text, flush=True))
     return follow(plan, cluster or executor_of(None, folder, machine), request, in_child)
 
 
-def _prepare(request: Request) -> tuple[Plan, Machine]:
+def _prepare(request: Request) -> tuple[Plan, Machine, str]:
+    """The plan, what of this machine it may use, and what the estimated times of its runs on a cluster rest on."""
     from suite.app.preflight import refuse_uneven_batches
-    from suite.app.preparation import choose_runs, prepare
+    from suite.app.preparation import choose_runs, estimate_jobs, prepare
     from suite.sweep.estimate import speed_here
     from suite.sweep.estimates import record_estimates
     from suite.sweep.executors.machine import Machine
@@ -93,9 +97,10 @@ def _prepare(request: Request) -> tuple[Plan, Machine]:
     choose_runs(plan, request.data, request.reuse, request.rerun)
     refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
-    if not request.cluster:
-        record_estimates(plan, speed_here(plan, machine=machine))
-    return plan, machine
+    if request.cluster:
+        return plan, machine, estimate_jobs(plan, request.cluster)
+    record_estimates(plan, speed_here(plan, machine=machine))
+    return plan, machine, ""
 
 
 def _conclude(plan: Plan, outcome: SweepOutcome) -> list[Path]:

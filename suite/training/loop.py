@@ -23,6 +23,7 @@ from suite.spec import BadInput
 from suite.store.atomic import temporary_of
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.training.compiled import compiled, refuse_uncompiled
 from suite.training.division import Division
 from suite.training.optimiser import optimiser
 from suite.training.schedule import learning_rate
@@ -163,6 +164,9 @@ class Trainer:
             except Stopped:
                 self.save()
                 raise
+            except Exception as error:
+                refuse_uncompiled(error)
+                raise
         self._select()
         self.save(final=True)
 
@@ -213,6 +217,8 @@ class Trainer:
         """To be called before the first update."""
         self.model.train()
         self.network = self.division.wrapped(self.model)
+        if self.spec.protocol.compile:
+            self.network = compiled(self.network, self.device)
 
     def update(self, loader: Iterator, batches: Batches, control: Control) -> None:
         """One step of the optimiser: the micro-batches of one effective batch."""
