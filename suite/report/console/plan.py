@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,11 @@ def plan_report(
         "gib_max": max((run["gib"] for run in runs), default=0.0),
     }
     reasons = {name: why_unavailable(name, data) for name in dict.fromkeys(run.spec.dataset for run in plan.runs)}
+    budget = plan.selection.budget
     return {
         "runs": runs,
         "totals": totals,
+        "left_out": [asdict(one) for one in budget.left_out] if budget else [],
         "data": [{"dataset": name, "available": why is None, "problem": why} for name, why in reasons.items()],
         "estimate": {
             "device": speed.device,
