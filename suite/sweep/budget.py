@@ -41,7 +41,7 @@ class Budget:
         for unit in ("d", "h"):
             if self.hours >= HOURS[unit] and (self.hours / HOURS[unit]).is_integer():
                 return f"{self.hours / HOURS[unit]:g}{unit}"
-        return f"{self.hours / HOURS['m']:.10g}m"
+        return f"{self.hours / HOURS['m']:.9f}".rstrip("0").rstrip(".") + "m"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
