@@ -13,6 +13,8 @@ from suite.app.rerun import mark
 from suite.app.reuse import reuse
 from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
+from suite.sweep.estimate import speed_of_nodes
+from suite.sweep.executors.choose import ClusterOptions
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan, add_costs
 from suite.sweep.reuse import train_here
@@ -42,6 +44,20 @@ def prepare(plan: Plan, data: Path, machine: Machine | None, cpu_is_meant: bool 
     refuse_what_would_stop(plan, data, machine, console, cpu_is_meant)
     for note in (*notes(plan), *stale_notes(plan)):
         console.print(note)
+
+
+def estimate_jobs(plan: Plan, cluster: ClusterOptions) -> str:
+    """Notes in each run how long it may take on a node of the cluster; returns what that rests on, "" where nothing
+    does."""
+    device = "cuda" if cluster.gpus_per_run else "cpu"
+    threads = max(1, cluster.cpus_per_run // cluster.processes)
+    workers = cluster.workers if cluster.workers is not None else (threads if device == "cuda" else 0)
+    speed = speed_of_nodes(plan, device, cluster.cpus_per_run, workers)
+    if speed is None:
+        return ""
+    for run in plan.runs:
+        run.seconds = speed.left(run)
+    return speed.basis
 
 
 def refuse_what_would_stop(

@@ -21,7 +21,6 @@ from suite.sweep.child import in_child
 from suite.sweep.executors.base import Executor
 from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
-from suite.sweep.planned_run import PlannedRun
 from suite.sweep.rerun import move_marked
 from suite.sweep.reuse import record_reused, reused_by_grid
 from suite.sweep.scheduler import Scheduler, SweepOutcome
@@ -76,13 +75,17 @@ def run_sweep(request: Request) -> int:
         return follow(found, None, request, in_child)
     folder = request.results / load_grid(request.grid).name
     cluster = executor_of(request.cluster, folder) if request.cluster else None  # refuses what is not there
-    plan, machine = in_child(_prepare, request)
+    plan, machine, basis = in_child(_prepare, request)
+    if cluster:
+        cluster.basis = basis
+        cluster.ready(request.data, lambda text: print(text, flush=True))
     return follow(plan, cluster or executor_of(None, folder, machine), request, in_child)
 
 
-def _prepare(request: Request) -> tuple[Plan, Machine]:
+def _prepare(request: Request) -> tuple[Plan, Machine, str]:
+    """The plan, what of this machine it may use, and what the estimated times of its runs on a cluster rest on."""
     from suite.app.preflight import refuse_uneven_batches
-    from suite.app.preparation import choose_runs, prepare
+    from suite.app.preparation import choose_runs, estimate_jobs, prepare
     from suite.sweep.executors.machine import Machine
     from suite.sweep.plan import make_plan
 
@@ -92,7 +95,7 @@ def _prepare(request: Request) -> tuple[Plan, Machine]:
     choose_runs(plan, request.data, request.reuse, request.rerun)
     refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
-    return plan, machine
+    return plan, machine, estimate_jobs(plan, request.cluster) if request.cluster else ""
 
 
 def _conclude(plan: Plan, outcome: SweepOutcome) -> list[Path]:
@@ -121,13 +124,7 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
             console.print(_what_is_to_do(plan, executor))
             scheduler = Scheduler(plan, request.data, executor, **request.options or {})
             with Display(plan, console) as display:
-
-                def on_event(event: str, run: PlannedRun, reason: str) -> None:
-                    display.event(event, run, reason)
-                    if tracker and event == "done":
-                        tracker.finished(run)
-
-                outcome = scheduler.execute(on_event, display.tick)
+                outcome = scheduler.execute(display.event, display.tick)
         with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
             files = call(_conclude, plan, outcome)
         if tracker:

@@ -14,6 +14,7 @@ BELONGS_TO = {
     "--time": ("slurm",),
     "--sbatch": ("slurm",),
     "--detach": ("slurm",),
+    "--no-smoke": ("slurm",),
     "--address": ("ray",),
     "--gpus-per-run": EXECUTORS,
     "--cpus-per-run": ("slurm", "ray"),
@@ -78,4 +79,4 @@ def _slurm(given: dict[str, Any]) -> ClusterOptions:
         if not (equals and key.strip("-")):
             raise BadInput(f"--sbatch expects key=value, not {shown(item)}.")
         options[key.strip("-")] = value
-    return SlurmOptions(Path(), options, detach=given.get("--detach", False))
+    return SlurmOptions(Path(), options, detach=given.get("--detach", False), smoke="--no-smoke" not in given)

@@ -76,6 +76,9 @@ def sweep(
     reuse: Annotated[
         bool, typer.Option(help="Use finished runs of other grids under --results if code and data are unchanged.")
     ] = True,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="On GPUs: use only kernels that repeat bit for bit; slower.")
+    ] = False,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -83,7 +86,8 @@ def sweep(
     ] = False,
     partition: Annotated[str | None, typer.Option(metavar="NAME", help="Slurm: partition of the jobs.")] = None,
     time: Annotated[
-        str | None, typer.Option(metavar="LIMIT", help="Slurm: time limit of a job, e.g. 1-00:00:00; runs continue.")
+        str | None,
+        typer.Option(metavar="LIMIT", help="Slurm: time limit of a job (default: estimated); runs continue."),
     ] = None,
     gpus_per_run: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="GPUs of a run, with one process each (default: one).")
@@ -108,6 +112,9 @@ def sweep(
     detach: Annotated[
         bool, typer.Option("--detach", help="Slurm: leave the jobs in the queue when this command is stopped.")
     ] = False,
+    no_smoke: Annotated[
+        bool, typer.Option("--no-smoke", help="Slurm: queue the runs without a short job first that checks its node.")
+    ] = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Train and test all runs of a grid, then report.
@@ -126,6 +133,7 @@ def sweep(
         cpus_per_run=cpus_per_run,
         sbatch=sbatch,
         detach=detach,
+        no_smoke=no_smoke,
         address=address,
     )
     processes = processes_of(given, processes_per_run)
@@ -133,6 +141,7 @@ def sweep(
     if gpus_per_run and not cluster:
         device = device or "cuda"
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
+    options["deterministic"] = deterministic
     if pilot and cluster:
         raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
     if pilot and rerun:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import socket
 import sqlite3
 import sys
+import tempfile
 from pathlib import Path
 
 from suite.spec import BadInput
@@ -32,7 +34,11 @@ def settings(quiet: bool) -> dict[str, str]:
 
 def tracking_uri(root: Path) -> str:
     """$MLFLOW_TRACKING_URI, or the SQLite database `root`/mlflow.db."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(root).resolve()}/{DATABASE}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or database_uri(root)
+
+
+def database_uri(root: Path) -> str:
+    return f"sqlite:///{Path(root).resolve()}/{DATABASE}"
 
 
 def without_password(text: str) -> str:
@@ -57,6 +63,36 @@ def is_server(uri: str) -> bool:
 
 def artifact_location(root: Path) -> str:
     return str(Path(root).resolve() / ARTIFACTS)
+
+
+def make_database(root: Path) -> None:
+    """Makes `root`/mlflow.db where there is none.
+
+    Under another name first: MLflow needs seconds for it, and a database that two processes make at once, or that one
+    did not finish, is broken for good.
+    """
+    database = Path(root).resolve() / DATABASE
+    if database.exists():
+        return
+    os.environ.update(settings(quiet=True))
+    from mlflow import MlflowClient
+
+    quiet_logs()
+    with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=database.parent) as folder:
+        fresh = Path(folder) / DATABASE
+        MlflowClient(tracking_uri=f"sqlite:///{fresh}").search_experiments(max_results=1)
+        try:
+            os.link(fresh, database)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without links
+            fresh.rename(database)
+
+
+def quiet_logs() -> None:
+    """What MLflow logs is not printed; where the person has set another level in the environment, it stands."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
 
 
 def relocate_artifacts(root: Path) -> None:
@@ -99,6 +135,8 @@ def open_interface(root: Path, port: int) -> None:
         except OSError as error:
             raise BadInput(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from None
     Path(root).mkdir(parents=True, exist_ok=True)
+    if uri == database_uri(root):
+        make_database(root)
     try:
         relocate_artifacts(root)
     except sqlite3.Error as error:

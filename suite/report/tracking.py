@@ -6,7 +6,6 @@ Only one process per grid writes here: many processes that open a fresh MLflow d
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from suite.report.mlflow_store import (
     artifact_location,
+    database_uri,
     is_server,
+    make_database,
+    quiet_logs,
     reason,
     relocate_artifacts,
     settings,
@@ -135,15 +137,16 @@ class Tracker:
         self.progress(30)
         from mlflow import MlflowClient
 
-        for name in ("mlflow", "alembic"):  # where the person has set another level in the environment, it stands
-            logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"])
+        quiet_logs()
         if is_server(self.uri):
             self.progress(0)
             client = MlflowClient(tracking_uri=self.uri)
             self._find_experiment(client, None)
         else:
             self.root.mkdir(parents=True, exist_ok=True)
-            with lock(self.root / ".mlflow.lock", wait=60, busy=BUSY):  # two that make one database break it
+            with lock(self.root / ".mlflow.lock", wait=60, busy=BUSY):
+                if self.uri == database_uri(self.root):
+                    make_database(self.root)
                 relocate_artifacts(self.root)
                 client = MlflowClient(tracking_uri=self.uri)
                 self._find_experiment(client, artifact_location(self.root))

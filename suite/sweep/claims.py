@@ -11,6 +11,7 @@ import secrets
 import threading
 from pathlib import Path
 
+from suite.spec import BadInput
 from suite.store.claims import process
 from suite.store.claims.claim import QUEUED, Busy, Claim, new_claim, read_claim, release, take
 from suite.store.claims.silence import Watch, beat_seconds
@@ -25,32 +26,42 @@ class Claims:
         self.sweep, self.executor = secrets.token_hex(16), executor
         self.watch = Watch()
         self.queued: dict[Path, str] = {}  # the token of each claim that no process has taken over yet
+        self.keys: dict[Path, str] = {}  # of the job of each run
         self.ended = threading.Event()
         self.thread: threading.Thread | None = None
 
-    def take(self, folder: RunFolder, placed: bool = False) -> str | None:
+    def take(self, folder: RunFolder, placed: str | None = None) -> str | None:
         """Claims a run; the key for its job, or None where another process works on the run.
 
-        placed: an earlier driver has placed its job, which is still queued or running.  Raises OSError where the claim
-        cannot be written, BadInput where claim.json is no file.
+        placed: an earlier driver has placed its job, which is still queued or running, with this key ("" where that is
+        not known).  Raises OSError where the claim cannot be written, BadInput where claim.json is no file.
         """
-        found = folder.claim()
-        if placed and found and found.executor == self.executor.name:
+        found, was_placed = folder.claim(), placed is not None
+        key = placed or secrets.token_hex(16)
+        if was_placed and found and found.executor == self.executor.name:
+            key = self.keys[folder.claim_file] = found.key
             if found.state != QUEUED:
-                return found.key
-            key = found.key
-        else:
-            key = secrets.token_hex(16)
+                return key
         mine = new_claim(QUEUED, executor=self.executor.name, sweep=self.sweep, key=key)
         try:
-            take(folder.claim_file, mine, lambda claim: self._may_replace(folder, claim, placed))
+            take(folder.claim_file, mine, lambda claim: self._may_replace(folder, claim, was_placed))
         except Busy:
             return None
+        self.keys[folder.claim_file] = key
         self.queued[folder.claim_file] = mine.token
         if self.thread is None:
             self.thread = threading.Thread(target=self._beat, name="heartbeat of queued runs", daemon=True)
             self.thread.start()
         return key
+
+    def queue(self, folder: RunFolder, job: str) -> None:
+        """States in the claim of a run the job of the cluster it waits for.  A run whose job has gone back to the queue
+        is claimed again."""
+        file = folder.claim_file
+        mine = new_claim(QUEUED, executor=self.executor.name, job=job, sweep=self.sweep, key=self.keys.get(file, ""))
+        with contextlib.suppress(Busy, BadInput, OSError):  # its process has it
+            take(file, mine, lambda claim: claim.sweep == self.sweep and claim.state == QUEUED)
+            self.queued[file] = mine.token
 
     def is_held_by_another(self, folder: RunFolder) -> bool:
         """Whether a process that lives works on the run; one of an earlier try of ours counts."""
@@ -78,7 +89,8 @@ class Claims:
             if not self.executor.detached:
                 release(file, token)
                 continue
-            left = new_claim(QUEUED, executor=found.executor, sweep=found.sweep, key=found.key, detached=True)
+            about = {"executor": found.executor, "job": found.job, "sweep": found.sweep, "key": found.key}
+            left = new_claim(QUEUED, **about, detached=True)
             with contextlib.suppress(Busy, OSError):
                 take(file, left, lambda claim, token=token: claim.token == token)
         self.queued.clear()

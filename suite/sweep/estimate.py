@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from suite.data.dataset_info import info
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.store.provenance import device_facts
-from suite.sweep.calibration import Calibration, Rate, calibration_named, calibration_of
+from suite.sweep.calibration import Calibration, Rate, calibration_named, calibration_of, calibrations
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
@@ -105,6 +107,23 @@ def speed_on(plan: Plan, text: str, results: Path | None = None) -> Speed:
     return Speed(**vars(speed) | {"name": found.name})
 
 
+def speed_of_nodes(plan: Plan, device: str, threads: int, workers: int) -> Speed | None:
+    """The speed of the nodes of a cluster: of the device that has finished most runs of the grid, else of the only one
+    of its kind that was measured; None where there is neither.
+
+    threads: of a run on a CPU; workers: data-loading processes of a run.
+    """
+    results = plan.folder.parent
+    sessions = [session for folder in _finished(plan) for session in _sessions(folder)]
+    names = Counter(str(session["name"]) for session in sessions if session.get("device") == device)
+    measured = [one.name for one in calibrations(results) if one.device == device]
+    if not names and len(measured) != 1:
+        return None
+    name = names.most_common(1)[0][0] if names else measured[0]
+    found = _speed(plan, Machine(1, device, threads, workers), name, calibration_of(results, device, name), name)
+    return None if found.assumed else found
+
+
 def _speed(plan: Plan, machine: Machine, name: str, measured: Calibration | None, device_text: str) -> Speed:
     threads = machine.threads if machine.device == "cpu" else 1
     timed = _timed_runs(plan, machine.device, name)
@@ -154,8 +173,18 @@ def _fitted(timed: list[_TimedRun], name: str, device: str) -> Calibration:
 
 def _timed_runs(plan: Plan, device: str, name: str) -> list[_TimedRun]:
     """Finished runs of the grid, whatever their settings, of which all sessions were on the device."""
-    folders = [RunFolder(file.parent) for file in sorted((plan.folder / "runs").glob("*/result.json"))[:MOST_READ]]
-    return [found for folder in folders if (found := _timed(folder, device, name))]
+    return [found for folder in _finished(plan) if (found := _timed(folder, device, name))]
+
+
+def _finished(plan: Plan) -> list[RunFolder]:
+    return [RunFolder(file.parent) for file in sorted((plan.folder / "runs").glob("*/result.json"))[:MOST_READ]]
+
+
+def _sessions(folder: RunFolder) -> list[dict[str, Any]]:
+    try:
+        return [one for one in folder.read_provenance().get("sessions", []) if one.get("name")]
+    except BadInput:  # status and report say what is wrong with it
+        return []
 
 
 def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:

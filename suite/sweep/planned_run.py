@@ -35,6 +35,7 @@ class PlannedRun:
     conv_gmacs: float = 0.0
     params: int = 0
     gib: float = 0.0  # device memory of one step, a rough upper estimate
+    seconds: float = 0.0  # that it still needs on a node of a cluster, where that can be estimated
     training: Work = NOTHING
     testing: Work = NOTHING
     cost_macs: float = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
+from suite.sweep.executors.slurm_files import submitted_for
 
 WAITING = ("todo", "queued", "running")  # states of a run that may still write
 EVERY = 0.5  # seconds between looks at a file
@@ -36,11 +36,9 @@ def log_of(folder: RunFolder, lines: int | None = None, end: int | None = None) 
 def job_logs(folder: RunFolder) -> list[Path]:
     """What the last job of a run printed, where a cluster ran it: standard error, then standard output."""
     slurm = folder.path.parents[1] / "slurm"
-    try:
-        number = json.loads((slurm / "jobs.json").read_text())[folder.id]
-    except (OSError, ValueError, LookupError, TypeError):
+    if (last := submitted_for(slurm, folder.id)) is None:
         return []
-    files = [slurm / "logs" / f"{number}_0_log.{kind}" for kind in ("err", "out")]
+    files = [slurm / "logs" / f"{last.job}_0_log.{kind}" for kind in ("err", "out")]
     return [file for file in files if file.is_file()]
 
 

@@ -62,10 +62,12 @@ class Scheduler:
         retries: int = 1,
         checkpoint_seconds: float = 60.0,
         checkpoint_steps: int | None = None,
+        deterministic: bool = False,
         stall_seconds: float = 60.0,
     ):
         self.plan, self.data, self.executor, self.retries = plan, data, executor, retries
         self.checkpoint_seconds, self.checkpoint_steps = checkpoint_seconds, checkpoint_steps
+        self.deterministic = deterministic
         self.stall_seconds = stall_seconds
         self.waiting: list[PlannedRun] = []
         self.running: dict[str, Running] = {}
@@ -88,11 +90,11 @@ class Scheduler:
         """
         outcome, self.on_event = SweepOutcome(), on_event
         self.waiting = [run for run in self.plan.runs if run.state() != "done"]
-        placed, self.requests = self.executor.placed_before(), CancelRequests(self.plan)
+        self.placed, self.requests = self.executor.placed_before(), CancelRequests(self.plan)
         with self.signals.caught():
             try:
                 while not (self.signals.count or outcome.same_error or outcome.cancelled):
-                    self._start(outcome, placed)
+                    self._start(outcome)
                     if not (self.running or self.elsewhere or self.changed):
                         break
                     for change in self.executor.poll(POLL):
@@ -114,24 +116,22 @@ class Scheduler:
         able = [run for run in waiting if run.parent is None or run.parent.folder.result_file.exists()]
         return sorted(able, key=lambda run: -run.chain_cost())[:room]
 
-    def _start(self, outcome: SweepOutcome, placed: set[str]) -> None:
+    def _start(self, outcome: SweepOutcome) -> None:
         while self.changed:
             self.changed = False
             for run in self.ready(self.waiting):
                 self.waiting.remove(run)
-                self._start_one(run, outcome, run.id in placed)
+                self._start_one(run, outcome)
 
-    def _start_one(self, run: PlannedRun, outcome: SweepOutcome, placed: bool) -> None:
+    def _start_one(self, run: PlannedRun, outcome: SweepOutcome) -> None:
         if self.requests.is_cancelled(run):
-            self._cancelled(run, outcome)
-            return
+            return self._cancelled(run, outcome)
         if self.elsewhere.has_failed(run):
-            self._wait_for(run)
-            return
+            return self._wait_for(run)
         try:
             if run.folder.id == run.spec.id:  # else an earlier version made it
                 run.folder.create(run.spec)
-            key = self.claims.take(run.folder, placed)
+            key = self.claims.take(run.folder, self.placed.pop(run.id, None))
             done = key is not None and run.result() is not None  # by another driver, since we looked
         except (OSError, BadInput) as error:
             self.changed = True
@@ -148,19 +148,17 @@ class Scheduler:
         self.on_event("queued" if self.executor.queues else "started", run, "")
 
     def _job(self, run: PlannedRun, key: str) -> Job:
-        machine = self.executor.machine
         return Job(
             folder=str(run.folder.path.resolve()),
             spec=run.spec.resolved(),
             data=str(self.data),
-            device=machine.device,
-            processes=machine.processes,
-            threads=machine.threads,
-            workers=machine.workers,
+            **self.executor.machine.of_job(),
+            deterministic=self.deterministic,
             checkpoint_seconds=self.checkpoint_seconds,
             checkpoint_steps=self.checkpoint_steps,
             id=run.id,
             gib=run.gib,
+            seconds=run.seconds,
             claim=key,
         )
 
@@ -168,6 +166,8 @@ class Scheduler:
         if change.end is None:
             running = self.running[change.id]
             was_queued = running.queued
+            if change.job:
+                self.claims.queue(running.run.folder, change.job)
             running.note(change.progress)
             if was_queued and not running.queued:
                 self.on_event("started", running.run, "")
@@ -237,7 +237,9 @@ class Scheduler:
         self.on_event("waiting", run, "")
 
     def _look_elsewhere(self, outcome: SweepOutcome) -> None:
-        for run in self.elsewhere.left():
+        left = self.elsewhere.left()
+        self.placed |= self.executor.placed_before() if left else {}  # of drivers that are gone by now
+        for run in left:
             self.changed = True
             if run.state() == "done":
                 self._done(run, outcome)

@@ -1,6 +1,5 @@
 """The contract of executors, and a real sweep, through a real Slurm on this machine: `make test-cluster`."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 from suite.data.synthetic import synthesize
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
+from suite.sweep.executors.slurm_files import all_submitted, submitted_for
 from tests.cluster.slurm import Unavailable, slurm
 from tests.sweep import executor_contract as contract
 from tests.sweep.builders import GRID, ROOT, comparable
@@ -48,6 +48,10 @@ def swept(plan, placed=None, **options):
     return contract.swept(plan, placed or executor(plan), **options)
 
 
+def numbers(plan):
+    return {run: found.job for run, found in all_submitted(plan.folder / "slurm").items()}
+
+
 def queue():
     done = subprocess.run(["squeue", "-h", "-r", "-o", "%i|%T"], capture_output=True, text=True, check=True)
     return done.stdout.split()
@@ -82,10 +86,10 @@ def test_detached_jobs_go_on_and_the_next_driver_takes_them_over(cluster, tmp_pa
         on_tick=stop_when(lambda running: sum(bool(r.progress) for r in running) == 2),
     )
     assert [event for event, _, _ in events] == ["queued"] * 2 + ["started"] * 2 + ["left"] * 2
-    before = json.loads((plan.folder / "slurm" / "jobs.json").read_text())
+    before = numbers(plan)
     swept(fake_plan(tmp_path, chains=2))
     assert states(plan) == {"done": 6}
-    after = json.loads((plan.folder / "slurm" / "jobs.json").read_text())
+    after = numbers(plan)
     assert {run: after[run] for run in before} == before, "the jobs of the first driver ended by themselves"
     assert all(len((run.folder.path / "tries.txt").read_text().splitlines()) == 1 for run in plan.runs)
 
@@ -98,7 +102,7 @@ def test_a_job_that_is_cancelled_by_hand_fails_with_a_sentence(cluster, tmp_path
     def on_tick(running):
         for one in running:
             if one.progress and one.run.id == plan.runs[0].id and not cancelled:
-                number = json.loads((plan.folder / "slurm" / "jobs.json").read_text())[one.run.id]
+                number = submitted_for(plan.folder / "slurm", one.run.id).job
                 cancelled.append(subprocess.run(["scancel", number], check=True))
 
     outcome, _ = swept(plan, on_tick=on_tick)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from suite.sweep.executors.machine import Machine
@@ -36,10 +37,12 @@ class Job:
     processes: int = 1  # that train the run together, on the GPUs in `gpu` one each
     threads: int = 1  # of each process
     workers: int = 0  # data-loading processes of each process
+    deterministic: bool = False  # as `suite.device.set_determinism` has it
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
     gib: float = 0.0  # memory of a training step, as the plan estimates it
+    seconds: float = 0.0  # that the run still needs, as the plan estimates it; 0: not known
     claim: str = ""  # the key by which its process takes over the claim that the driver has made for it
 
 
@@ -56,11 +59,13 @@ class Change:
     """News of a job: its progress, or that it has ended.
 
     progress: step, steps, tested, videos, as the run reports them; queued, whether it waits in a queue.
+    job: of a queued run, as the cluster names it.
     """
 
     id: str
     progress: dict[str, Any] = field(default_factory=dict)
     end: End | None = None
+    job: str = ""
 
 
 Body = Callable[[Job, Callable[[], bool], Callable[[dict[str, Any]], None]], End]
@@ -76,6 +81,7 @@ class Executor(ABC):
     machine: Machine
     placing: str = ""  # "as Slurm jobs"; empty: so many at a time
     queues: bool = False  # whether a job that was started may wait in a queue first
+    basis: str = ""  # what the estimated seconds of its jobs rest on
     detached: bool = False  # whether its jobs go on when the driver is stopped
 
     @property
@@ -112,6 +118,14 @@ class Executor(ABC):
         several = self.machine.processes
         return f"{several} processes per run, CPU threads per process" if several > 1 else "CPU threads per run"
 
-    def placed_before(self) -> set[str]:
-        """Ids of jobs that an earlier driver has placed and that are still queued or running."""
-        return set()
+    def placed_before(self) -> dict[str, str]:
+        """Ids of jobs that a driver that is gone has placed and that are still queued or running, with the keys of
+        their claims ("" where that is not known)."""
+        return {}
+
+    def ready(self, data: Path, log: Callable[[str], None]) -> None:
+        """Checks, before anything is placed, that runs can work where they will be.
+
+        log: for what a person should know meanwhile.  Raises BadInput where they cannot.
+        """
+        return None

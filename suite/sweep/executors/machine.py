@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from suite.device import cores, usable_device
 from suite.spec import BadInput
@@ -17,6 +18,12 @@ class Machine:
     threads: int  # of each process
     workers: int  # of each process
     processes: int = 1  # per run; on GPUs one per GPU
+
+    def of_job(self) -> dict[str, Any]:
+        """What a job is told of it."""
+        told = asdict(self)
+        del told["slots"]
+        return told
 
     @classmethod
     def of(

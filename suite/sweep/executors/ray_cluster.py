@@ -13,8 +13,8 @@ from typing import Any
 
 from suite.device import cores
 from suite.spec import BadInput, one_line
+from suite.sweep.executors.installation import difference, installation
 from suite.sweep.executors.machine import gpus
-from suite.sweep.executors.ray_task import installation
 
 MISSING = "--executor ray needs the package ray, which is not installed (uv pip install ray)."
 STORE = 100 << 20  # bytes of the object store of a cluster on this machine alone; its results go through files
@@ -101,10 +101,8 @@ def _check_nodes(ray: Any, cpus: int, gpus_of_run: int, own: bool) -> None:
 
 def different(found: dict[str, str], host: str) -> str:
     """In what the installation of a node differs from this one, as a sentence; empty when it does not."""
-    for what, version in installation().items():
-        if found.get(what) != version:
-            other = f"{what}: {found.get(what)}, here {version}"
-            return f"The Ray node {host} has another installation ({other}); install the same on all nodes."
+    if other := difference(found, installation()):
+        return f"The Ray node {host} has another installation ({other}); install the same on all nodes."
     return ""
 
 

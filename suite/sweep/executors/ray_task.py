@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from suite.store.folder import RunFolder
-from suite.store.provenance import hash_of_code
 from suite.sweep.executors.base import STOPPED, Body, End, Job
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
@@ -66,15 +63,6 @@ class Board:
         news = self.said, self.sent
         self.said, self.sent = {}, {}
         return news
-
-
-def installation() -> dict[str, str]:
-    """What must be the same on all nodes, for results not to depend on the node."""
-    return {
-        "Python": platform.python_version(),
-        "torch": metadata.version("torch"),
-        "code of the suite": hash_of_code(),
-    }
 
 
 def attend(job: Job, body: Body, board: Any, key: str, driver: DriverPlace, files: Files | None = None) -> Attended:

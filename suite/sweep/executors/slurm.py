@@ -1,35 +1,40 @@
 """The Slurm executor: each run is a job of the cluster, submitted through submitit; together as an array.
 
-Driver and jobs share one folder, results/<grid>/slurm: `jobs.json` (run id: Slurm's job id), for each run
-`<id>.progress.json` and `<id>.end.json` from its job and `<id>.cancel` from the driver, and `logs/`.  States come from
-`squeue` alone: many clusters keep no accounting.
+Driver and jobs share one folder, results/<grid>/slurm (`suite.sweep.executors.slurm_files`), and logs in `logs/` there.
+States come from `squeue` alone: many clusters keep no accounting.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import secrets
 import shutil
-import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from suite.spec import BadInput, one_line
-from suite.store.folder import dump_json, write_atomic
+from suite.store.claims.held import held
 from suite.sweep import worker
-from suite.sweep.executors.base import CANCELLED, CRASH, LOST, MEMORY, STOPPED, Body, Change, End, Executor, Job
+from suite.sweep.executors import slurm_queue
+from suite.sweep.executors.base import CANCELLED, CRASH, DONE, LOST, MEMORY, STOPPED, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine
-from suite.sweep.executors.slurm_task import SlurmTask, file_of
-
-# https://slurm.schedmd.com/squeue.html, "Job State Codes": in any other state a job does not run and will not.
-ACTIVE = set(
-    "PENDING RUNNING CONFIGURING COMPLETING SUSPENDED REQUEUED REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT RESIZING "
-    "SIGNALING STAGE_OUT STOPPED".split()
+from suite.sweep.executors.slurm_files import (
+    Submitted,
+    all_submitted,
+    driver_folder,
+    file_of,
+    is_at_work,
+    read_json,
+    write_submitted,
 )
-WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
+from suite.sweep.executors.slurm_needs import Needs, needs_of
+from suite.sweep.executors.slurm_queue import ACTIVE, WAITING
+from suite.sweep.executors.slurm_smoke import MINUTES, note_checked, smoke, was_checked
+from suite.sweep.executors.slurm_task import SlurmTask
+
 AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not the run's fault: from its checkpoint
 CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": MEMORY, "FAILED": CRASH}
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
@@ -48,6 +53,7 @@ class SlurmOptions:
     workers: int | None = None  # data-loading processes per run
     jobs: int = 500  # at most, in the queue at the same time
     detach: bool = False  # leave jobs in the queue when the driver is stopped
+    smoke: bool = True  # whether a job that checks its node comes before the runs
     seconds: float = 5.0  # between two questions to squeue
 
 
@@ -79,48 +85,76 @@ class SlurmExecutor(Executor):
         threads = max(1, options.cpus_per_run // options.processes)
         workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
         self.machine = Machine(options.jobs, device, threads, workers, options.processes)
-        self.submitter = _submitter(options, self.folder / "logs")
+        self.submitter, self.asked_for = _submitter(options, self.folder / "logs")
+        self.limits = slurm_queue.limits_of(options.sbatch.get("partition", ""))
         self.placed: dict[str, _Placed] = {}
-        self.before: dict[str, str] = {}  # run id -> job of an earlier driver that is still queued or running
+        self.before: dict[str, Submitted] = {}  # run id -> job of an earlier driver that is still queued or running
+        self.about: dict[str, Any] = {}  # what a smoke job is good for
+        self.more: dict[str, int] = {}  # run id -> how many times the estimated memory, after a job had too little
+        self.driver, self.at_work = secrets.token_hex(8), contextlib.ExitStack()
         self.asked = 0.0
 
     def capacity(self) -> int:
         return self.machine.slots
 
-    def placed_before(self) -> set[str]:
-        numbers = self._numbers()
-        states = self._states(list(numbers.values())) or {}
+    def describe(self) -> str:
+        own = "--time as given" if "time" in self.options.sbatch else "no --time (no device of that kind was measured)"
+        asked = f"--time {self.basis}" if self.basis and "time" not in self.options.sbatch else own
+        return f"{super().describe()}; {asked}"
+
+    def ready(self, data: Path, log: Callable[[str], None]) -> None:
+        self.about = {"sbatch": self.asked_for, "data": str(data.absolute())}
+        if not self.options.smoke or was_checked(self.folder, self.about) or self.placed_before():
+            return
+
+        def submit(task: Callable[[], str]) -> str:
+            minutes = min(MINUTES, self.limits.minutes or MINUTES)
+            return self._send([task], Needs(minutes).for_sbatch() | self._needs(Job("", {}, "")).memory())[0]
+
+        smoke(self.folder, data.absolute(), self.options.gpus_per_run, submit, log, min(1.0, self.options.seconds))
+        note_checked(self.folder, self.about)
+
+    def placed_before(self) -> dict[str, str]:
+        known = {run: found for run, found in all_submitted(self.folder).items() if run not in self.placed}
+        states = (slurm_queue.states_of_jobs() or {}) if known else {}
         self.before = {
-            run: number
-            for run, number in numbers.items()
-            if states.get(number) in ACTIVE and _read(file_of(self.folder, run, "end.json")).get("job") != number
+            run: found
+            for run, found in known.items()
+            if states.get(found.job) in ACTIVE
+            and read_json(file_of(self.folder, run, "end.json")).get("job") != found.job
+            and not is_at_work(self.folder, found.driver)
         }
-        return set(self.before)
+        return {run: found.claim for run, found in self.before.items()}
 
     def start(self, job: Job) -> None:
-        if earlier := self.before.pop(job.id, ""):
-            self.placed[job.id] = _Placed(job, earlier)
+        if not self.placed and not driver_folder(self.folder, self.driver).exists():
+            self.at_work.callback(shutil.rmtree, driver_folder(self.folder, self.driver), ignore_errors=True)
+            self.at_work.enter_context(held(driver_folder(self.folder, self.driver)))
+        if earlier := self.before.pop(job.id, None):
+            self.placed[job.id] = _Placed(job, earlier.job)
+            write_submitted(self.folder, job.id, Submitted(earlier.job, job.claim, self.driver))
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         for kind in ("progress.json", "end.json", "cancel"):
             file_of(self.folder, job.id, kind).unlink(missing_ok=True)
         self.placed[job.id] = _Placed(job)
 
     def poll(self, seconds: float) -> list[Change]:
-        self._submit()
+        submitted = self._submit()
+        if submitted:
+            return submitted
         time.sleep(seconds)
         if time.monotonic() - self.asked < self.options.seconds:
             return []  # a shared disk is asked as rarely as squeue
         self._ask_squeue()
-        changes = []
+        changes: list[Change] = []
         for id, placed in list(self.placed.items()):
-            progress = _read(file_of(self.folder, id, "progress.json"))
+            progress = read_json(file_of(self.folder, id, "progress.json"))
             if progress and progress != placed.progress:
                 placed.progress = progress
                 changes.append(Change(id, progress))
             if placed.queued != (placed.state in WAITING):
                 placed.queued = not placed.queued
-                changes.append(Change(id, {"queued": placed.queued}))
+                changes.append(Change(id, {"queued": placed.queued}, job=placed.number if placed.queued else ""))
             if end := self._end_of(placed):
                 del self.placed[id]
                 changes.append(Change(id, end=end))
@@ -141,30 +175,41 @@ class SlurmExecutor(Executor):
         if not self.detached:
             self._scancel(list(self.placed.values()))
         self.placed.clear()
+        self.at_work.close()
 
-    def _submit(self) -> None:
-        new = [placed for placed in self.placed.values() if not placed.number and not placed.cancelled]
-        if not new:
-            return
-        tasks = [SlurmTask(placed.job, self.body, self.folder) for placed in new]
+    def _submit(self) -> list[Change]:
+        """Sends what was started since, one array for jobs with the same needs; their numbers are the news."""
+        arrays: dict[Needs, list[_Placed]] = {}
+        for placed in self.placed.values():
+            if not placed.number and not placed.cancelled:
+                arrays.setdefault(self._needs(placed.job), []).append(placed)
+        news = []
+        for needs, new in arrays.items():
+            tasks = [SlurmTask(placed.job, self.body, self.folder) for placed in new]
+            for placed, number in zip(new, self._send(tasks, needs.for_sbatch()), strict=True):
+                placed.number = number
+                write_submitted(self.folder, placed.job.id, Submitted(number, placed.job.claim, self.driver))
+                news.append(Change(placed.job.id, {"queued": True}, job=number))
+        return news
+
+    def _needs(self, job: Job) -> Needs:
+        return needs_of(job, self.options, self.limits, self.more.get(job.id, 1))
+
+    def _send(self, tasks: list[Any], needs: dict[str, str]) -> list[str]:
+        """The numbers of the jobs that were submitted for these functions.  Raises BadInput where sbatch refuses."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.submitter.update_parameters(additional_parameters=self.asked_for | needs)
         try:
             with self.submitter.batch():
                 submitted = [self.submitter.submit(task) for task in tasks]
         except Exception as error:  # submitit's, with what sbatch has printed
             raise BadInput(f"sbatch refused the jobs: {one_line(str(error))[-500:]}") from error
-        for placed, job in zip(new, submitted, strict=True):
-            placed.number = str(job.job_id)
-        numbers = self._numbers() | {placed.job.id: placed.number for placed in new}
-        write_atomic(self.folder / "jobs.json", dump_json(numbers))
-
-    def _numbers(self) -> dict[str, str]:
-        """Run id -> the Slurm job that was last submitted for it."""
-        return _read(self.folder / "jobs.json")
+        return [str(job.job_id) for job in submitted]
 
     def _ask_squeue(self) -> None:
         self.asked = time.monotonic()
         numbered = [placed for placed in self.placed.values() if placed.number]
-        states = self._states([placed.number for placed in numbered])
+        states = slurm_queue.states_of_jobs() if numbered else {}
         if states is None:
             return  # the controller does not answer: nothing is known, nothing has ended
         for placed in numbered:
@@ -172,27 +217,18 @@ class SlurmExecutor(Executor):
             placed.missed = 0 if found in ACTIVE else placed.missed + 1
             placed.state = found or placed.state
 
-    def _states(self, numbers: list[str]) -> dict[str, str] | None:
-        """Job -> state, of those that Slurm still knows; None where it cannot be asked."""
-        if not numbers:
-            return {}
-        command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T", "--me"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        if done.returncode:
-            return None
-        return dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
-
     def _end_of(self, placed: _Placed) -> End | None:
         if not placed.number:
             return End(STOPPED) if placed.cancelled else None
-        end = _read(file_of(self.folder, placed.job.id, "end.json"))
+        end = read_json(file_of(self.folder, placed.job.id, "end.json"))
         if end and end.get("job") == placed.number:
+            if end["cause"] == DONE and self.about:
+                note_checked(self.folder, self.about)
             return End(str(end["cause"]), str(end["text"]))
         if placed.missed < MISSED:
             return None
+        if placed.state == "OUT_OF_MEMORY":
+            self.more[placed.job.id] = 2 * self.more.get(placed.job.id, 1)
         if placed.cancelled or placed.state in AGAIN:
             return End(STOPPED, f"Slurm job {placed.number} ended with state {placed.state}")
         cause = CAUSES.get(placed.state, LOST)
@@ -201,13 +237,11 @@ class SlurmExecutor(Executor):
         return End(cause, f"Slurm job {placed.number} {known} and has not said why; its log is {logs}.")
 
     def _scancel(self, placed: list[_Placed], *options: str) -> None:
-        numbers = [one.number for one in placed if one.number]
-        for first in range(0, len(numbers), 100):
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(["scancel", *options, *numbers[first : first + 100]], capture_output=True, timeout=60)
+        slurm_queue.cancel([one.number for one in placed if one.number], *options)
 
 
-def _submitter(options: SlurmOptions, logs: Path) -> Any:
+def _submitter(options: SlurmOptions, logs: Path) -> tuple[Any, dict[str, Any]]:
+    """submitit's executor, and the options of sbatch that hold for all jobs."""
     try:
         import submitit
     except ImportError:
@@ -222,18 +256,10 @@ def _submitter(options: SlurmOptions, logs: Path) -> Any:
     asked |= {key.replace("-", "_"): value for key, value in options.sbatch.items()}
     cpus, threads = options.cpus_per_run, max(1, options.cpus_per_run // options.processes)
     submitter.update_parameters(
+        time=None,  # else submitit asks for five minutes
         # Before torch loads: two spinning threads of one run stall each other.
         setup=[f"export OMP_NUM_THREADS={threads} GOMP_SPINCOUNT=0 SRUN_CPUS_PER_TASK={cpus}"],
         array_parallelism=options.jobs,
         additional_parameters=asked,
     )
-    return submitter
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """What a JSON file holds; {} where there is none, or it cannot be read yet."""
-    try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return submitter, asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import time
@@ -11,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.store.claims.held import cluster_job
 from suite.store.folder import dump_json, write_atomic
 from suite.sweep.executors.base import STOPPED, Body, Job
+from suite.sweep.executors.slurm_files import file_of
 
 EVERY = 2.0  # seconds between looks at the shared folder, and between writes to it
 REQUEUED = 120.0  # seconds for Slurm to end a job that is back in the queue
-
-
-def file_of(folder: Path, run: str, kind: str) -> Path:
-    """The file of a run in results/<grid>/slurm; kind: progress.json, end.json or cancel."""
-    return folder / f"{run}.{kind}"
 
 
 @dataclass
@@ -58,20 +54,14 @@ class SlurmTask:
         end = self.body(self.job, stopping, report)
         if end.cause == STOPPED and not cancelled and {signal.SIGUSR1, signal.SIGUSR2} & set(asked):
             _requeue()
-        about = {"cause": end.cause, "text": end.text, "job": _job_number()}
+        about = {"cause": end.cause, "text": end.text, "job": cluster_job()}
         with contextlib.suppress(OSError):
             write_atomic(file_of(self.folder, self.job.id, "end.json"), dump_json(about))
         return end.cause
 
 
-def _job_number() -> str:
-    """This job as squeue names it."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")
-
-
 def _requeue() -> None:
     """Puts this job back into the queue, and waits for its end; returns where Slurm refuses."""
-    done = subprocess.run(["scontrol", "requeue", _job_number()], capture_output=True)
+    done = subprocess.run(["scontrol", "requeue", cluster_job()], capture_output=True)
     if done.returncode == 0:
         time.sleep(REQUEUED)

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sqlite3
 import threading
 from pathlib import Path
 
 import pytest
 
+from suite.report.mlflow_store import make_database
 from suite.report.publishing import Publisher
 from suite.report.tracking import TrackingError
 from tests.report.tracking.tracked import differences, finished, publish, read_artifact, runs_of, spec_of
@@ -29,6 +31,20 @@ def test_a_broken_database_is_a_tracking_error(tmp_path, monkeypatch):
     (tmp_path / "mlflow.db").write_text("this is no database, " * 100)
     with pytest.raises(TrackingError, match="not a database"):
         Publisher(tmp_path / "demo").publish(True)
+
+
+def test_a_new_database_is_whole_from_the_moment_it_is_there(tmp_path):
+    """A process that is killed while it makes one leaves none that is broken."""
+    maker = threading.Thread(target=make_database, args=(tmp_path,))
+    maker.start()
+    while not (tmp_path / "mlflow.db").exists():
+        assert maker.is_alive()
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM experiments").fetchone() == (1,)
+        at_first = database.execute("SELECT version_num FROM alembic_version").fetchall()
+        maker.join()
+        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == at_first
+    assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
 
 
 @pytest.mark.more

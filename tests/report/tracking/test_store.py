@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from suite.report import mlflow_store
 from suite.report.mlflow_store import TELEMETRY_OFF, open_interface, relocate_artifacts, settings
 from suite.report.publishing import Publisher
 from suite.spec import BadInput
@@ -43,6 +44,7 @@ def test_artifacts_of_others_are_left_where_they_are(tmp_path):
 def opened(monkeypatch):
     """Environment and arguments of the process that `open_interface` would become."""
     calls = []
+    monkeypatch.setattr(mlflow_store, "make_database", lambda root: None)
     monkeypatch.setattr(os, "execve", lambda path, args, env: calls.append((args, env)))
     for name in (*TELEMETRY_OFF, "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
