@@ -98,9 +98,8 @@ class SlurmExecutor(Executor):
         return self.machine.slots
 
     def describe(self) -> str:
-        own = "--time as given" if "time" in self.options.sbatch else "no --time (no device of that kind was measured)"
-        asked = f"--time {self.basis}" if self.basis and "time" not in self.options.sbatch else own
-        return f"{super().describe()}; {asked}"
+        limit = f"time limits {self.basis}" if self.basis else "no --time: no device of this kind was measured"
+        return super().describe() + ("" if "time" in self.options.sbatch else f"; {limit}")
 
     def ready(self, data: Path, log: Callable[[str], None]) -> None:
         self.about = {"sbatch": self.asked_for, "data": str(data.absolute())}
