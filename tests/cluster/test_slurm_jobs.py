@@ -110,17 +110,23 @@ def test_a_sweep_stopped_while_its_smoke_job_waits_leaves_nothing_in_the_queue(t
     assert subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout == ""
 
 
+def driver_of(folder, chains):
+    """A driver in a process of its own, with at most three jobs; it prints its events at its end."""
+    code = (
+        "from pathlib import Path; from tests.cluster.test_slurm_jobs import *; "
+        "plan = fake_plan(Path(sys.argv[1]), chains=int(sys.argv[2])); "
+        "_, events = contract.swept(plan, executor(plan, jobs=3)); "
+        "print(json.dumps(events), flush=True)"
+    )
+    command = [sys.executable, "-c", code, str(folder), str(chains)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
 def test_two_drivers_share_a_grid_and_status_shows_the_jobs(tmp_path):
     """Four jobs have room; the driver in the other process has claimed half of the chains or so."""
     plan = fake_plan(tmp_path, chains=8)
     orders(plan, **{f"run{3 * chain}": "steps 100" for chain in range(8)})
-    code = (
-        "from pathlib import Path; from tests.cluster.test_slurm_jobs import *; import sys; "
-        "plan = fake_plan(Path(sys.argv[1]), chains=8); "
-        "_, events = contract.swept(plan, executor(plan, jobs=3)); "
-        "print(json.dumps(events), flush=True)"
-    )
-    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    other = driver_of(tmp_path, chains=8)
     seen, queued = fake_plan(tmp_path, chains=8), []
     until = time.monotonic() + 120
     while not numbers(seen) and time.monotonic() < until:
@@ -159,3 +165,20 @@ def test_a_requeued_job_of_a_driver_that_has_left_is_the_one_that_goes_on(tmp_pa
     contract.swept(plan, executor(plan))
     assert states(plan) == {"done": 3}
     assert numbers(plan)[plan.runs[0].id] == number, "no other job was submitted for it"
+
+
+def test_jobs_of_a_driver_that_was_killed_are_taken_over(tmp_path):
+    plan = fake_plan(tmp_path, chains=3)
+    orders(plan, run0="steps 200", run3="steps 200", run6="steps 200")
+    first = driver_of(tmp_path, chains=3)
+    until = time.monotonic() + 120
+    while len(numbers(plan)) < 3 and time.monotonic() < until:
+        time.sleep(0.2)
+    first.kill()
+    first.wait()
+    before = numbers(plan)
+    assert len(before) == 3
+    contract.swept(plan, executor(plan))
+    assert states(plan) == {"done": 9}
+    assert {run: numbers(plan)[run] for run in before} == before
+    assert all(len((run.folder.path / "tries.txt").read_text().splitlines()) == 1 for run in plan.runs)
