@@ -27,15 +27,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_determinism(device: str) -> None:
-    """On the CPU the same bits every time; on CUDA the fastest kernels, in the precision that was asked for."""
+def set_determinism(device: str, strict: bool = False) -> None:
+    """On the CPU the same bits every time; on CUDA the fastest kernels, in the precision that was asked for.
+
+    strict: the same bits on CUDA too, on one type of GPU; an operation that cannot do that then raises RuntimeError.
+    """
     import torch
 
     if device == "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing reads such memory
     else:
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark = not strict
+        torch.backends.cudnn.deterministic = strict
+        torch.use_deterministic_algorithms(strict)
+        if strict:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
         torch.backends.cudnn.allow_tf32 = False  # fp32 is fp32; what is asked for by bf16 is said so
 
 

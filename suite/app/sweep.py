@@ -21,7 +21,6 @@ from suite.sweep.child import in_child
 from suite.sweep.executors.base import Executor
 from suite.sweep.executors.choose import ClusterOptions, executor_of
 from suite.sweep.plan import Plan, Selection, remember
-from suite.sweep.planned_run import PlannedRun
 from suite.sweep.rerun import move_marked
 from suite.sweep.reuse import record_reused, reused_by_grid
 from suite.sweep.scheduler import Scheduler, SweepOutcome
@@ -125,13 +124,7 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
             console.print(_what_is_to_do(plan, executor))
             scheduler = Scheduler(plan, request.data, executor, **request.options or {})
             with Display(plan, console) as display:
-
-                def on_event(event: str, run: PlannedRun, reason: str) -> None:
-                    display.event(event, run, reason)
-                    if tracker and event == "done":
-                        tracker.finished(run)
-
-                outcome = scheduler.execute(on_event, display.tick)
+                outcome = scheduler.execute(display.event, display.tick)
         with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
             files = call(_conclude, plan, outcome)
         if tracker:

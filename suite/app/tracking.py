@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -40,9 +39,6 @@ class Tracking:
         self._start()
         self.listener = threading.Thread(target=self._listen, name="mlflow", daemon=True)
         self.listener.start()
-
-    def finished(self, run: Any) -> None:
-        """Nothing to do: the process looks at the files."""
 
     def close(self, files: list[Path]) -> None:
         """The sweep has ended and its report is written: waits a bounded time until MLflow has all of it."""

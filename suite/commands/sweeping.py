@@ -76,6 +76,9 @@ def sweep(
     reuse: Annotated[
         bool, typer.Option(help="Use finished runs of other grids under --results if code and data are unchanged.")
     ] = True,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="On GPUs: use only kernels that repeat bit for bit; slower.")
+    ] = False,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
         bool,
@@ -138,6 +141,7 @@ def sweep(
     if gpus_per_run and not cluster:
         device = device or "cuda"
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
+    options["deterministic"] = deterministic
     if pilot and cluster:
         raise BadInput(f"A pilot runs on this machine; leave out --executor {executor}.")
     if pilot and rerun:

@@ -27,4 +27,5 @@ class Control:
     checkpoint_steps: int | None = None  # instead of seconds
     workers: int = 0  # processes that load data
     device: str = "cpu"
+    deterministic: bool = False  # on GPUs: only kernels that give the same bits every time
     group: Group = field(default_factory=Group)  # the processes that train and test the run

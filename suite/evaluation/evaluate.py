@@ -144,7 +144,7 @@ def evaluate(
     what these hold, `facts` among it.
     Raises BadInput when weights are missing that a test needs: of a run (`facts` names it) all must be there.
     """
-    set_determinism(control.device)
+    set_determinism(control.device, control.deterministic)
     setting = tests[0][1]
     manifest = data.split(setting.split)
     manifest.require(allow_missing)

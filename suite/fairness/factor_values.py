@@ -28,6 +28,7 @@ KINDS: dict[str, Any] = {
     "epochs_seen": "number",
     "dropout": "number",
     "sync_bn": "yes/no",
+    "compile": "yes/no",
     "chain_frames": "wholes",
     "views": "views",
     "sampling": {"rule": "word", "variant": "word", "stride": "whole"},

@@ -45,6 +45,7 @@ FACTORS = {
     "sync_bn": "synchronised batch normalisation",
     "dropout": "dropout",
     "precision": "precision",
+    "compile": "compiled training step",
     "selection": "selection rule",
     "tuning": "configurations tuned for this model only",
     "seed": "seed",

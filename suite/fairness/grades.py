@@ -71,6 +71,10 @@ GRADES: dict[str, Grade] = {
         "The gradient of a batch is the same sum, up to rounding, however it is split into steps; what the split does "
         "to batch statistics is the factor batch_norm, which confounds."
     ),
+    "compile": _minor(
+        "torch.compile makes the same network of other kernels, which round differently; the size of the effect on "
+        "accuracy was not measured here."
+    ),
     "decoder": _minor(
         "On the H.264 and VP9 files of the tests decord and PyAV return the same frames, to within 3 of 255 levels per "
         "pixel; other files were not compared."

@@ -95,6 +95,7 @@ def of_run(
         "sync_bn": p.sync_bn,
         "dropout": p.dropout,
         "precision": p.precision,
+        "compile": p.compile,
         "selection": _selection_rule(p),
         "tuning": p.tuning,
         "seed": spec.seed,

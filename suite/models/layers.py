@@ -151,6 +151,7 @@ class KeyedDropout(nn.Module):
         super().__init__()
         self.p, self.key, self.share = p, 0, (0, 1)
 
+    @torch.compiler.disable  # its key changes with every step
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x

@@ -140,6 +140,7 @@ class Protocol(Strict):
     clip_gradient: Real | None = Field(None, gt=0)
     dropout: Real = Field(0.5, ge=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False  # training steps through torch.compile, whose kernels round differently; tests run without
     sampling: Sampling = Sampling()
     augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from suite.spec import BadInput, file_sha256
+from suite.store.atomic import temporary_of
 from suite.store.folder import dump_json
 
 FORMAT = "video-fair-bench/archive-1"
@@ -47,7 +48,7 @@ def pack(files: dict[str, Path], about: dict[str, Any], out: Path) -> None:
     listed = {name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for name, path in sorted(files.items())}
     head = dump_json({"format": FORMAT, **about, "files": listed}).encode()
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    temporary = temporary_of(out)
     try:
         with (
             open(temporary, "wb") as file,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,6 +14,7 @@ import yaml
 
 from suite.models.user_code import RULES, is_factory
 from suite.spec import BadInput, unpacked_archive
+from suite.store.atomic import write_atomic
 from suite.store.claims.claim import NAME, Claim, read_claim
 from suite.store.claims.held import CANCEL, Held, held, read_progress
 from suite.store.claims.silence import looks_gone
@@ -23,24 +23,6 @@ from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
 STATES = ("done", "failed", "blocked", "running", "queued", "lost", "todo")
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Writes beside `path`, then renames: readers see the old file or the new one, never a part.
-
-    Raises OSError that names `path`, on a full disk for example; then nothing is left beside it.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def dump_json(data: Any) -> str:

@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from suite.store.atomic import temporary_of
+
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # torch.save gives a RuntimeError without an errno, which names a line of its own code
 TORCH_SAVE = re.compile(r"PytorchStreamWriter|inline_container\.cc")
@@ -70,14 +72,15 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
 
 def remove_temporaries(folder: Path) -> None:
     """Removes what this process has half written in the folder of a run."""
-    for file in (folder / "checkpoint.tmp", *folder.glob(f".*.{os.getpid()}")):
+    for file in folder.glob(temporary_of(folder / "*").name):
         with contextlib.suppress(OSError):
             file.unlink()
 
 
 def remove_leftovers(folder: Path) -> None:
     """Removes what processes that were killed have half written of a run; for whoever holds the claim of its folder."""
-    names = ("checkpoint.tmp", ".result.json.*", ".predictions*.parquet.*", ".provenance.json.*", ".history.jsonl.*")
+    written = ("checkpoint.pt", "result.json", "predictions*.parquet", "provenance.json", "history.jsonl")
+    names = ("checkpoint.tmp", *(f".{name}.*" for name in written))  # the first: of earlier versions
     for file in (file for name in names for file in folder.glob(name)):
         with contextlib.suppress(OSError):
             file.unlink()

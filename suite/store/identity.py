@@ -42,7 +42,11 @@ def crop_rule_of(facts: dict[str, Any]) -> str:
 def _unused(protocol: Protocol) -> set[str]:
     """Keys that are left out at their defaults: runs from before there were such keys keep their spec.yaml."""
     defaults = type(protocol).model_fields
-    later = {key for key in ("init_fresh", "norm_decay", "sync_bn") if getattr(protocol, key) == defaults[key].default}
+    later = {
+        key
+        for key in ("init_fresh", "norm_decay", "sync_bn", "compile")
+        if getattr(protocol, key) == defaults[key].default
+    }
     return later | (set() if protocol.tuned else {"tuned"})
 
 

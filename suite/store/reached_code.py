@@ -44,6 +44,7 @@ _NEVER_FOLLOWED = {
     "suite.spec.model_names:parse_model": "reads a model name; what it means is in the run's identity",
     "suite.spec.errors:unknown": "words an error",
     "suite.evaluation.retest": "makes further tests of finished runs, by suite.evaluation.evaluate",
+    "suite.training.same_videos": "compares the videos with those at the start, and changes none",
     "suite.evaluation.control:Control": "hooks of the process around a run",
 }
 NOT_FOLLOWED = {

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from suite.store.atomic import temporary_of
 from suite.store.claims.held import CANCEL
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Plan
@@ -83,7 +84,7 @@ def cancel_runs(runs: Iterable[RunFolder]) -> None:
 
 def _write(file: Path) -> None:
     """A new file in its place: a mark that no file before it had."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary = temporary_of(file)
     temporary.touch()
     os.replace(temporary, file)
 

@@ -62,10 +62,12 @@ class Scheduler:
         retries: int = 1,
         checkpoint_seconds: float = 60.0,
         checkpoint_steps: int | None = None,
+        deterministic: bool = False,
         stall_seconds: float = 60.0,
     ):
         self.plan, self.data, self.executor, self.retries = plan, data, executor, retries
         self.checkpoint_seconds, self.checkpoint_steps = checkpoint_seconds, checkpoint_steps
+        self.deterministic = deterministic
         self.stall_seconds = stall_seconds
         self.waiting: list[PlannedRun] = []
         self.running: dict[str, Running] = {}
@@ -151,6 +153,7 @@ class Scheduler:
             spec=run.spec.resolved(),
             data=str(self.data),
             **self.executor.machine.of_job(),
+            deterministic=self.deterministic,
             checkpoint_seconds=self.checkpoint_seconds,
             checkpoint_steps=self.checkpoint_steps,
             id=run.id,

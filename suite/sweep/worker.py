@@ -104,6 +104,7 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
                 checkpoint_steps=job.checkpoint_steps,
                 workers=job.workers,
                 device=job.device,
+                deterministic=job.deterministic,
             )
             if job.processes > 1:
                 end, log = run_processes(job, control.stopping, control.report, partial(_train_share, claim.claim))
@@ -134,7 +135,16 @@ def _train_share(
         said.update(progress)
         report(progress)
 
-    control = Control(stopping, note, job.checkpoint_seconds, job.checkpoint_steps, job.workers, job.device, group)
+    control = Control(
+        stopping=stopping,
+        report=note,
+        checkpoint_seconds=job.checkpoint_seconds,
+        checkpoint_steps=job.checkpoint_steps,
+        workers=job.workers,
+        device=job.device,
+        deterministic=job.deterministic,
+        group=group,
+    )
     return _train(job, folder, control, said)
 
 

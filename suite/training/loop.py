@@ -20,8 +20,10 @@ from suite.evaluation.group import Group
 from suite.models.inputs import to_network
 from suite.models.weights import check_content, read_checkpoint, save_dict
 from suite.spec import BadInput
+from suite.store.atomic import temporary_of
 from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
+from suite.training.compiled import compiled, refuse_uncompiled
 from suite.training.division import Division
 from suite.training.optimiser import optimiser
 from suite.training.schedule import learning_rate
@@ -142,7 +144,7 @@ class Trainer:
             "optimizer": None if final else self.optimizer.state_dict(),
             "best": vars(self.best) if self.best else None,
         }
-        temporary = self.folder.checkpoint.with_suffix(".tmp")
+        temporary = temporary_of(self.folder.checkpoint)
         torch.save(content, temporary)
         self.folder.require_claim()  # saving may have taken long
         temporary.replace(self.folder.checkpoint)
@@ -161,6 +163,9 @@ class Trainer:
                 self._train(batches, control)
             except Stopped:
                 self.save()
+                raise
+            except Exception as error:
+                refuse_uncompiled(error)
                 raise
         self._select()
         self.save(final=True)
@@ -212,6 +217,8 @@ class Trainer:
         """To be called before the first update."""
         self.model.train()
         self.network = self.division.wrapped(self.model)
+        if self.spec.protocol.compile:
+            self.network = compiled(self.network, self.device)
 
     def update(self, loader: Iterator, batches: Batches, control: Control) -> None:
         """One step of the optimiser: the micro-batches of one effective batch."""

@@ -75,7 +75,7 @@ def _note_pretraining(folder: RunFolder, spec: RunSpec, data_root: Path) -> None
 
 def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control) -> dict[str, Any]:
     began, started = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    set_determinism(control.device)
+    set_determinism(control.device, control.deterministic)
     dataset = open_dataset(spec.dataset, data_root)
     train, val = dataset.split("train"), dataset.split("val")
     for manifest in (train, val):
@@ -124,6 +124,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
             "started": started,
             "from_step": trainer.at.step,
             "processes": control.group.world,
+            "deterministic": control.deterministic or control.device == "cpu",
             **device_facts(control.device),
             **environment(spec.model),
         }

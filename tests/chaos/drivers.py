@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -125,7 +126,7 @@ def left_by(folder: RunFolder) -> str:
 
 def is_half_written(file: Path) -> bool:
     """Whether a file is one that has not got its name yet."""
-    return file.name == "checkpoint.tmp" or (file.name.startswith(".") and file.suffix[1:].isdigit())
+    return re.fullmatch(r"\..+\.\d+-[0-9a-f]{8}", file.name) is not None
 
 
 def history(folder: RunFolder) -> list[dict]:

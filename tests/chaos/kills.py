@@ -99,7 +99,7 @@ class Moment:
 
     def _in_checkpoint(self) -> Hit | None:
         """A checkpoint is half written."""
-        return self._in_writing("worker, writing a checkpoint", lambda folder: folder.path.glob("checkpoint.tmp"))
+        return self._in_writing("worker, writing a checkpoint", lambda folder: folder.path.glob(".checkpoint.pt.*"))
 
     def _in_result(self) -> Hit | None:
         """The predictions or the result of a run are written but have not got their names, or have just got them."""

@@ -133,7 +133,7 @@ def test_a_refused_option_is_answered_in_whole_sentences(monkeypatch, capsys):
         main()
     assert (
         capsys.readouterr().err.strip()
-        == "suite: No such option: --data (Possible options: --data-set). See suite status --help."
+        == "suite: No such option: --data (Possible options: --data-set, --watch). See suite status --help."
     )
 
 

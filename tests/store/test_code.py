@@ -161,6 +161,7 @@ def test_the_code_that_trains_and_the_code_that_tests_as_they_are_read():
         "suite.data.rng",
         "suite.evaluation.group",
         "suite.models.synced_norm",
+        "suite.training.compiled",
         "suite.training.division",
         "suite.training.loop",
         "suite.training.optimiser",

@@ -52,6 +52,7 @@ CROPS = [
     {"augmentation.crop": "random_resized", "augmentation.area": [0.2, 1.0]},
     {"augmentation.crop": "random_resized", "augmentation.aspect": [1.0, 1.0]},
     {"norm_decay": False},
+    {"compile": True},
 ]
 
 

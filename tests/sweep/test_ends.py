@@ -10,7 +10,8 @@ import time
 import pytest
 
 from suite.spec import BadInput
-from suite.store import folder as store
+from suite.store import atomic
+from suite.store.atomic import temporary_of
 from suite.store.claims.claim import Busy
 from suite.store.full_disk import no_space, remove_leftovers, remove_temporaries
 from suite.sweep.executors.base import BUSY, DISK, FAILED, INPUT, LOADER, Job
@@ -105,7 +106,7 @@ def ended(job, monkeypatch, error):
 
 def test_a_full_disk_is_one_sentence_that_names_the_file(job, monkeypatch):
     job, folder = job
-    half = folder.path / "checkpoint.tmp"
+    half = temporary_of(folder.checkpoint)
     half.write_bytes(b"half")
     (folder.path / "checkpoint.pt").write_bytes(b"x" * 3 * 2**20)
     end = ended(job, monkeypatch, RuntimeError("[enforce fail at inline_container.cc:862] . PytorchStream"))
@@ -131,9 +132,9 @@ def test_a_write_that_finds_no_space_names_its_file_and_leaves_nothing(tmp_path,
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(OSError) as caught:
-        store.write_atomic(tmp_path / "result.json", "{}")
+        atomic.write_atomic(tmp_path / "result.json", "{}")
     assert list(tmp_path.iterdir()) == []
     error = ValueError("something else")
     error.__cause__ = caught.value
@@ -142,7 +143,7 @@ def test_a_write_that_finds_no_space_names_its_file_and_leaves_nothing(tmp_path,
 
 
 def test_temporary_files_of_other_processes_stay(tmp_path):
-    for name in (f".result.json.{os.getpid()}", ".result.json.1", "checkpoint.pt"):
+    for name in (temporary_of(tmp_path / "result.json").name, ".result.json.1", "checkpoint.pt"):
         (tmp_path / name).touch()
     remove_temporaries(tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == [".result.json.1", "checkpoint.pt"]
@@ -151,6 +152,7 @@ def test_temporary_files_of_other_processes_stay(tmp_path):
 def test_what_killed_processes_have_half_written_is_removed_and_nothing_else(tmp_path):
     left = (
         "checkpoint.tmp",
+        temporary_of(tmp_path / "checkpoint.pt", by=1).name,
         ".result.json.1",
         ".predictions_video.parquet.1",
         ".provenance.json.1",

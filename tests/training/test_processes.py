@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import torch
 from torch import nn
 
 from suite.models.synced_norm import synchronise
+from suite.spec import BadInput
 from suite.sweep.executors.base import CRASH, EXITED, FAILED, STOPPED, End, Job
 from suite.sweep.ranks import run_processes
+from suite.training.compiled import compiled
 from suite.training.division import Division
 from tests.training.builders import state_of
 from tests.training.several import in_processes, train_in
@@ -55,6 +58,22 @@ def test_a_run_goes_on_with_another_number_of_processes(data, tmp_path, monkeypa
     assert close(state_of(again), state_of(whole))
     sessions = json.loads(again.provenance.read_text())["sessions"]
     assert [session["processes"] for session in sessions] == [2, 1]
+
+
+@pytest.mark.more
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiles C++")
+def test_a_compiled_training_step_computes_the_same(data, tmp_path, monkeypatch):
+    plain = train_in(1, tmp_path, data, monkeypatch, epochs=1)
+    for processes in (1, 2):
+        folder = train_in(processes, tmp_path / str(processes), data, monkeypatch, epochs=1, compile=True)
+        assert folder.id != plain.id
+        assert losses(folder) == pytest.approx(losses(plain), rel=1e-6)
+
+
+def test_without_a_compiler_compile_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(BadInput, match=r"needs a C\+\+ compiler on the CPU, and no-such-compiler is not found"):
+        compiled(nn.Linear(1, 1), torch.device("cpu"))
 
 
 def normalised(layer, x, wanted):

@@ -37,6 +37,7 @@ class Job:
     processes: int = 1  # that train the run together, on the GPUs in `gpu` one each
     threads: int = 1  # of each process
     workers: int = 0  # data-loading processes of each process
+    deterministic: bool = False  # as `suite.device.set_determinism` has it
     checkpoint_seconds: float = 60.0
     checkpoint_steps: int | None = None
     id: str = ""
