@@ -15,7 +15,7 @@ from tests.sweep.builders import GRID, comparable, suite_process
 from tests.sweep.conftest import calibrated, grid, made, whole  # noqa: F401
 
 pytestmark = [
-    pytest.mark.more,
+    pytest.mark.faults,
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
 ]
