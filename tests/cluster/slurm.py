@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 PACKAGES = (
     "libhwloc15 liblua5.1-0 libmunge2 munge slurm-client slurm-wlm slurm-wlm-basic-plugins slurmctld slurmd".split()
 )
@@ -49,7 +51,7 @@ SwitchType=switch/none
 MpiDefault=none
 MailProg=/bin/true
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+SelectTypeParameters={select}
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2,sched_min_interval=0
 AccountingStorageType=accounting_storage/none
@@ -96,8 +98,11 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2):
-    """The environment of a cluster at work; it is taken down at the end.  Raises Unavailable."""
+def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2, select: str = "CR_CPU"):
+    """The environment of a cluster at work; it is taken down at the end.  Raises Unavailable.
+
+    select: what jobs are given: CR_CPU, or CR_CPU_Memory.
+    """
     root, d = unpacked(packages), folder.absolute()
     plugins = root.absolute() / "usr/lib/x86_64-linux-gnu/slurm-wlm"
     env = os.environ | {
@@ -119,7 +124,14 @@ def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2):
     ]
     (d / "slurm.conf").write_text(
         CONF.format(
-            host=host, user="root", d=d, port=port, plugins=plugins, nodes="\n".join(lines), names=",".join(names)
+            host=host,
+            user="root",
+            d=d,
+            port=port,
+            plugins=plugins,
+            nodes="\n".join(lines),
+            names=",".join(names),
+            select=select,
         )
     )
     daemons = []
@@ -150,6 +162,21 @@ def slurm(folder: Path, packages: Path, nodes: int = 2, cpus: int = 2):
                 daemon.wait(timeout=30)
             daemon.kill()
             daemon.wait()
+
+
+@contextlib.contextmanager
+def slurm_on_path(folder: Path, packages: Path, submitit, **options):
+    """A cluster at work that this process and those that it starts find; submitit: the module, wherever it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            with slurm(folder, packages, **options) as environment:
+                for name in ("SLURM_CONF", "PATH", "LD_LIBRARY_PATH"):
+                    patch.setenv(name, environment[name])
+                places = [Path(__file__).parents[2], Path(submitit.__file__).parents[1]]
+                patch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
+                yield environment
+        except Unavailable as why:
+            pytest.skip(str(why))
 
 
 def _empty_queue(env) -> None:

@@ -11,7 +11,7 @@ import pytest
 from suite.data.synthetic import synthesize
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 from suite.sweep.executors.slurm_files import all_submitted, submitted_for
-from tests.cluster.slurm import Unavailable, slurm
+from tests.cluster.slurm import slurm_on_path
 from tests.sweep import executor_contract as contract
 from tests.sweep.builders import GRID, ROOT, comparable
 from tests.sweep.executor_contract import states, stop_when
@@ -27,16 +27,8 @@ PACKAGES = Path(os.environ.get("SUITE_TEST_CLUSTER", ""))  # where Slurm is unpa
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     submitit = pytest.importorskip("submitit", reason="the extra slurm is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        try:
-            with slurm(tmp_path_factory.mktemp("slurm"), PACKAGES, cpus=4) as environment:
-                for name in ("SLURM_CONF", "PATH", "LD_LIBRARY_PATH"):
-                    patch.setenv(name, environment[name])
-                packages = Path(submitit.__file__).parents[1]
-                patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(packages)]))
-                yield environment
-        except Unavailable as why:
-            pytest.skip(str(why))
+    with slurm_on_path(tmp_path_factory.mktemp("slurm"), PACKAGES, submitit, cpus=4) as environment:
+        yield environment
 
 
 def executor(plan, **options):

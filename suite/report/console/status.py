@@ -105,7 +105,8 @@ def _place(where: dict[str, Any], state: str) -> str:
     if where.get("videos"):
         parts = [f"testing video {where.get('tested', 0)} of {where['videos']}"]
     job = f" job {where['job']}" if where["job"] else f" process {where['pid']}"
-    parts += [f"{where['executor'] or 'started by hand'},{job} on {where['host']}"]
+    host = "" if where["job"] and state == "queued" else f" on {where['host']}"  # it would be that of the driver
+    parts += [f"{where['executor'] or 'started by hand'},{job}{host}"]
     silent = state == "lost" or where["heartbeat_age"] > 30
     parts += [f"no heartbeat for {duration(where['heartbeat_age'])}"] if silent else []
     return one_line(", ".join(parts))

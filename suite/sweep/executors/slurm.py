@@ -19,7 +19,20 @@ from suite.spec import BadInput, one_line
 from suite.store.claims.held import held
 from suite.sweep import worker
 from suite.sweep.executors import slurm_queue
-from suite.sweep.executors.base import CANCELLED, CRASH, DONE, LOST, MEMORY, STOPPED, Body, Change, End, Executor, Job
+from suite.sweep.executors.base import (
+    CANCELLED,
+    CRASH,
+    DONE,
+    LOADER,
+    LOST,
+    MEMORY,
+    STOPPED,
+    Body,
+    Change,
+    End,
+    Executor,
+    Job,
+)
 from suite.sweep.executors.machine import Machine
 from suite.sweep.executors.slurm_files import (
     Submitted,
@@ -98,9 +111,8 @@ class SlurmExecutor(Executor):
         return self.machine.slots
 
     def describe(self) -> str:
-        own = "--time as given" if "time" in self.options.sbatch else "no --time (no device of that kind was measured)"
-        asked = f"--time {self.basis}" if self.basis and "time" not in self.options.sbatch else own
-        return f"{super().describe()}; {asked}"
+        limit = f"time limits {self.basis}" if self.basis else "no --time: no device of this kind was measured"
+        return super().describe() + ("" if "time" in self.options.sbatch else f"; {limit}")
 
     def ready(self, data: Path, log: Callable[[str], None]) -> None:
         self.about = {"sbatch": self.asked_for, "data": str(data.absolute())}
@@ -224,17 +236,22 @@ class SlurmExecutor(Executor):
         if end and end.get("job") == placed.number:
             if end["cause"] == DONE and self.about:
                 note_checked(self.folder, self.about)
+            if end["cause"] in (MEMORY, LOADER):
+                self._had_too_little_memory(placed)
             return End(str(end["cause"]), str(end["text"]))
         if placed.missed < MISSED:
             return None
         if placed.state == "OUT_OF_MEMORY":
-            self.more[placed.job.id] = 2 * self.more.get(placed.job.id, 1)
+            self._had_too_little_memory(placed)
         if placed.cancelled or placed.state in AGAIN:
             return End(STOPPED, f"Slurm job {placed.number} ended with state {placed.state}")
         cause = CAUSES.get(placed.state, LOST)
         known = "is no longer in the queue" if cause == LOST else f"ended with state {placed.state}"
         logs = self.folder / "logs" / f"{placed.number}_0_log.err"
         return End(cause, f"Slurm job {placed.number} {known} and has not said why; its log is {logs}.")
+
+    def _had_too_little_memory(self, placed: _Placed) -> None:
+        self.more[placed.job.id] = 2 * self.more.get(placed.job.id, 1)
 
     def _scancel(self, placed: list[_Placed], *options: str) -> None:
         slurm_queue.cancel([one.number for one in placed if one.number], *options)

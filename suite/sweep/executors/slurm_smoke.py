@@ -147,6 +147,7 @@ def _follow(number: str, answer: Path, stop: StopSignals, log: Callable[[str], N
 def _unanswered(number: str, state: str, node: str, folder: Path) -> str:
     where = f" on the node {node}" if node else ""
     lines = [line for file in (folder / "logs").glob(f"{number}_*log.err") for line in _lines(file)]
+    lines = [line for line in lines if not line.startswith("srun: ")] or lines  # those only say that a task has failed
     why = one_line(lines[-1])[-LAST:] if lines else f"the node may not see {folder}"
     ended = f"ended with state {state}" if state else "is no longer in the queue"
     return f"The smoke job {number}{where} {ended} and has not answered: {printable(why)}. No run was queued."
