@@ -62,6 +62,8 @@ class Budget:
         return cls(float(found[1]) * HOURS[found[2]])
 
 
-def hours_text(hours: float) -> str:
-    """Device-hours for a person: 0.05, 3.2, 187."""
-    return f"{hours:.3g}" if hours < 100 else f"{hours:,.0f}"
+def device_time(hours: float) -> str:
+    """Device-hours for a person: 2.4 device-minutes, 3.2 device-hours, 187 device-hours."""
+    if hours < 1:
+        return f"{60 * hours:.2g} device-minutes"
+    return f"{f'{hours:.3g}' if hours < 100 else f'{hours:,.0f}'} device-hours"

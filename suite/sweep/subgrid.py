@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from suite.spec import BadInput, load_grid, parse_model
-from suite.sweep.budget import Budget, LeftOut, hours_text
+from suite.sweep.budget import Budget, LeftOut, device_time
 from suite.sweep.estimate import Speed, speed_here
 from suite.sweep.plan import Plan, Selection, last_selection, make_plan
 from suite.sweep.planned_run import PlannedRun
@@ -92,7 +92,7 @@ def choose(plan: Plan, hours: float, speed: Speed) -> Budget:
         first = f"{blocks[0].backbone} at {blocks[0].frames} frames"
         raise BadInput(
             f"The smallest part of grid {plan.grid.name} that keeps comparisons balanced ({first}) takes about "
-            f"{hours_text(next_hours)} device-hours, {speed.basis}; --budget {Budget(hours).text} is less."
+            f"{device_time(next_hours)}, {speed.basis}; --budget {Budget(hours).text} is less."
         )
     ids = tuple(run.id for run in plan.runs if run.id in chosen)
     used = sum(cost[id] for id in ids)
@@ -152,25 +152,23 @@ def _left_out(
     """What is left out, from what would be added next to what would be added last."""
     groups: dict[str, list[PlannedRun]] = {}
     frames = dict.fromkeys(block.frames for block in blocks)
-    nothing_of = {
-        count
-        for count in frames
-        if not any(run.id in chosen for b in blocks if b.frames == count for cell in parts[b].values() for run in cell)
-    }
+    several_seeds = len({run.spec.seed for run in plan.runs}) > 1
+
+    def any_chosen(blocks: Iterable[Block], seed: int | None = None) -> bool:
+        cells = [(cell, runs) for block in blocks for cell, runs in parts[block].items()]
+        return any(run.id in chosen for cell, runs in cells for run in runs if seed in (None, cell.seed))
+
+    begun = {count: any_chosen(block for block in blocks if block.frames == count) for count in frames}
     for block in blocks:
-        begun = any(run.id in chosen for cell in parts[block].values() for run in cell)
         for cell in sorted(parts[block], key=_cell_order(plan)):
-            runs = [run for run in parts[block][cell] if run.id not in chosen]
             what = f"{block.backbone} at {block.frames} frames"
-            if block.frames in nothing_of:
+            if not begun[block.frames]:
                 what = f"{block.frames} frames"
-            elif begun:
-                whole_seed = not any(
-                    run.id in chosen for c, rest in parts[block].items() if c.seed == cell.seed for run in rest
-                )
-                values = [f"seed {cell.seed}"] + ([] if whole_seed else [v for v in cell[1:] if v])
+            elif any_chosen([block]):
+                values = [f"seed {cell.seed}"] if several_seeds else []
+                values += [value for value in cell[1:] if value] if any_chosen([block], cell.seed) else []
                 what = f"{', '.join(values)} of {what}"
-            if runs:
+            if runs := [run for run in parts[block][cell] if run.id not in chosen]:
                 groups.setdefault(what, []).extend(runs)
     counted = set(chosen)
     for what, runs in groups.items():
@@ -184,14 +182,14 @@ def budget_notes(plan: Plan) -> list[str]:
     budget = plan.selection.budget
     if budget is None or not budget.ids:
         return []
-    whole = f"{len(budget.ids)} runs, about {hours_text(budget.used)} device-hours, {budget.basis}"
+    whole = f"{len(budget.ids)} runs, about {device_time(budget.used)}, {budget.basis}"
     lines = [f"Budget of {budget.text}: {whole}."]
     if budget.left_out:
         parts = [
-            f"{one.what} ({one.runs} run{'s' * (one.runs > 1)}, {hours_text(one.device_hours)} device-hours)"
+            f"{one.what} ({one.runs} run{'s' * (one.runs > 1)}, {device_time(one.device_hours)})"
             for one in budget.left_out
         ]
         order = "largest number of frames first, then most expensive backbone"
         lines.append(f"Left out ({order}): {'; '.join(parts[::-1])}.")
-        lines.append(f"The next larger part of the grid takes about {hours_text(budget.next_hours)} device-hours.")
+        lines.append(f"The next larger part of the grid takes about {device_time(budget.next_hours)}.")
     return lines
