@@ -88,7 +88,8 @@ test-cluster: $(READY) ## test the executors for Slurm and Ray with a real Slurm
 	    uv pip install --quiet submitit ray || echo "submitit and ray cannot be installed: their tests are skipped" >&2; }
 	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster $(ARGS)
 
-chaos: $(READY)  ## kill a sweep 50 times, then compare its files with an undisturbed one (ARGS='--seed 1')
+chaos: $(READY)  ## break disks, files and clocks under sweeps, then kill one 50 times and compare its files (ARGS='--seed 1')
+	@$(VENV)/bin/python -m pytest -m faults tests/chaos/test_faults.py
 	@$(VENV)/bin/python -m tests.chaos $(ARGS)
 
 lint: $(READY)   ## run ruff

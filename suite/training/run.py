@@ -241,6 +241,8 @@ def _result(folder: RunFolder, spec: RunSpec, dataset: Dataset, test: Tester) ->
     found = cost(spec.network, spec.frames, p.size, len(dataset.classes))
     chained = spec.parent and not spec.transfer  # else its parent has seen other videos
     parent = run_folder(folder.path.parent, spec.parent).result() if chained else None
+    if chained and parent is None:
+        raise BadInput(f"The result of {spec.parent}, which {folder.id} started from, is missing; restore it.")
     splits = {split: dataset.split(split) for split in ("train", "val")}
     if dataset.info.flip == "keep" and p.augmentation.flip in ("label_aware", "skip_sided"):  # it has no sides to swap
         result["flip"] = "blind"
