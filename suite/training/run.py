@@ -134,7 +134,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     trainer.train(control)
 
     result = _result(folder, spec, dataset, test) | (_on_dev(trainer, test, dev) if dev else {})
-    require_same_videos(folder, dataset, data_root)
+    require_same_videos(folder, dataset, data_root, control.group)
     provenance["decoding"] = decoder.report()
     provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
     folder.write(folder.provenance, dump_json(sealed(provenance)))

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from suite.data.datasets import open_dataset
+from suite.evaluation.group import Group
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 from suite.training.same_videos import require_same_videos
@@ -23,12 +24,12 @@ def test_a_run_whose_videos_were_replaced_begins_anew_and_one_whose_videos_are_g
 
     kept = file.read_bytes()
     file.unlink()
-    require_same_videos(folder, begun, tmp_path / "data")  # it was there when it was read
+    require_same_videos(folder, begun, tmp_path / "data", Group())  # it was there when it was read
 
     file.write_bytes(other.read_bytes())
     with pytest.raises(BadInput, match=f"1 videos of calib_order were replaced while run was running.*'{first.id}'"):
-        require_same_videos(folder, begun, tmp_path / "data")
+        require_same_videos(folder, begun, tmp_path / "data", Group())
     assert not folder.checkpoint.exists()
 
     file.write_bytes(kept)
-    require_same_videos(folder, begun, tmp_path / "data")
+    require_same_videos(folder, begun, tmp_path / "data", Group())
