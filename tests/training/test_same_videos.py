@@ -33,3 +33,18 @@ def test_a_run_whose_videos_were_replaced_begins_anew_and_one_whose_videos_are_g
 
     file.write_bytes(kept)
     require_same_videos(folder, begun, tmp_path / "data", Group())
+
+
+def test_only_the_main_process_looks_and_the_others_end_as_it_does(tmp_path):
+    class Second(Group):
+        rank = 1
+
+        def from_main(self, mine):
+            return "1 videos were replaced"
+
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.checkpoint.touch()
+    with pytest.raises(BadInput, match="1 videos were replaced"):
+        require_same_videos(folder, None, tmp_path, Second())
+    assert folder.checkpoint.exists()
