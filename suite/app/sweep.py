@@ -80,7 +80,8 @@ def run_sweep(request: Request) -> int:
     plan, machine, basis = in_child(_prepare, request)
     if cluster:
         cluster.basis = basis
-        cluster.ready(request.data, lambda text: print(text, flush=True))
+        if any(run.state() != "done" for run in plan.runs):
+            cluster.ready(request.data, lambda text: print(text, flush=True))
     return follow(plan, cluster or executor_of(None, folder, machine), request, in_child)
 
 
