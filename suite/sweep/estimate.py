@@ -160,7 +160,7 @@ class _TimedRun:
     network: tuple[str, int, int]  # name, frames, pixels
     work: Work
     seconds: float
-    threads: int
+    threads: int  # of all its processes
     precision: str
     dataset: str
 
@@ -197,9 +197,12 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
         return None
     if not result or not sessions or any((s.get("device"), s.get("name")) != (device, name) for s in sessions):
         return None
+    together = {s.get("processes", 1) for s in sessions}
     threads = {s.get("threads") for s in sessions} if device == "cpu" else {1}
     seconds = sum(line.get("seconds", 0.0) for line in history)
     videos = result.get("videos", {}).get("train", 0) * (1 - spec.protocol.dev)
+    if len(together) != 1 or not isinstance(processes := together.pop(), int) or (device != "cpu" and processes != 1):
+        return None
     if len(threads) != 1 or not isinstance(count := threads.pop(), int) or seconds <= 0 or videos <= 0:
         return None
     clips, p = videos * len(history), spec.protocol
@@ -208,4 +211,4 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
     except BadInput:  # a model that there is no longer
         return None
     work = Work(3 * result["macs"] * clips, 3 * written * clips, clips, clips * spec.frames)
-    return _TimedRun((spec.network, spec.frames, p.size), work, seconds, count, p.precision, spec.dataset)
+    return _TimedRun((spec.network, spec.frames, p.size), work, seconds, count * processes, p.precision, spec.dataset)
