@@ -8,8 +8,9 @@ from rich.console import Console
 
 from suite.app.ensembles import make_ensembles
 from suite.report.build import write_grid_report
-from suite.report.console.plain import PlainConsole
+from suite.report.console.plain import PlainConsole, estimate_text
 from suite.spec import one_line
+from suite.sweep.estimates import estimate_error
 from suite.sweep.outcome import SweepOutcome
 from suite.sweep.parts import part_folder, report_parts
 from suite.sweep.plan import Plan
@@ -47,6 +48,8 @@ def print_summary(plan: Plan, folder: Path, files: list[Path], outcome: SweepOut
         console.print(f"{how} with {len(left)} runs left; run the same command again to continue.")
     elif outcome.cancelled_runs:
         console.print(f"{len(outcome.cancelled_runs)} runs were cancelled; run the same command again to continue.")
+    if error := estimate_error(plan):
+        console.print(estimate_text(error))
     tables, figures = (any(file.parent == folder / name for file in files) for name in ("tables", "figures"))
     made = [f"Tables:  {folder / 'tables'} (Markdown, LaTeX, CSV)"] if tables else []
     made += [f"Figures: {folder / 'figures'} (PNG, PDF)"] if figures else []

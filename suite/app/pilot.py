@@ -20,6 +20,7 @@ from suite.sweep.estimate import speed_here
 from suite.sweep.executors.local import LocalExecutor
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan, Selection, make_plan
+from suite.sweep.subgrid import make_chosen_plan
 
 FOLDER = "pilot"  # below the results folder
 PART = "@classes=2@videos=2@test=2"  # four training and four validation videos
@@ -49,7 +50,7 @@ def run_pilot(
     processes: that train a run of the whole together; a pilot trains with one, as its batches have two clips.
     Returns the worst of the exit codes of its sweeps, one per data set.  Raises BadInput for what would stop the whole.
     """
-    whole = make_plan(name, chosen, results)
+    whole = make_chosen_plan(name, chosen, results)
     stages = [run for run in whole.runs if not run.pretrains]
     datasets = list(dict.fromkeys(run.spec.dataset for run in stages))
     if odd := [dataset for dataset in datasets if info(dataset).subset is not None]:
@@ -67,10 +68,12 @@ def run_pilot(
     for dataset in datasets:
         selection = replace(
             chosen,
+            only=tuple(dict.fromkeys(run.spec.model for run in stages)) if chosen.budget else chosen.only,
             frames=(stages[0].spec.frames,),
             set=chosen.set | _protocol(whole.grid),
             data=(dataset + PART,),
             shard=None,
+            budget=None,
             pretrain=_pretraining(whole.grid),
         )
         plan = make_plan(name, selection, results / FOLDER, costs=False)

@@ -14,6 +14,7 @@ from suite.app.reuse import reuse
 from suite.report.console.listing import notes
 from suite.report.console.plain import PlainConsole
 from suite.sweep.estimate import speed_of_nodes
+from suite.sweep.estimates import record_estimates
 from suite.sweep.executors.choose import ClusterOptions
 from suite.sweep.executors.machine import Machine
 from suite.sweep.plan import Plan, add_costs
@@ -52,9 +53,10 @@ def estimate_jobs(plan: Plan, cluster: ClusterOptions) -> str:
     device = "cuda" if cluster.gpus_per_run else "cpu"
     threads = max(1, cluster.cpus_per_run // cluster.processes)
     workers = cluster.workers if cluster.workers is not None else (threads if device == "cuda" else 0)
-    speed = speed_of_nodes(plan, device, cluster.cpus_per_run, workers)
+    speed = speed_of_nodes(plan, Machine(1, device, threads, workers, cluster.processes))
     if speed is None:
         return ""
+    record_estimates(plan, speed)
     for run in plan.runs:
         run.seconds = speed.left(run)
     return speed.basis

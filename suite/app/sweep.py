@@ -30,6 +30,7 @@ from suite.sweep.reuse import record_reused, reused_by_grid
 from suite.sweep.scheduler import Scheduler, SweepOutcome
 from suite.sweep.stale import stale_notes
 from suite.sweep.stored import store_plan, stored_plan
+from suite.sweep.subgrid import with_earlier_choice
 
 if TYPE_CHECKING:
     from suite.sweep.executors.machine import Machine
@@ -70,7 +71,8 @@ def run_sweep(request: Request) -> int:
 
     Raises BadInput for what would stop a run, before the first one starts.
     """
-    found = stored_plan(request.grid, request.selection, request.results)
+    selection = with_earlier_choice(request.grid, request.selection, request.results)
+    found = stored_plan(request.grid, selection, request.results)
     as_it_is = found and not request.rerun and (request.reuse or not reused_by_grid(found))
     if as_it_is and all(run.state() == "done" for run in found.runs):
         console = PlainConsole(soft_wrap=True)
@@ -91,16 +93,21 @@ def _prepare(request: Request) -> tuple[Plan, Machine, str]:
     """The plan, what of this machine it may use, and what the estimated times of its runs on a cluster rest on."""
     from suite.app.preflight import refuse_uneven_batches
     from suite.app.preparation import choose_runs, estimate_jobs, prepare
+    from suite.sweep.estimate import speed_here
+    from suite.sweep.estimates import record_estimates
     from suite.sweep.executors.machine import Machine
-    from suite.sweep.plan import make_plan
+    from suite.sweep.subgrid import make_chosen_plan
 
     of_run = 1 if request.cluster else request.processes
     machine = Machine.of(None if request.cluster else request.slots, request.device, request.workers, of_run)
-    plan = make_plan(request.grid, request.selection, request.results, costs=False)
+    plan = make_chosen_plan(request.grid, request.selection, request.results, costs=False)
     choose_runs(plan, request.data, request.reuse, request.rerun)
     refuse_uneven_batches(plan, request.processes)
     prepare(plan, request.data, None if request.cluster else machine, cpu_is_meant=request.device is not None)
-    return plan, machine, estimate_jobs(plan, request.cluster) if request.cluster else ""
+    if request.cluster:
+        return plan, machine, estimate_jobs(plan, request.cluster)
+    record_estimates(plan, speed_here(plan, machine=machine))
+    return plan, machine, ""
 
 
 def _conclude(plan: Plan, outcome: SweepOutcome) -> list[Path]:

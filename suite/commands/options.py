@@ -201,6 +201,14 @@ def selection(
             help="Use this data set instead of those of the grid; may be repeated.",
         ),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOURS",
+            help="Only a part of the grid that takes at most so many device-hours, e.g. 200h, 90m or 3d; comparisons "
+            "stay balanced.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -208,9 +216,10 @@ def selection(
         ),
     ] = None,
 ) -> Any:
+    from suite.sweep.budget import Budget
     from suite.sweep.plan import Selection
 
-    if all(option is None for option in (only, frames, changes, data_set, shard)):
+    if all(option is None for option in (only, frames, changes, data_set, budget, shard)):
         return None
     overrides = {}
     for item in changes or []:
@@ -221,7 +230,12 @@ def selection(
             raise BadInput(f"--set changes '{key}' twice; give it once.")
         overrides[key] = parse_yaml(value, f"The value of --set {item}")
     return Selection(
-        tuple(only or ()), numbers(frames, "--frames", ","), overrides, share(shard), tuple(data_set or ())
+        tuple(only or ()),
+        numbers(frames, "--frames", ","),
+        overrides,
+        share(shard),
+        tuple(data_set or ()),
+        budget=None if budget is None else Budget.parsed(budget),
     )
 
 
@@ -247,17 +261,21 @@ def share(text: str | None) -> tuple[int, int] | None:
     return parts
 
 
-def planned(grid: str, results: Path, chosen: Any, costs: bool = True) -> Any:
-    """The plan of a selection, or of the one that was last planned; grid: also its folder, or GRID:MODELS."""
+def planned(grid: str, results: Path, chosen: Any, costs: bool = True, speed_of: Any = None) -> Any:
+    """The plan of a selection, or of the one that was last planned; grid: also its folder, or GRID:MODELS.
+
+    speed_of: chooses the runs of a budget anew, by the speed that it gives for a plan.
+    """
     from suite.collect.resolve import resolve_grid
-    from suite.sweep.plan import Selection, last_selection, load_grid, make_plan
+    from suite.sweep.plan import Selection, last_selection, load_grid
     from suite.sweep.stored import stored_plan
+    from suite.sweep.subgrid import make_chosen_plan
 
     grid, models = resolve_grid(grid)
     if models:
         chosen = replace(chosen or Selection(), only=(*(chosen.only if chosen else ()), models))
     if chosen is None:
-        chosen = last_selection(load_grid(grid).name, results)
+        chosen, speed_of = last_selection(load_grid(grid).name, results), None
         if not costs and (found := stored_plan(grid, chosen, results)):
             return found
-    return make_plan(grid, chosen, results, costs)
+    return make_chosen_plan(grid, chosen, results, costs, speed_of)

@@ -242,7 +242,7 @@ def plan(
     from suite.sweep.reuse import use_finished_runs
     from suite.sweep.stored import store_plan
 
-    made = planned(grid, results, chosen)
+    made = planned(grid, results, chosen, speed_of=on and (lambda plan: speed_on(plan, on)))
     use_finished_runs(made)
     remember(made)
     store_plan(made)

@@ -11,6 +11,7 @@ from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Tabl
 from suite.spec.spreadsheets import csv_cell
 from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
+from suite.sweep.estimates import read_estimates
 from suite.sweep.parts import part_name, settings_text, unaccounted
 from suite.sweep.plan import Plan, add_costs
 from suite.sweep.reuse import reused_by_grid
@@ -99,7 +100,6 @@ def write_grid_report(
 
 def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[str], None]) -> Part:
     """summary.csv, timing.csv, tables and figures of a plan into `folder`."""
-    import pandas as pd
 
     from suite.collect.ensembles import ensemble_rows
     from suite.collect.evidence import gather
@@ -114,7 +114,7 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
 
     grid = plan.grid
     folder.mkdir(parents=True, exist_ok=True)
-    clocks = pd.DataFrame([timing(run) for run in plan.runs if run.folder.result_file.exists()])
+    clocks = clocks_of(plan)
     reference = published_rows(grid.reference) if grid.reference else None
     ours = run_rows(plan)
     ensembles = ensemble_rows(plan.folder, {run.folder.id for run in plan.runs if run.state() == "done"})
@@ -143,6 +143,17 @@ def write_part(plan: Plan, folder: Path, options: ReportOptions, log: Callable[[
     files += write_pairwise(inputs.pairs, folder, evidence) if "pairwise_matrix" in grid.tables else []
     errors = {run.id: error["error"] for run in plan.runs if (error := run.folder.error())}
     return Part(table, evidence, tables, clocks, errors, files)
+
+
+def clocks_of(plan: Plan) -> pd.DataFrame:
+    """One row per finished run (`timing`); without the columns of estimates where nothing was estimated."""
+    import pandas as pd
+
+    estimates = read_estimates(plan.folder)
+    trained = [run for run in plan.runs if run.folder.result_file.exists()]
+    rows = [timing(run, estimates.get(run.id, {}).get("seconds")) for run in trained]
+    unknown = [key for key in ("seconds", "estimated_seconds") if all(row[key] is None for row in rows)]
+    return pd.DataFrame([{key: row[key] for key in row if key not in unknown} for row in rows])
 
 
 def csv_text(frame: pd.DataFrame, percent: Collection[str] = ()) -> str:

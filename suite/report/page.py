@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from suite.collect.evidence import Evidence
 from suite.collect.results_table import ResultsTable
+from suite.report.console.plain import estimate_text
 from suite.report.names import dataset_title
 from suite.report.tables.make import make_tables, table_inputs
 from suite.report.tables.notes import describe_dataset
@@ -19,6 +20,7 @@ from suite.report.tables.rendering.formats import to_html
 from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Part, Printing, Table
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
+from suite.sweep.estimates import EstimateError
 from suite.sweep.summary import STATES
 
 if TYPE_CHECKING:
@@ -173,7 +175,12 @@ def _timing(timing: pd.DataFrame) -> Table:
         tuple(cell if n else str(cell) for cell, n in zip(row, numeric, strict=True))
         for row in timing.astype(object).where(timing.notna(), None).itertuples(index=False)
     ]
-    return Table("timing", "Time", "Measured on the machine of each run.", tuple(columns), [Part("", lines)])
+    note = "Measured on the machine of each run."
+    if "estimated_seconds" in timing and "seconds" in timing:
+        pairs = timing[["estimated_seconds", "seconds"]].itertuples(index=False)
+        if error := EstimateError.of(pair for pair in pairs if not any(map(math.isnan, pair))):
+            note += f" {estimate_text(error)}"
+    return Table("timing", "Time", note, tuple(columns), [Part("", lines)])
 
 
 def _at_equal_time(table: ResultsTable, timing: pd.DataFrame, evidence: Evidence, printing: Printing) -> list[Table]:

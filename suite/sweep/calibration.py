@@ -71,12 +71,12 @@ class Calibration:
     reading: dict[str, Reading]  # STORED and SYNTHETIC; empty: not measured
 
     def seconds(self, work: Work, precision: str, dataset: str, threads: int, workers: int) -> float:
-        """Of work in `precision` on videos of `dataset`; a CPU is taken to be faster in proportion to its threads.
+        """Of work in `precision` on videos of `dataset`; faster in proportion to `threads`, or GPUs, of a run.
 
         Data are loaded between two steps, or by `workers` processes beside them.
         """
         rate = self.rates.get(precision) or next(iter(self.rates.values()))
-        share = self.threads / threads if self.device == "cpu" else 1.0
+        share = (self.threads if self.device == "cpu" else 1) / threads
         computing = rate.seconds(work) * share
         videos = SYNTHETIC if info(dataset).reader == "calibrated" else STORED
         reading = self.reading[videos].seconds(work) if videos in self.reading else 0.0

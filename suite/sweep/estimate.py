@@ -39,7 +39,7 @@ class Speed:
     basis: str  # what the estimate rests on
     calibration: Calibration | None = None
     scale: float = 1.0
-    threads: int = 1  # of a run, on a CPU
+    threads: int = 1  # of a run on a CPU; else its GPUs
     workers: int = 0  # data-loading processes of a run
     name: str = ""  # of the device, where it is not this machine's
     assumed: bool = False
@@ -63,8 +63,8 @@ class Speed:
 
     def device_hours(self, run: PlannedRun) -> float:
         """Of a whole run, finished or not, in hours of one GPU or of the whole CPU."""
-        slots_per_device = self.slots if self.device == "cpu" else 1
-        return self.whole_seconds(run) / slots_per_device / 3600
+        share = 1 / self.slots if self.device == "cpu" else self.threads
+        return self.whole_seconds(run) * share / 3600
 
     def seconds_left(self, plan: Plan) -> float:
         """Until a sweep of the plan ends: all work over all slots, or the longest chain on one slot."""
@@ -84,10 +84,10 @@ class Speed:
         return sum(run.whole_macs for run in runs) / seconds / 1e12 if seconds else self.tera_macs
 
 
-def speed_here(plan: Plan, results: Path | None = None) -> Speed:
+def speed_here(plan: Plan, results: Path | None = None, machine: Machine | None = None) -> Speed:
     """The speed of this machine: from runs of the grid that it finished, whatever their settings, and its calibration
-    in `results`; else assumed."""
-    machine = Machine.of()
+    in `results`; else assumed.  machine: what of it the runs may use."""
+    machine = machine or Machine.of()
     name = device_facts(machine.device)["name"]
     found = calibration_of(results or plan.folder.parent, machine.device, name)
     return _speed(plan, machine, name, found, "this CPU" if machine.device == "cpu" else "this GPU model")
@@ -107,25 +107,22 @@ def speed_on(plan: Plan, text: str, results: Path | None = None) -> Speed:
     return Speed(**vars(speed) | {"name": found.name})
 
 
-def speed_of_nodes(plan: Plan, device: str, threads: int, workers: int) -> Speed | None:
+def speed_of_nodes(plan: Plan, machine: Machine) -> Speed | None:
     """The speed of the nodes of a cluster: of the device that has finished most runs of the grid, else of the only one
-    of its kind that was measured; None where there is neither.
-
-    threads: of a run on a CPU; workers: data-loading processes of a run.
-    """
-    results = plan.folder.parent
+    of its kind that was measured; None where there is neither.  machine: what of a node a run may use."""
+    results, device = plan.folder.parent, machine.device
     sessions = [session for folder in _finished(plan) for session in _sessions(folder)]
     names = Counter(str(session["name"]) for session in sessions if session.get("device") == device)
     measured = [one.name for one in calibrations(results) if one.device == device]
     if not names and len(measured) != 1:
         return None
     name = names.most_common(1)[0][0] if names else measured[0]
-    found = _speed(plan, Machine(1, device, threads, workers), name, calibration_of(results, device, name), name)
+    found = _speed(plan, machine, name, calibration_of(results, device, name), name)
     return None if found.assumed else found
 
 
 def _speed(plan: Plan, machine: Machine, name: str, measured: Calibration | None, device_text: str) -> Speed:
-    threads = machine.threads if machine.device == "cpu" else 1
+    threads = machine.processes * (machine.threads if machine.device == "cpu" else 1)
     timed = _timed_runs(plan, machine.device, name)
     how = {"threads": threads, "workers": machine.workers}
     basis = []
@@ -144,7 +141,7 @@ def _speed(plan: Plan, machine: Machine, name: str, measured: Calibration | None
         per_thread = sum(one.work.macs for one in timed) / sum(one.seconds * one.threads for one in timed) / 1e12
         fitted = _fitted(timed, name, machine.device) if len({one.network for one in timed}) >= ENOUGH else None
         return Speed(machine.device, machine.slots, per_thread * threads, basis[0], fitted, **how)
-    tera_macs = PER_CORE * threads if machine.device == "cpu" else PER_GPU
+    tera_macs = (PER_CORE if machine.device == "cpu" else PER_GPU) * threads
     return Speed(machine.device, machine.slots, tera_macs, _assumption(machine.device), **how, assumed=True)
 
 
@@ -155,7 +152,7 @@ def _assumption(device: str) -> str:
 
 @dataclass(frozen=True)
 class _TimedRun:
-    """The training of a finished run; threads: 1 on a GPU."""
+    """The training of a finished run; threads: on a CPU those of all its processes, else its GPUs."""
 
     network: tuple[str, int, int]  # name, frames, pixels
     work: Work
@@ -197,13 +194,10 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
         return None
     if not result or not sessions or any((s.get("device"), s.get("name")) != (device, name) for s in sessions):
         return None
-    together = {s.get("processes", 1) for s in sessions}
-    threads = {s.get("threads") for s in sessions} if device == "cpu" else {1}
+    threads = {_threads(session, device) for session in sessions}
     seconds = sum(line.get("seconds", 0.0) for line in history)
     videos = result.get("videos", {}).get("train", 0) * (1 - spec.protocol.dev)
-    if len(together) != 1 or not isinstance(processes := together.pop(), int) or (device != "cpu" and processes != 1):
-        return None
-    if len(threads) != 1 or not isinstance(count := threads.pop(), int) or seconds <= 0 or videos <= 0:
+    if len(threads) != 1 or not (count := threads.pop()) or seconds <= 0 or videos <= 0:
         return None
     clips, p = videos * len(history), spec.protocol
     try:
@@ -211,4 +205,10 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
     except BadInput:  # a model that there is no longer
         return None
     work = Work(3 * result["macs"] * clips, 3 * written * clips, clips, clips * spec.frames)
-    return _TimedRun((spec.network, spec.frames, p.size), work, seconds, count * processes, p.precision, spec.dataset)
+    return _TimedRun((spec.network, spec.frames, p.size), work, seconds, count, p.precision, spec.dataset)
+
+
+def _threads(session: dict[str, Any], device: str) -> int:
+    """CPU threads that a session had, or its GPUs; 0 where that is not known."""
+    processes, threads = session.get("processes", 1), session.get("threads") if device == "cpu" else 1
+    return processes * threads if isinstance(processes, int) and isinstance(threads, int) else 0

@@ -29,6 +29,7 @@ from suite.spec import (
 from suite.store.folder import dump_json, write_atomic
 from suite.store.pretraining import finished_source
 from suite.store.run_names import canonical
+from suite.sweep.budget import Budget
 from suite.sweep.forest import Forest
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.work import Work
@@ -44,7 +45,7 @@ class Selection:
     """What of a grid is meant: globs on model names, frames, protocol keys to change, a share of the chains.
 
     data: data sets to use instead of those of the grid; pretrain: the one to pretrain on instead of the grid's (only a
-    pilot asks for it).
+    pilot asks for it); budget: device-hours at most, and the runs that were chosen for it (`suite.sweep.subgrid`).
     """
 
     only: tuple[str, ...] = ()
@@ -53,10 +54,12 @@ class Selection:
     shard: tuple[int, int] | None = None
     data: tuple[str, ...] = ()
     pretrain: str = ""
+    budget: Budget | None = None
 
     def as_dict(self) -> dict[str, Any]:
         plain = {"only": self.only, "frames": self.frames, "set": self.set, "shard": self.shard}
-        return plain | ({"data": self.data} if self.data else {}) | ({PRETRAIN: self.pretrain} if self.pretrain else {})
+        plain |= ({"data": self.data} if self.data else {}) | ({PRETRAIN: self.pretrain} if self.pretrain else {})
+        return plain | ({"budget": self.budget.as_dict()} if self.budget else {})
 
     def options(self) -> str:
         """As it is typed on the command line."""
@@ -64,6 +67,7 @@ class Selection:
         options += [f"--frames {','.join(map(str, self.frames))}"] if self.frames else []
         options += [f"--set {shlex.quote(f'{key}={value}')}" for key, value in self.set.items()]
         options += [f"--data-set {shlex.quote(name)}" for name in self.data]
+        options += [f"--budget {self.budget.text}"] if self.budget else []
         options += ["--shard {}/{}".format(*self.shard)] if self.shard else []
         return " ".join(options)
 
@@ -76,6 +80,7 @@ class Selection:
             tuple(data["shard"]) if data["shard"] else None,
             tuple(data.get("data", ())),
             str(data.get(PRETRAIN, "")),
+            Budget.from_dict(data["budget"]) if data.get("budget") else None,
         )
 
 
@@ -149,6 +154,8 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
         raise BadInput(
             f"The weights file {min(odd)} is neither in the working directory nor in the folder given by SUITE_WEIGHTS."
         )
+    if selection.budget and selection.budget.ids:
+        chains = _kept(chains, set(selection.budget.ids))
     if selection.shard:
         index, count = selection.shard
         if index > len(chains):
@@ -158,6 +165,15 @@ def make_plan(name: str, selection: Selection, results: Path, costs: bool = True
     if costs:
         add_costs(plan)
     return plan
+
+
+def _kept(chains: Iterable[list[PlannedRun]], ids: set[str]) -> list[list[PlannedRun]]:
+    """The chains without the runs that are not in `ids`."""
+    for chain in chains:
+        for run in chain:
+            run.children = [child for child in run.children if child.id in ids]
+    kept = [[run for run in chain if run.id in ids] for chain in chains]
+    return [chain for chain in kept if chain]
 
 
 def _refuse_equal(chains: Iterable[list[PlannedRun]], grid: Grid) -> None:

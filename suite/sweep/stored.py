@@ -29,6 +29,7 @@ NAMING = (  # files and folders of the suite that decide which runs a grid has
     "data/dataset_info.py",
     "data/sets",
     "sweep/plan.py",
+    "sweep/budget.py",
     "sweep/forest.py",
     "sweep/stored.py",
 )

@@ -8,6 +8,7 @@ from suite.data.dataset_info import info
 from suite.spec import BadInput, parse_model
 from suite.store.provenance import known_issue
 from suite.sweep.at_work import AT_WORK, after_failure, whereabouts
+from suite.sweep.estimates import seconds_taken
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.reuse import reused_from
@@ -105,8 +106,11 @@ def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
     return run.folder.read_provenance().get("sessions", [])
 
 
-def timing(run: PlannedRun) -> dict[str, Any]:
-    """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind."""
+def timing(run: PlannedRun, estimated: float | None = None) -> dict[str, Any]:
+    """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind.
+
+    estimated: seconds that the run was expected to take, from its start to its result.
+    """
     sessions = _sessions(run)
     history = run.folder.read_history()
     seconds = sum(h.get("seconds", 0.0) for h in history)
@@ -119,4 +123,6 @@ def timing(run: PlannedRun) -> dict[str, Any]:
         "sessions": len(sessions),
         "device": sessions[-1].get("name") if sessions else None,
         "threads": sessions[-1].get("threads") if sessions else None,
+        "seconds": seconds_taken(run),
+        "estimated_seconds": estimated,
     }

@@ -16,7 +16,7 @@ from suite.data.decoding import Decoder
 from suite.data.manifest import SCHEME, Manifest, hold_out
 from suite.data.rng import generator
 from suite.device import set_determinism
-from suite.evaluation.control import Control
+from suite.evaluation.control import Control, Stopped
 from suite.evaluation.inference import parquet_bytes
 from suite.evaluation.retest import check_checkpoint, check_fit, check_normalisation, test_again
 from suite.models import build, weights
@@ -131,12 +131,20 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
     )
     provenance["data"] = {split: _facts(m) for split, m in splits.items()} | {"notes": dataset.notes}
     folder.write(folder.provenance, dump_json(sealed(provenance)))
-    trainer.train(control)
 
-    result = _result(folder, spec, dataset, test) | (_on_dev(trainer, test, dev) if dev else {})
+    def note_time() -> None:
+        provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
+
+    try:
+        trainer.train(control)
+        result = _result(folder, spec, dataset, test) | (_on_dev(trainer, test, dev) if dev else {})
+    except Stopped:
+        note_time()
+        folder.write(folder.provenance, dump_json(sealed(provenance)))
+        raise
     require_same_videos(folder, dataset, data_root)
     provenance["decoding"] = decoder.report()
-    provenance["sessions"][-1]["seconds"] = round(time.monotonic() - began, 3)
+    note_time()
     folder.write(folder.provenance, dump_json(sealed(provenance)))
     folder.finish(result)  # last: the run is done
     folder.add_log(f"done: top-1 {result['top1']:.2f} % of {result['n']} videos")

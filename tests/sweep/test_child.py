@@ -33,6 +33,10 @@ class Local(ValueError):
         super().__init__(text)
 
 
+def raises_local():
+    raise Local("text", 1)
+
+
 def test_the_value_comes_back_and_what_was_imported_for_it_does_not():
     assert in_child(divmod, 7, 2) == (3, 1)
     assert in_child(os.getpid) != os.getpid()
@@ -49,7 +53,7 @@ def test_an_exception_comes_back_as_it_was(error):
 
 def test_one_that_cannot_travel_is_told_by_its_name():
     with pytest.raises(ChildFailed, match="Local: text"):
-        in_child(raises, Local("text", 1))
+        in_child(raises_local)
 
 
 def test_a_process_that_is_killed_is_an_error_and_no_hang():

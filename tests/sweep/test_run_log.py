@@ -1,6 +1,5 @@
 """`suite logs`: every line of a log once, why a run failed, and the end of --follow."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -86,7 +85,12 @@ def test_ctrl_c_ends_following_without_a_traceback(run, tmp_path):
     command = [sys.executable, "-m", "suite", "logs", str(run.path), "--results", str(tmp_path), "--follow"]
     spec = "calib_order.tsn-resnet18.f4.s0-0123456789"
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     said = [process.stdout.readline() for _ in range(4)]
     waits = process.stderr.readline()

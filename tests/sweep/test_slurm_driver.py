@@ -14,6 +14,7 @@ from suite.sweep.claims import Claims
 from suite.sweep.estimate import speed_of_nodes
 from suite.sweep.executors import slurm_smoke
 from suite.sweep.executors.base import MEMORY, Job
+from suite.sweep.executors.machine import Machine
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
 from suite.sweep.executors.slurm_files import Submitted, all_submitted, submitted_for, write_submitted
 from suite.sweep.executors.slurm_needs import Needs, needs_of
@@ -175,14 +176,14 @@ def test_a_job_that_a_driver_has_left_is_taken_over_with_its_key(slurm, tmp_path
 def test_estimates_for_nodes_need_a_device_that_was_measured(tmp_path):
     (tmp_path / "two.yaml").write_text(GRID)
     plan, results = make_plan(str(tmp_path / "two.yaml"), Selection(), tmp_path / "results"), tmp_path / "results"
-    assert speed_of_nodes(plan, "cuda", 8, 8) is None
+    assert speed_of_nodes(plan, Machine(1, "cuda", 8, 8)) is None
     save(record("GPU X1"), results)
-    found = speed_of_nodes(plan, "cuda", 8, 8)
+    found = speed_of_nodes(plan, Machine(1, "cuda", 8, 8))
     assert "GPU X1" in found.basis
     assert all(found.left(run) > 0 for run in plan.runs)
-    assert speed_of_nodes(plan, "cpu", 8, 0) is None
+    assert speed_of_nodes(plan, Machine(1, "cpu", 8, 0)) is None
     save(record("GPU X2"), results)
-    assert speed_of_nodes(plan, "cuda", 8, 8) is None, "nobody has said which one the cluster has"
+    assert speed_of_nodes(plan, Machine(1, "cuda", 8, 8)) is None, "nobody has said which one the cluster has"
 
 
 class TestSmoke:

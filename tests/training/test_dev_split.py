@@ -9,6 +9,7 @@ from suite.data.datasets import open_dataset
 from suite.data.manifest import Manifest, Video, hold_out
 from suite.spec import BadInput, load_protocol
 from suite.training import run as running
+from suite.training import tester
 from tests.training.builders import run_spec, train
 
 
@@ -65,7 +66,7 @@ def seen(monkeypatch):
         return Spy
 
     monkeypatch.setattr(running, "TrainClips", spy(running.TrainClips, "train"))
-    monkeypatch.setattr(running, "EvalClips", spy(running.EvalClips, "test"))
+    monkeypatch.setattr(tester, "EvalClips", spy(tester.EvalClips, "test"))
     return ids
 
 

@@ -11,6 +11,7 @@ from suite.statistics.rounding import rounded
 from suite.store.earlier import unplaced
 from suite.sweep.plan import Plan, Selection
 from suite.sweep.reuse import reuse_notes
+from suite.sweep.subgrid import budget_notes
 
 
 def notes(plan: Plan) -> list[str]:
@@ -29,7 +30,7 @@ def notes(plan: Plan) -> list[str]:
         for milestones, epochs in sorted({(p.milestones, p.epochs) for p in stages}):
             shown = ", ".join(f"{m:g}" for m in milestones)
             lines.append(f"note: milestones scaled to {epochs} epochs: {shown}.")
-    return lines + reuse_notes(plan)
+    return lines + budget_notes(plan) + reuse_notes(plan)
 
 
 def not_shown(plan: Plan) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -10,6 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.spec import one_line, printable
+
+if TYPE_CHECKING:
+    from suite.sweep.estimates import EstimateError
 
 GAP = 2  # between columns
 PIPE_WIDTH = 10_000  # a pipe has no edge to fold at
@@ -82,6 +85,15 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60:02d} min" if hours < 24 else f"{hours} h"
     days = hours / 24
     return f"{days:.0f} days" if days < 730 else f"{days / 365:,.0f} years"
+
+
+def estimate_text(error: EstimateError) -> str:
+    """How far the estimates of finished runs were from their times, in a sentence."""
+    runs = f"{error.runs} finished run{'s' * (error.runs > 1)}"
+    return (
+        f"Estimated time of {runs}: {duration(error.estimated)}; they took {duration(error.taken)} "
+        f"({100 * (error.taken / error.estimated - 1):+.0f} %). Median error per run: {100 * error.median:.0f} %."
+    )
 
 
 def memory(gib: float) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from suite.data.availability import why_unavailable
 from suite.data.dataset_info import info
 from suite.report.console.listing import notes
-from suite.report.console.plain import duration, memory, show, table
+from suite.report.console.plain import duration, estimate_text, memory, show, table
 from suite.report.console.power import describe_power, plan_power
 from suite.sweep.batches import too_large
 from suite.sweep.estimate import PER_GPU, Speed
+from suite.sweep.estimates import estimate_error
 from suite.sweep.plan import NOMINAL_VIDEOS, Plan
 from suite.sweep.planned_run import PlannedRun
 from suite.sweep.reuse import grid_of, reused_from
@@ -56,9 +58,11 @@ def plan_report(
         "gib_max": max((run["gib"] for run in runs), default=0.0),
     }
     reasons = {name: why_unavailable(name, data) for name in dict.fromkeys(run.spec.dataset for run in plan.runs)}
+    budget = plan.selection.budget
     return {
         "runs": runs,
         "totals": totals,
+        "left_out": [asdict(one) for one in budget.left_out] if budget else [],
         "data": [{"dataset": name, "available": why is None, "problem": why} for name, why in reasons.items()],
         "estimate": {
             "device": speed.device,
@@ -68,6 +72,7 @@ def plan_report(
             "name": speed.name,
             "basis": speed.basis,
             "assumed": speed.assumed,
+            "error": error.as_dict() if (error := estimate_error(plan)) else None,
         },
         "problems": too_large(plan.runs, {name: n for name in reasons if (n := info(name).expected.get("train"))}),
         "power": plan_power(plan, discordance, seed_sd),
@@ -159,6 +164,8 @@ def _summary(plan: Plan, found: dict[str, Any]) -> list[str]:
             gpu = duration(sum(run.cost_macs for run in plan.runs if run.state() != "done") / (PER_GPU * 1e12))
             lines.append(f"On one GPU, assuming {PER_GPU:g} T multiply-adds per second: {gpu}.")
         lines.append(f"Estimated memory per training step: up to {memory(totals['gib_max'])}.")
+    if error := estimate_error(plan):
+        lines.append(estimate_text(error))
     for split, videos in NOMINAL_VIDEOS.items() if todo else ():
         unknown = [entry["dataset"] for entry in found["data"] if not info(entry["dataset"]).expected.get(split)]
         if unknown:

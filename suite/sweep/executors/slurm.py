@@ -43,7 +43,7 @@ from suite.sweep.executors.slurm_files import (
     read_json,
     write_submitted,
 )
-from suite.sweep.executors.slurm_needs import Needs, needs_of
+from suite.sweep.executors.slurm_needs import Needs, SlurmOptions, needs_of
 from suite.sweep.executors.slurm_queue import ACTIVE, WAITING
 from suite.sweep.executors.slurm_smoke import MINUTES, note_checked, smoke, was_checked
 from suite.sweep.executors.slurm_task import SlurmTask
@@ -52,22 +52,6 @@ AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not th
 CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": MEMORY, "FAILED": CRASH}
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
 MISSING = "--executor slurm needs the package submitit, which is not installed (uv pip install submitit)."
-
-
-@dataclass
-class SlurmOptions:
-    """What is asked of the cluster for each run; `sbatch` holds options of sbatch by their own names."""
-
-    folder: Path
-    sbatch: dict[str, str] = field(default_factory=dict)
-    gpus_per_run: int = 0
-    cpus_per_run: int = 1
-    processes: int = 1  # per run; on GPUs one per GPU
-    workers: int | None = None  # data-loading processes per run
-    jobs: int = 500  # at most, in the queue at the same time
-    detach: bool = False  # leave jobs in the queue when the driver is stopped
-    smoke: bool = True  # whether a job that checks its node comes before the runs
-    seconds: float = 5.0  # between two questions to squeue
 
 
 @dataclass

@@ -7,14 +7,11 @@ estimate that rests on a measurement, no memory where Slurm gives jobs none of t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from suite.sweep.executors.base import Job
 from suite.sweep.executors.slurm_queue import Limits
-
-if TYPE_CHECKING:
-    from suite.sweep.executors.slurm import SlurmOptions
 
 FACTOR = 2.0  # of the estimated time: it is of another node, which may be shared
 STARTING = 600.0  # seconds to import PyTorch, index the data and compile a model
@@ -22,6 +19,22 @@ SHORTEST = 15  # minutes; limits are this times a power of two, so that few arra
 # GiB of host memory.  Measured on a CPU (VmHWM): at most 1.5 GiB for the process of a run of I3D-ResNet-50, 8 frames of
 # 64 pixels, and 0.8 GiB for its data-loading process.  Larger clips that wait to be trained on come on top.
 PROCESS, LOADER = 4.0, 1.5
+
+
+@dataclass
+class SlurmOptions:
+    """What is asked of the cluster for each run; `sbatch` holds options of sbatch by their own names."""
+
+    folder: Path
+    sbatch: dict[str, str] = field(default_factory=dict)
+    gpus_per_run: int = 0
+    cpus_per_run: int = 1
+    processes: int = 1  # per run; on GPUs one per GPU
+    workers: int | None = None  # data-loading processes per run
+    jobs: int = 500  # at most, in the queue at the same time
+    detach: bool = False  # leave jobs in the queue when the driver is stopped
+    smoke: bool = True  # whether a job that checks its node comes before the runs
+    seconds: float = 5.0  # between two questions to squeue
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""The part of a grid that fits into a budget of device-hours, with comparisons that stay balanced.
+
+A block is all modules and poolings of one backbone at one number of frames.  Blocks are added as long as they fit: the
+smaller number of frames first, then the backbone that costs less, each with all its data sets, seeds and settings.
+Where the first block does not fit as a whole, it is begun with the first seed, setting and data set.  Runs that chosen
+runs start from come along.  A larger budget never takes away a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from suite.spec import BadInput, load_grid, parse_model
+from suite.sweep.budget import Budget, LeftOut, device_time
+from suite.sweep.estimate import Speed, speed_here
+from suite.sweep.plan import Plan, Selection, last_selection, make_plan
+from suite.sweep.planned_run import PlannedRun
+
+
+class Block(NamedTuple):
+    """Where a run belongs: its frames (of a control, those of the stage that it is compared with) and its backbone."""
+
+    frames: int
+    backbone: str
+
+
+class Cell(NamedTuple):
+    """A part of a block: one seed, setting (values of axes) and data set."""
+
+    seed: int
+    setting: str
+    dataset: str
+
+
+def make_chosen_plan(
+    name: str,
+    selection: Selection,
+    results: Path,
+    costs: bool = True,
+    speed_of: Callable[[Plan], Speed] | None = None,
+) -> Plan:
+    """`make_plan`, after choosing the runs of a selection with a budget.
+
+    The runs that were chosen for the same selection before stay chosen, unless the grid has changed or `speed_of` is
+    given: it chooses anew.  Raises BadInput for a budget that is too small.
+    """
+    if selection.budget is None:
+        return make_plan(name, selection, results, costs)
+    whole = replace(selection, shard=None)
+    if speed_of is None:
+        whole = with_earlier_choice(name, whole, results)
+        chosen = whole.budget.ids if whole.budget else ()
+        if chosen and {run.id for run in make_plan(name, whole, results, costs=False).runs} == set(chosen):
+            return make_plan(name, replace(whole, shard=selection.shard), results, costs)
+    plan = make_plan(name, replace(whole, budget=None), results)
+    budget = choose(plan, selection.budget.hours, (speed_of or speed_here)(plan))
+    return make_plan(name, replace(selection, budget=budget), results, costs)
+
+
+def with_earlier_choice(name: str, selection: Selection, results: Path) -> Selection:
+    """The selection with the runs that were chosen for it before, where it has a budget and was the last one."""
+    if selection.budget is None or selection.budget.ids:
+        return selection
+    last = last_selection(load_grid(name).name, results)
+    if last.budget is None or last.budget.hours != selection.budget.hours:
+        return selection
+    same = replace(last, budget=None) == replace(selection, budget=None, shard=None)
+    return replace(selection, budget=last.budget) if same else selection
+
+
+def choose(plan: Plan, hours: float, speed: Speed) -> Budget:
+    """The runs of a plan with costs that fit into `hours` device-hours.  Raises BadInput where no block does."""
+    cost = {run.id: speed.device_hours(run) for run in plan.runs}
+    parts = _parts(plan)
+    blocks = _in_order(parts, cost)
+    cells = {block: sorted(parts[block], key=_cell_order(plan)) for block in blocks}
+    steps = [[run for cell in cells[block] for run in parts[block][cell]] for block in blocks[1:]]
+    steps = [parts[block][cell] for block in blocks[:1] for cell in cells[block]] + steps
+    chosen: dict[str, PlannedRun] = {}
+    next_hours = 0.0
+    for step in steps:
+        more = chosen | _with_parents(step)
+        total = sum(cost[id] for id in more)
+        if total > hours * (1 + 1e-9):
+            next_hours = total
+            break
+        chosen = more
+    if plan.runs and not chosen:
+        first = f"{blocks[0].backbone} at {blocks[0].frames} frames"
+        raise BadInput(
+            f"The smallest part of grid {plan.grid.name} that keeps comparisons balanced ({first}) takes about "
+            f"{device_time(next_hours)}, {speed.basis}; --budget {Budget(hours).text} is less."
+        )
+    ids = tuple(run.id for run in plan.runs if run.id in chosen)
+    used = sum(cost[id] for id in ids)
+    return Budget(hours, ids, used, next_hours, speed.basis, tuple(_left_out(plan, parts, blocks, set(ids), cost)))
+
+
+Parts = dict[Block, dict[Cell, list[PlannedRun]]]
+
+
+def _parts(plan: Plan) -> Parts:
+    """The runs of a plan by block and cell; a run that pretrains belongs to those that start from it."""
+    parts: Parts = {}
+    for run in plan.runs:
+        if not run.pretrains:
+            name = parse_model(run.spec.model)
+            block = Block(run.matches or run.spec.frames, name.backbone or name.module)
+            cell = Cell(run.spec.seed, run.axes_text, run.spec.dataset)
+            parts.setdefault(block, {}).setdefault(cell, []).append(run)
+    return parts
+
+
+def _in_order(parts: Parts, cost: dict[str, float]) -> list[Block]:
+    """The blocks in the order in which they are added; a backbone's cost is that of its run with the fewest frames."""
+
+    def mean(block: Block) -> float:
+        runs = [run for cell in parts[block].values() for run in cell]
+        return sum(cost[run.id] for run in runs) / len(runs)
+
+    by_backbone = {block.backbone: mean(block) for block in sorted(parts, reverse=True)}
+    return sorted(parts, key=lambda block: (block.frames, by_backbone[block.backbone], block.backbone))
+
+
+def _cell_order(plan: Plan) -> Callable[[Cell], tuple[int, ...]]:
+    """Seeds, then settings, then data sets, each in the order of the grid."""
+    orders: list[list[object]] = [[], [], []]
+    for run in plan.runs:
+        for order, value in zip(orders, (run.spec.seed, run.axes_text, run.spec.dataset), strict=True):
+            if value not in order:
+                order.append(value)
+    return lambda cell: tuple(order.index(value) for order, value in zip(orders, cell, strict=True))
+
+
+def _with_parents(runs: Iterable[PlannedRun]) -> dict[str, PlannedRun]:
+    """Runs by id, and all runs before them in their chains."""
+    found: dict[str, PlannedRun] = {}
+    for run in runs:
+        before: PlannedRun | None = run
+        while before is not None and before.id not in found:
+            found[before.id] = before
+            before = before.parent
+    return found
+
+
+def _left_out(
+    plan: Plan, parts: Parts, blocks: list[Block], chosen: set[str], cost: dict[str, float]
+) -> Iterable[LeftOut]:
+    """What is left out, from what would be added next to what would be added last."""
+    groups: dict[str, list[PlannedRun]] = {}
+    frames = dict.fromkeys(block.frames for block in blocks)
+    several_seeds = len({run.spec.seed for run in plan.runs}) > 1
+
+    def any_chosen(blocks: Iterable[Block], seed: int | None = None) -> bool:
+        cells = [(cell, runs) for block in blocks for cell, runs in parts[block].items()]
+        return any(run.id in chosen for cell, runs in cells for run in runs if seed in (None, cell.seed))
+
+    begun = {count: any_chosen(block for block in blocks if block.frames == count) for count in frames}
+    for block in blocks:
+        for cell in sorted(parts[block], key=_cell_order(plan)):
+            what = f"{block.backbone} at {block.frames} frames"
+            if not begun[block.frames]:
+                what = f"{block.frames} frames"
+            elif any_chosen([block]):
+                values = [f"seed {cell.seed}"] if several_seeds else []
+                values += [value for value in cell[1:] if value] if any_chosen([block], cell.seed) else []
+                what = f"{', '.join(values)} of {what}"
+            if runs := [run for run in parts[block][cell] if run.id not in chosen]:
+                groups.setdefault(what, []).extend(runs)
+    counted = set(chosen)
+    for what, runs in groups.items():
+        new = {id: run for id, run in _with_parents(runs).items() if id not in counted}
+        counted |= new.keys()
+        yield LeftOut(what, len(new), sum(cost[id] for id in new))
+
+
+def budget_notes(plan: Plan) -> list[str]:
+    """What a person should know of the choice."""
+    budget = plan.selection.budget
+    if budget is None or not budget.ids:
+        return []
+    whole = f"{len(budget.ids)} runs, about {device_time(budget.used)}, {budget.basis}"
+    lines = [f"Budget of {budget.text}: {whole}."]
+    if budget.left_out:
+        parts = [
+            f"{one.what} ({one.runs} run{'s' * (one.runs > 1)}, {device_time(one.device_hours)})"
+            for one in budget.left_out
+        ]
+        order = "largest number of frames first, then most expensive backbone"
+        lines.append(f"Left out ({order}): {'; '.join(parts[::-1])}.")
+        lines.append(f"The next larger part of the grid takes about {device_time(budget.next_hours)}.")
+    return lines
