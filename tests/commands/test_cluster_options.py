@@ -94,6 +94,14 @@ def test_the_device_follows_from_the_number_of_gpus_and_processes(options, devic
     assert asked[0].device == device
 
 
+def test_a_pilot_is_told_of_the_processes_of_the_whole_and_trains_with_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr("suite.app.pilot.run_pilot", lambda *args: asked.append(args) or 0)
+    assert swept("--pilot --processes-per-run 2", monkeypatch) == 0
+    *_, machine, _, processes = asked[0]
+    assert (machine.processes, machine.device, processes) == (1, "cpu", 2)
+
+
 def test_without_ray_a_sentence_names_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BadInput, match="needs the package ray"):
