@@ -74,10 +74,10 @@ test: $(READY)   ## run all tests, in parallel processes (ARGS='-k name')
 	@$(PYTEST) $(ARGS)
 
 check: lint      ## run lint and the fast tests
-	@$(PYTEST) -m "not slow and not more" $(ARGS)
+	@$(PYTEST) -m "not slow and not more and not faults" $(ARGS)
 
 test-more: $(READY) ## run the slower tests: a wheel that trains, MLflow's interface, costs of all grids
-	@$(PYTEST) -m more $(ARGS)
+	@SUITE_TEST_CHAINS=$(or $(SUITE_TEST_CHAINS),20) $(PYTEST) -m more $(ARGS)
 
 # Slurm runs from Debian's packages, unpacked below CLUSTER; without root or apt-get these tests are skipped.
 CLUSTER ?= $(CURDIR)/$(VENV)/slurm-packages
@@ -86,10 +86,11 @@ test-cluster: $(READY) ## test the executors for Slurm and Ray with a real Slurm
 	@$(VENV)/bin/python -c 'import ray, submitit' 2>/dev/null || \
 	  { PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; \
 	    uv pip install --quiet submitit ray || echo "submitit and ray cannot be installed: their tests are skipped" >&2; }
-	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster $(ARGS)
+	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster tests/sweep/test_executors.py \
+	  tests/sweep/test_shared_sweep.py $(ARGS)
 
 chaos: $(READY)  ## break disks, files and clocks under sweeps, then kill one 50 times and compare its files (ARGS='--seed 1')
-	@$(VENV)/bin/python -m pytest -m faults tests/chaos/test_faults.py
+	@$(VENV)/bin/python -m pytest -m faults tests/chaos tests/sweep
 	@$(VENV)/bin/python -m tests.chaos $(ARGS)
 
 lint: $(READY)   ## run ruff

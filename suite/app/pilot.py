@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite.app.preflight import refuse_without_weights_or_data
+from suite.app.preflight import refuse_uneven_batches, refuse_without_weights_or_data
 from suite.app.preparation import prepare, refuse_what_would_stop
 from suite.app.sweep import DONE, Request, follow
 from suite.data.dataset_info import info
@@ -37,10 +37,17 @@ PROTOCOL = {
 
 
 def run_pilot(
-    name: str, chosen: Selection, data: Path, results: Path, machine: Machine, options: dict[str, Any]
+    name: str,
+    chosen: Selection,
+    data: Path,
+    results: Path,
+    machine: Machine,
+    options: dict[str, Any],
+    processes: int = 1,
 ) -> int:
     """Trains the first stage of every chosen chain for two steps, tests it, and says how long the whole would take.
 
+    processes: that train a run of the whole together; a pilot trains with one, as its batches have two clips.
     Returns the worst of the exit codes of its sweeps, one per data set.  Raises BadInput for what would stop the whole.
     """
     whole = make_chosen_plan(name, chosen, results)
@@ -54,7 +61,9 @@ def run_pilot(
         return DONE
     console.print(f"Checking the whole sweep of {whole.grid.name} before the pilot:")
     refuse_without_weights_or_data(whole, data)
-    refuse_what_would_stop(whole, data, machine, console, cpu_is_meant=True)  # the pilot says how long it takes
+    refuse_uneven_batches(whole, processes)
+    as_whole = replace(machine, processes=processes)
+    refuse_what_would_stop(whole, data, as_whole, console, cpu_is_meant=True)  # the pilot says how long it takes
     codes, seconds = [], None
     for dataset in datasets:
         selection = replace(

@@ -119,15 +119,21 @@ def _memory(todo: list[PlannedRun], machine: Machine) -> list[str]:
         return []
     import torch
 
-    largest = max(todo, key=lambda run: run.gib)
+    def needed(run: PlannedRun) -> float:
+        """GiB of a step on each GPU."""
+        splits = Division.of(run.spec.protocol, machine.processes).splits
+        return run.gib / machine.processes if splits else run.gib
+
+    largest = max(todo, key=needed)
     there = torch.cuda.get_device_properties(0).total_memory / 2**30
-    if largest.gib <= there:
+    if needed(largest) <= there:
         return []
-    per_step = largest.spec.protocol.per_step
-    fits = max(1, int(per_step * there / largest.gib))
-    fits = max(n for n in range(1, fits + 1) if largest.spec.protocol.batch % n == 0)
+    batch, per_step = largest.spec.protocol.batch, largest.spec.protocol.per_step
+    fits = max(1, int(per_step * there / largest.gib))  # where each GPU has whole steps
+    fits = max(n for n in range(1, fits + 1) if batch % n == 0 and (n == 1 or batch // n % machine.processes == 0))
+    each = f" on each of {machine.processes} GPUs" if machine.processes > 1 else ""
     return [
-        f"a step of {largest.id} needs about {memory(largest.gib)} and the GPU has {memory(there)} "
+        f"a step of {largest.id} needs about {memory(needed(largest))}{each} and the GPU has {memory(there)} "
         f"(--set step_batch={fits} fits; batch normalisation then sees {fits} clips)"
     ]
 

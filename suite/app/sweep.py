@@ -6,15 +6,19 @@ first run and after the last, is done in a process of its own, so that the drive
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.app.tracking import Tracking
+from suite.program import command
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import load_grid
+from suite.store.claims.claim import Busy
 from suite.store.claims.held import held
 from suite.store.locks import lock
 from suite.sweep.child import in_child
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 InProcess = Callable[..., Any]  # calls a function, in this process or in one of its own
+RESULTS = Path("results")
 REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the report
 
 
@@ -80,7 +85,8 @@ def run_sweep(request: Request) -> int:
     plan, machine, basis = in_child(_prepare, request)
     if cluster:
         cluster.basis = basis
-        cluster.ready(request.data, lambda text: print(text, flush=True))
+        if any(run.state() != "done" for run in plan.runs):
+            cluster.ready(request.data, lambda text: print(text, flush=True))
     return follow(plan, cluster or executor_of(None, folder, machine), request, in_child)
 
 
@@ -126,19 +132,44 @@ def follow(plan: Plan, executor: Executor | None, request: Request, call: InProc
         if not plan.selection.shard:
             store_plan(plan)
         tracker = Tracking(plan, console) if request.tracking else None
-        outcome = SweepOutcome()
-        if executor is not None:
-            console.print(_what_is_to_do(plan, executor))
-            scheduler = Scheduler(plan, request.data, executor, **request.options or {})
-            with Display(plan, console) as display:
-                outcome = scheduler.execute(display.event, display.tick)
-        with held(plan.folder / ".report", wait=REPORT):  # other sweeps of the grid write it too
-            files = call(_conclude, plan, outcome)
-        if tracker:
-            tracker.close(files)
+        outcome, files = SweepOutcome(), []
+        try:
+            if executor is not None:
+                console.print(_what_is_to_do(plan, executor))
+                scheduler = Scheduler(plan, request.data, executor, **request.options or {})
+                with Display(plan, console) as display:
+                    outcome = scheduler.execute(display.event, display.tick)
+            with _turn_to_report(plan, console) as is_ours:
+                files = call(_conclude, plan, outcome) if is_ours else []
+        finally:
+            if tracker:
+                tracker.close(files)
     if outcome.stopped:
         return STOPPED
     return DONE if all(run.state() == "done" for run in plan.runs) else SOME_FAILED
+
+
+@contextlib.contextmanager
+def _turn_to_report(plan: Plan, console: PlainConsole) -> Iterator[bool]:
+    """Holds the claim of the grid's report, which other sweeps of the grid write too; False where they keep it."""
+    folder = plan.folder / ".report"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except Busy:
+            console.print("Another sweep of this grid writes the report; waiting for it.")
+            try:
+                stack.enter_context(held(folder, wait=REPORT))
+            except Busy:
+                place = plan.folder.parent
+                where = "" if place == RESULTS else f" --results {shlex.quote(str(place))}"
+                again = command(f"report {shlex.quote(plan.name)}{where}")
+                console.print(
+                    f"The other sweep still holds the report, so this one did not write it; {again} writes it."
+                )
+                yield False
+                return
+        yield True
 
 
 def _what_is_to_do(plan: Plan, executor: Executor) -> str:

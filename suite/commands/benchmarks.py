@@ -79,7 +79,7 @@ def bench(
         typer.Option(
             metavar="N",
             help="For intervals: videos per sweep, at least 1,000 (default: 1,000). For report: predictions per run "
-            "(default: 12,000). For manifest: videos of the data set (default: 240,000).",
+            "(default: 12,000). For manifest and start: videos of the data set (default: 240,000).",
         ),
     ] = None,
     as_json: Json = False,

@@ -64,6 +64,22 @@ def processes_of(given: dict[str, Any], processes: int | None) -> int:
     return gpus or processes or 1
 
 
+def device_of(device: str | None, gpus: int | None, processes: int | None) -> str | None:
+    """The device of the local executor, by --device, --gpus-per-run and --processes-per-run; None for what is there.
+
+    Raises BadInput for options that do not go together.
+    """
+    if gpus is not None and device == ("cpu" if gpus else "cuda"):
+        raise BadInput(f"--gpus-per-run {gpus} and --device {device} exclude each other.")
+    if processes and not gpus and device not in (None, "cpu"):
+        raise BadInput("--processes-per-run is for the CPU; --gpus-per-run N gives a run N GPUs.")
+    if device is not None:
+        return device
+    if gpus:
+        return "cuda"
+    return "cpu" if gpus == 0 or processes else None
+
+
 def _ray(given: dict[str, Any]) -> ClusterOptions:
     from suite.sweep.executors.ray import RayOptions
 

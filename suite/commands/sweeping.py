@@ -60,9 +60,18 @@ def sweep(
     device: Device = None,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Data-loading processes per run (default: depends on the device)."),
+        typer.Option(
+            metavar="N", min=0, help="Data-loading processes per training process (default: depends on the device)."
+        ),
     ] = None,
-    retries: Annotated[int, typer.Option(metavar="N", min=0, help="Retries of a run after a crash.")] = 1,
+    retries: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Retries of a run, counted separately for exceptions, crashes and lack of memory.",
+        ),
+    ] = 1,
     checkpoint_seconds: Annotated[
         float, typer.Option(metavar="SECONDS", help="Time between checkpoints of a run.")
     ] = 60.0,
@@ -71,13 +80,16 @@ def sweep(
     ] = None,
     rerun: Annotated[
         list[str] | None,
-        typer.Option(metavar="stale|failed", help="Train these runs again from the start; old folders are kept."),
+        typer.Option(
+            metavar="stale|failed",
+            help="Train stale or failed runs again from the start; old folders are kept. May be repeated.",
+        ),
     ] = None,
     reuse: Annotated[
         bool, typer.Option(help="Use finished runs of other grids under --results if code and data are unchanged.")
     ] = True,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="On GPUs: use only kernels that repeat bit for bit; slower.")
+        bool, typer.Option("--deterministic", help="On GPUs: use deterministic kernels only (slower).")
     ] = False,
     tracking: Annotated[bool, typer.Option(help="Log finished runs and the report to MLflow.")] = True,
     pilot: Annotated[
@@ -87,10 +99,20 @@ def sweep(
     partition: Annotated[str | None, typer.Option(metavar="NAME", help="Slurm: partition of the jobs.")] = None,
     time: Annotated[
         str | None,
-        typer.Option(metavar="LIMIT", help="Slurm: time limit of a job (default: estimated); runs continue."),
+        typer.Option(
+            metavar="LIMIT",
+            help="Slurm: time limit of a job (default: estimated). A run that reaches it saves its state and is "
+            "requeued.",
+        ),
     ] = None,
     gpus_per_run: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="GPUs of a run, with one process each (default: one).")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="GPUs per run, with one process each (default: one on a machine with GPUs; on Slurm and Ray none, the "
+            "CPU).",
+        ),
     ] = None,
     processes_per_run: Annotated[
         int | None,
@@ -113,7 +135,7 @@ def sweep(
         bool, typer.Option("--detach", help="Slurm: leave the jobs in the queue when this command is stopped.")
     ] = False,
     no_smoke: Annotated[
-        bool, typer.Option("--no-smoke", help="Slurm: queue the runs without a short job first that checks its node.")
+        bool, typer.Option("--no-smoke", help="Slurm: queue the runs without first checking a node with a short job.")
     ] = False,
     allow_code: AllowCode = False,
 ) -> None:
@@ -123,7 +145,7 @@ def sweep(
     1 if a run failed.
     """
     from suite.app.sweep import Request, run_sweep
-    from suite.commands.cluster import cluster_of, given_options, processes_of
+    from suite.commands.cluster import cluster_of, device_of, given_options, processes_of
     from suite.sweep.plan import Selection
 
     given = given_options(
@@ -138,8 +160,8 @@ def sweep(
     )
     processes = processes_of(given, processes_per_run)
     cluster = cluster_of(executor, given, slots, device, workers, processes)
-    if gpus_per_run and not cluster:
-        device = device or "cuda"
+    if not cluster:
+        device = device_of(device, gpus_per_run, processes_per_run)
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     options["deterministic"] = deterministic
     if pilot and cluster:
@@ -150,8 +172,8 @@ def sweep(
         from suite.app.pilot import run_pilot
         from suite.sweep.executors.machine import Machine
 
-        machine = Machine.of(slots, device, workers, processes)
-        raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options))
+        machine = Machine.of(slots, device, workers)
+        raise typer.Exit(run_pilot(grid, chosen or Selection(), data_root(data), results, machine, options, processes))
     request = Request(
         grid,
         chosen or Selection(),

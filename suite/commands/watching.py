@@ -44,8 +44,8 @@ def status(
 ) -> None:
     """Show the progress of a sweep.
 
-    Without options that select runs, it shows the last selection. It reads files only, on any machine that sees the
-    results.
+    Without options that select runs, it shows the last selection. It needs only the files of the results, so
+    it works on any machine that sees them.
     """
     from suite.report.console.listing import not_shown, notes
     from suite.report.console.status import print_status
@@ -82,7 +82,7 @@ def cancel(
     """Ask runs to save their state and stop.
 
     It works on any machine that sees the results, whatever executor runs them. A run looks for the request every 2
-    seconds and stops at its next step. Sweeps that are at work do not start it again; the next sweep continues it.
+    seconds and stops at its next step. Running sweeps do not start it again; the next sweep continues it.
     """
     from suite.store.find import grids_in, need_runs
     from suite.sweep.cancelling import cancel_grid, cancel_runs
@@ -101,8 +101,8 @@ def cancel(
         print_json({"asked": working, "not_at_work": others, "grids": [grid.name for grid in grids]})
         return
     lines = [f"{run} was asked to save its state and stop." for run in working]
-    lines += [f"{run} is not at work; sweeps that are at work will not start it." for run in others]
-    lines += [f"Sweeps of {grid.name} that are at work were asked to stop." for grid in grids]
+    lines += [f"{run} is not running; running sweeps will not start it." for run in others]
+    lines += [f"Running sweeps of {grid.name} were asked to stop." for grid in grids]
     show("\n".join(lines) or "Nothing to cancel: the runs are finished.")
 
 

@@ -72,8 +72,8 @@ GRADES: dict[str, Grade] = {
         "to batch statistics is the factor batch_norm, which confounds."
     ),
     "compile": _minor(
-        "torch.compile makes the same network of other kernels, which round differently; the size of the effect on "
-        "accuracy was not measured here."
+        "torch.compile runs the same network with other kernels, which round differently; the effect on accuracy was "
+        "not measured here."
     ),
     "decoder": _minor(
         "On the H.264 and VP9 files of the tests decord and PyAV return the same frames, to within 3 of 255 levels per "

@@ -21,6 +21,7 @@ from suite.report.tables.rendering.table import DEFAULT_PRINTING, Column, Part, 
 from suite.report.tables.tradeoffs import equal_cost_table
 from suite.spec import TABLES
 from suite.sweep.estimates import EstimateError
+from suite.sweep.summary import STATES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,6 @@ PHI_PSI = (
     "use the model names that commands accept, such as "
     "tam-resnet18-tp for TAM-ResNet-18 + TP (temporal pooling)."
 )
-STATES = ("done", "failed", "blocked", "running", "todo")
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --quiet: #666666; --rule: #d5d5d5; --tint: #f4f4f4 }

@@ -22,8 +22,6 @@ from suite.store.fast_yaml import read_plain_yaml
 from suite.store.identity import RunSpec, digest
 from suite.store.shapes import is_provenance, is_result
 
-STATES = ("done", "failed", "blocked", "running", "queued", "lost", "todo")
-
 
 def dump_json(data: Any) -> str:
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from suite.store.claims.claim import Busy
 
-NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}  # file systems without them
+# file systems without them; EBADF: on NFS, of a file that may only be read
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
 @contextlib.contextmanager
@@ -23,7 +25,7 @@ def lock(path: Path, wait: float, busy: str, shared: bool = False) -> Iterator[N
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    with open(path, "a") as file:
+    with open(path, "a+") as file:  # to read and write: NFS wants the one for a shared lock, the other for one alone
         until = time.monotonic() + wait
         while True:
             try:
@@ -42,12 +44,14 @@ def lock(path: Path, wait: float, busy: str, shared: bool = False) -> Iterator[N
 
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock, shared or alone."""
-    with open(path) as file:
-        try:
+    try:
+        with open(path, "r+" if os.access(path, os.W_OK) else "r") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
+    except BlockingIOError:
+        return True
+    except PermissionError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
     return False

@@ -66,7 +66,7 @@ def device_facts(device: str) -> dict[str, Any]:
     """The machine's part: device, threads, library versions that are known to matter."""
     import torch
 
-    facts: dict[str, Any] = {"device": device, "threads": torch.get_num_threads()}
+    facts: dict[str, Any] = {"device": device.partition(":")[0], "threads": torch.get_num_threads()}
     if device.startswith("cuda"):
         facts |= {
             "name": torch.cuda.get_device_name(device),

@@ -27,6 +27,7 @@ class Claims:
         self.watch = Watch()
         self.queued: dict[Path, str] = {}  # the token of each claim that no process has taken over yet
         self.keys: dict[Path, str] = {}  # of the job of each run
+        self.lock = threading.Lock()  # between the heartbeat and a new claim of ours on the same run
         self.ended = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -44,11 +45,12 @@ class Claims:
                 return key
         mine = new_claim(QUEUED, executor=self.executor.name, sweep=self.sweep, key=key)
         try:
-            take(folder.claim_file, mine, lambda claim: self._may_replace(folder, claim, was_placed))
+            with self.lock:
+                take(folder.claim_file, mine, lambda claim: self._may_replace(folder, claim, was_placed))
+                self.queued[folder.claim_file] = mine.token
         except Busy:
             return None
         self.keys[folder.claim_file] = key
-        self.queued[folder.claim_file] = mine.token
         if self.thread is None:
             self.thread = threading.Thread(target=self._beat, name="heartbeat of queued runs", daemon=True)
             self.thread.start()
@@ -59,7 +61,7 @@ class Claims:
         is claimed again."""
         file = folder.claim_file
         mine = new_claim(QUEUED, executor=self.executor.name, job=job, sweep=self.sweep, key=self.keys.get(file, ""))
-        with contextlib.suppress(Busy, BadInput, OSError):  # its process has it
+        with contextlib.suppress(Busy, BadInput, OSError), self.lock:  # its process has it
             take(file, mine, lambda claim: claim.sweep == self.sweep and claim.state == QUEUED)
             self.queued[file] = mine.token
 
@@ -102,10 +104,16 @@ class Claims:
 
     def _beat(self) -> None:
         while not self.ended.wait(beat_seconds()):
-            for file, token in list(self.queued.items()):
-                found = read_claim(file)
-                if found is None or found.token != token:
-                    self.queued.pop(file, None)  # its process has it
-                    continue
-                with contextlib.suppress(OSError):
-                    os.utime(file)
+            for file in list(self.queued):
+                with self.lock:
+                    self._renew(file)
+
+    def _renew(self, file: Path) -> None:
+        token, found = self.queued.get(file), read_claim(file)
+        if token is None or found is None or found.damaged:  # one that cannot be read may be there the next time
+            return
+        if found.token != token:
+            self.queued.pop(file, None)  # its process has it
+            return
+        with contextlib.suppress(OSError):
+            os.utime(file)

@@ -158,7 +158,7 @@ class _TimedRun:
     network: tuple[str, int, int]  # name, frames, pixels
     work: Work
     seconds: float
-    threads: int
+    threads: int  # of all its processes
     precision: str
     dataset: str
 

@@ -179,16 +179,17 @@ class Scheduler:
         """Done is what has a whole result, whatever its process said."""
         result, end = result_at_end(run, end)
         self.elsewhere.note_own_end(run)
+        often = end.cause == LOST and not self.tries.again(run.id, LOST, MOST_LOST)
         held = end.cause in (BUSY, LOST) and self.claims.is_held_by_another(run.folder)
         if not held:
             self.claims.release(run.folder)
         if result is not None:
             self._done(run, outcome)
-        elif held:
+        elif held and not often:
             self._wait_for(run)
         elif self.requests.is_cancelled(run):
             self._cancelled(run, outcome)
-        elif end.cause == STOPPED or (end.cause == LOST and self.tries.again(run.id, LOST, MOST_LOST)):
+        elif end.cause == STOPPED or (end.cause == LOST and not often):
             self.waiting.append(run)
             self.on_event("resumed", run, end.text)
         elif end.cause == BUSY:
@@ -289,10 +290,11 @@ class Scheduler:
                 if change.end is None:
                     continue
                 run = self.running.pop(change.id).run
+                result, end = result_at_end(run, change.end)
                 self.claims.release(run.folder)
-                if run.folder.result_file.exists():
+                if result is not None:
                     self._done(run, outcome)
-                elif change.end.cause in (STOPPED, LOST, BUSY, CRASH):
-                    self.on_event("stopped" if change.end.cause == STOPPED else "lost", run, "")
+                elif end.cause in (STOPPED, LOST, BUSY, CRASH, CANCELLED):
+                    self.on_event("stopped" if end.cause == STOPPED else "lost", run, "")
                 else:
-                    self._fail(run, change.end, outcome)
+                    self._fail(run, end, outcome)

@@ -95,7 +95,11 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
         report(progress)
 
     try:
-        with folder.claimed(job.claim) as claim:
+        with contextlib.ExitStack() as block:
+            try:
+                claim = block.enter_context(folder.claimed(job.claim))
+            except OSError as error:  # it cannot be written
+                return End(DISK, no_space(error, folder.path) or f"{error.filename or folder.path}: {error.strerror}.")
             remove_leftovers(folder.path)
             control = Control(
                 stopping=lambda: stopping() or claim.is_to_stop(),
@@ -113,8 +117,8 @@ def run_job(job: Job, stopping: Callable[[], bool], report: Callable[[dict[str, 
             return _recorded(job, folder, claim, end, log, killed_before)
     except Busy as busy:
         return End(BUSY, str(busy))
-    except OSError as error:  # the claim cannot be written
-        return End(DISK, no_space(error, folder.path) or f"{error.filename or folder.path}: {error.strerror}.")
+    except BadInput as error:
+        return End(INPUT, str(error))
 
 
 def _train_share(

@@ -142,7 +142,7 @@ def _execute(folder: RunFolder, spec: RunSpec, data_root: Path, control: Control
         note_time()
         folder.write(folder.provenance, dump_json(sealed(provenance)))
         raise
-    require_same_videos(folder, dataset, data_root)
+    require_same_videos(folder, dataset, data_root, control.group)
     provenance["decoding"] = decoder.report()
     note_time()
     folder.write(folder.provenance, dump_json(sealed(provenance)))

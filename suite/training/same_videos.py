@@ -5,16 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from suite.data.datasets import Dataset, open_dataset
+from suite.evaluation.group import Group
 from suite.spec import BadInput
 from suite.store.folder import RunFolder
 
 
-def require_same_videos(folder: RunFolder, dataset: Dataset, root: Path) -> None:
-    """Raises BadInput where videos were replaced since `dataset` was opened; the run then begins anew.
+def require_same_videos(folder: RunFolder, dataset: Dataset, root: Path, group: Group) -> None:
+    """Raises BadInput, in all processes of a run, where videos were replaced since `dataset` was opened.
 
-    Its checkpoint is removed: nobody can tell which steps saw which videos.  Videos that are gone by now were there
-    when they were read.
+    The run then begins anew: its checkpoint is removed, for nobody can tell which steps saw which videos.  Videos that
+    are gone by now were there when they were read.  Only the main process looks.
     """
+    problem = ""
+    if group.main:
+        try:
+            problem = _replaced(folder, dataset, root)
+        except BadInput as error:
+            problem = str(error)
+    if problem := group.from_main(problem):
+        raise BadInput(problem)
+
+
+def _replaced(folder: RunFolder, dataset: Dataset, root: Path) -> str:
     name = dataset.info.name
     now = open_dataset(name, root)
     for split in ("train", "val"):
@@ -26,7 +38,8 @@ def require_same_videos(folder: RunFolder, dataset: Dataset, root: Path) -> None
         ]
         if changed:
             folder.checkpoint.unlink(missing_ok=True)
-            raise BadInput(
+            return (
                 f"{len(changed)} videos of {name} were replaced while {folder.id} was running, for example "
                 f"'{changed[0]}'; the same command trains it again from its first step."
             )
+    return ""

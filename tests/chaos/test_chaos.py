@@ -18,7 +18,7 @@ def test_every_kind_of_kill_is_among_them(number):
     assert [kill.kind for kill in kills] == [kill.kind for kill in drawn(number, random.Random(1))]
 
 
-@pytest.mark.more
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes to kill in /proc")
 def test_a_sweep_killed_at_random_moments_ends_byte_for_byte_like_one_that_was_not(

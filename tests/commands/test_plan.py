@@ -30,11 +30,11 @@ def grid(tmp_path):
     return path
 
 
-def finish(run, seconds, name=None):
+def finish(run, seconds, name=None, processes=1):
     """Makes a planned run look finished after so many seconds per epoch, on this machine or a named one."""
     run.folder.create(run.spec)
     facts = device_facts("cpu") | ({"name": name} if name else {})
-    session = {"started": "2026-01-01T00:00:00+0000", "from_step": 0, "seconds": 1.0, **facts}
+    session = {"started": "2026-01-01T00:00:00+0000", "from_step": 0, "seconds": 1.0, "processes": processes, **facts}
     write_atomic(run.folder.provenance, dump_json({"sessions": [session]}))
     for epoch in range(2):
         run.folder.add_history({"epoch": epoch, "seconds": seconds})
@@ -58,6 +58,8 @@ def test_time_is_estimated_for_this_machine_from_its_own_finished_runs(grid, tmp
     # 3 passes x 1 GMAC x 500 videos x 2 epochs in 6 seconds
     assert measured.tera_macs == pytest.approx(3 * 500 * 2 * 1e9 / 6 / 1e12 / used * threads)
     assert measured.basis == "from the training time of 1 finished run on this CPU"
+    finish(first, seconds=3.0, processes=2)
+    assert speed_here(plan).tera_macs == pytest.approx(measured.tera_macs / 2), "all processes had as many threads"
     finish(first, seconds=3.0, name="another processor")
     assert speed_here(plan) == assumed, "what another machine took says nothing of this one"
 

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from suite.spec import BadInput
 from suite.store.claims import claim as claims
+from suite.store.claims import held as held_claim
 from suite.store.claims import silence
-from suite.store.claims.claim import RUNNING, Busy, ClaimLost, new_claim, read_claim, release, take
+from suite.store.claims.claim import QUEUED, RUNNING, Busy, ClaimLost, new_claim, read_claim, release, take
 from suite.store.claims.held import CANCEL, held
 from suite.store.claims.silence import Watch, looks_gone
 from suite.store.folder import RunFolder
@@ -150,13 +152,6 @@ def test_a_killed_process_of_another_machine_is_gone_after_the_silence(file, fol
         assert read_claim(file).host != "elsewhere"
 
 
-def test_a_pid_that_was_given_again_is_another_process(file):
-    claim = new_claim(RUNNING)
-    assert not Watch().is_gone(file, claim)
-    earlier = claims.replace(claim, started=claim.started - 1)
-    assert Watch().is_gone(file, earlier)
-
-
 def test_no_clock_makes_a_live_claim_stale_or_keeps_a_dead_one(file, monkeypatch):
     monkeypatch.setenv("SUITE_CLAIM_MACHINE", "elsewhere")
     take(file, new_claim(RUNNING), never)
@@ -275,3 +270,26 @@ def test_progress_is_kept_for_others_and_leaves_with_the_claim(folder, monkeypat
         (folder / "progress.json").write_text('{"step": 4, "token": "of another claim"}')
         assert run.progress() == {}
     assert list(folder.iterdir()) == []
+
+
+def test_a_job_left_in_the_queue_is_queued_however_long_but_may_be_taken_over(file, folder, monkeypatch):
+    monkeypatch.setenv("SUITE_LOST_AFTER", "0.1")
+    take(file, new_claim(QUEUED, detached=True), never)
+    os.utime(file, (1, 1))
+    assert RunFolder(folder).state() == "queued"
+    with held(folder, wait=10):
+        assert RunFolder(folder).state() == "running"
+
+
+def test_one_read_that_fails_takes_no_claim_away(file, folder, monkeypatch):
+    monkeypatch.setenv("SUITE_LOST_AFTER", "0.6")
+    with held(folder) as mine:
+        answers = [replace(mine.claim, token="damaged", damaged="Stale file handle")]
+        monkeypatch.setattr(held_claim, "read_claim", lambda file: answers.pop() if answers else read_claim(file))
+        mine.require()
+        assert not mine.is_to_stop()
+        answers[:] = [None]
+        assert mine.renew()
+        file.unlink()
+        with pytest.raises(ClaimLost, match="taken over, removed, or cannot be read"):
+            mine.require()

@@ -178,6 +178,14 @@ def test_each_cause_of_an_end_is_told_apart(job, monkeypatch):
     assert folder.error() is None, "another process works on the run: it has not failed"
 
 
+def test_a_claim_that_is_no_file_is_one_sentence_and_an_error_of_the_training_is_no_full_disk(job, monkeypatch):
+    job, folder = job
+    assert ended(job, monkeypatch, OSError(errno.EIO, "Input/output error")).cause == FAILED
+    folder.claim_file.mkdir()
+    end = run_job(job, lambda: False, lambda progress: None)
+    assert (end.cause, end.text) == (INPUT, f"{folder.claim_file} is no regular file; remove it.")
+
+
 def test_a_fork_server_that_ends_again_and_again_is_one_sentence(job, monkeypatch):
     class Forked:
         def __init__(self, **_):

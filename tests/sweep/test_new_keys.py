@@ -244,9 +244,13 @@ def test_a_cell_of_a_tuned_grid_is_the_run_that_was_chosen(home):
 def test_the_progress_of_a_tuned_run_tells_its_setting_and_its_accuracy_on_dev(home, capsys):
     plan = planned(home, "tuned")
     for run in plan.runs:
-        Display(plan, PlainConsole(soft_wrap=True)).event("done", run)
-        line = capsys.readouterr().out
-        assert f", {run.setting_text}: dev top-1 {run.folder.result()['dev_top1']:.1f} % in " in line
+        display = Display(plan, PlainConsole(soft_wrap=True))
+        display.event("done", run)
+        line = f", {run.setting_text}: dev top-1 {run.folder.result()['dev_top1']:.1f} %"
+        assert f"{line} (in another sweep)" in capsys.readouterr().out
+        display.event("started", run)
+        display.event("done", run)
+        assert f"{line} in " in capsys.readouterr().out
 
 
 def test_the_ledger_says_that_values_were_chosen_on_dev_and_names_the_budget(home):

@@ -74,6 +74,13 @@ def test_the_pilot_of_a_finished_grid_says_that_nothing_is_left(grid, tmp_path, 
     assert swept == []
 
 
+def test_processes_that_cannot_divide_the_whole_are_refused_and_a_pilot_trains_with_one(grid, tmp_path, swept):
+    with pytest.raises(BadInput, match="5 processes cannot divide a batch"):
+        run_pilot(grid, Selection(), tmp_path, tmp_path / "results", MACHINE, {}, processes=5)
+    assert swept == []
+    assert run_pilot(grid, Selection(), tmp_path, tmp_path / "results", MACHINE, {}, processes=3) == 0
+
+
 def test_a_pilot_of_a_part_is_refused(grid, tmp_path, swept):
     with pytest.raises(BadInput, match="is a part of a data set already"):
         run_pilot(grid, Selection(data=("calib_order@classes=2",)), tmp_path, tmp_path / "results", MACHINE, {})

@@ -84,6 +84,17 @@ def test_a_step_that_a_gpu_cannot_hold_names_one_that_it_can(plan, monkeypatch):
     assert "(--set step_batch=4 fits; batch normalisation then sees 4 clips)" in refused(plan, machine=GPU)
 
 
+def test_a_step_that_is_split_among_gpus_needs_a_share_on_each(plan, monkeypatch):
+    gib, few = plan.runs[0].gib, Machine(1, "cuda", 1, 0, processes=4)  # two micro-batches of 16 clips
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=gib * 2**28))
+    refuse_what_cannot_train(plan, {"calib_order": 100}, few, True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=gib * 2**27))
+    assert "on each of 4 GPUs and the GPU has" in refused(plan, machine=few)
+    assert "(--set step_batch=2 fits;" in refused(plan, machine=few)
+    whole = Machine(1, "cuda", 1, 0, processes=2)
+    assert "(--set step_batch=2 fits;" in refused(plan, machine=whole)
+
+
 def test_a_disk_without_room_for_the_checkpoints_is_told(plan, monkeypatch):
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
     assert refused(plan).startswith("The checkpoints of 1 run need about 85 MiB")

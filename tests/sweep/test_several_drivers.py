@@ -118,7 +118,7 @@ def test_the_run_of_a_killed_driver_is_taken_over(tmp_path, machine):
     assert leftovers(plan) == set()
 
 
-@pytest.mark.more
+@pytest.mark.faults
 def test_cancelled_runs_save_and_are_not_started_again_by_drivers_at_work(tmp_path):
     plan = fake_plan(tmp_path, chains=3)
     orders(plan, run0="resume 400", run3="steps 20", run6="steps 20")
@@ -139,7 +139,7 @@ def test_cancelled_runs_save_and_are_not_started_again_by_drivers_at_work(tmp_pa
     assert leftovers(plan) == set()
 
 
-@pytest.mark.more
+@pytest.mark.faults
 def test_a_cancelled_grid_stops_all_drivers(tmp_path):
     plan = fake_plan(tmp_path, chains=4)
     orders(plan, **{f"run{number}": "resume 1000" for number in range(0, 12, 3)})

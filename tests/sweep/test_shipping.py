@@ -1,6 +1,7 @@
 """Files of runs that go to nodes without the driver's disk and come back: all of them, into no other folder."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,15 @@ def test_a_later_stage_gets_the_checkpoint_before_it_and_of_earlier_ones_what_th
     assert str(first.spec_file.relative_to(results)) in files
     write_files(files, tmp_path / "node")
     assert RunFolder(tmp_path / "node" / second.path.relative_to(results)).spec().id == second.id
+
+
+def test_a_run_whose_source_is_gone_still_gets_its_own_files(tmp_path):
+    run = fake_plan(tmp_path, chains=1).runs[0]
+    run.folder.create(run.spec)
+    protocol = run.spec.protocol.model_copy(update={"init": "run:other/gone"})
+    files = needed_by(run.folder, replace(run.spec, protocol=protocol))
+    assert files
+    assert all(run.id in name for name in files)
 
 
 def test_a_scratch_folder_goes_at_the_end_and_one_that_a_killed_task_left_goes_next_time(tmp_path, monkeypatch):

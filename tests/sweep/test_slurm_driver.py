@@ -7,16 +7,16 @@ import pytest
 
 from suite.spec import BadInput
 from suite.store.claims.claim import QUEUED, RUNNING
-from suite.store.folder import RunFolder
+from suite.store.folder import RunFolder, dump_json, write_atomic
 from suite.sweep.at_work import whereabouts
 from suite.sweep.calibration import save
 from suite.sweep.claims import Claims
 from suite.sweep.estimate import speed_of_nodes
 from suite.sweep.executors import slurm_smoke
-from suite.sweep.executors.base import MEMORY, Job
+from suite.sweep.executors.base import LOST, MEMORY, STOPPED, Job
 from suite.sweep.executors.machine import Machine
 from suite.sweep.executors.slurm import SlurmExecutor, SlurmOptions
-from suite.sweep.executors.slurm_files import Submitted, all_submitted, submitted_for, write_submitted
+from suite.sweep.executors.slurm_files import Submitted, all_submitted, file_of, submitted_for, write_submitted
 from suite.sweep.executors.slurm_needs import Needs, needs_of
 from suite.sweep.executors.slurm_queue import Limits, limits_of, minutes_of
 from suite.sweep.plan import Selection, make_plan
@@ -108,6 +108,41 @@ def test_a_job_that_had_too_little_memory_gets_twice_as_much(slurm, tmp_path):
     made.start(job("a"))
     made.poll(0.0)
     assert [asked["mem"] for asked, _ in slurm.arrays] == ["4G", "8G"]
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("states", "cause"),
+    [(["TIMEOUT"], LOST), (["NODE_FAIL"], LOST), (["PREEMPTED"], STOPPED), (["TIMEOUT", "PENDING"], None)],
+)
+def test_only_ends_that_slurm_may_repeat_without_limit_are_no_loss(slurm, tmp_path, states, cause):
+    made, ends = executor(tmp_path), []
+    made.start(job("a"))
+    for state in states:
+        slurm.queue(f"1|{state}|n1|None")
+        made.poll(0.0)
+        made.poll(0.0)
+    for _ in range(4):
+        ends += [change.end for change in made.poll(0.0) if change.end]
+    made.close()
+    assert [end.cause for end in ends] == ([cause] if cause else []), "a job that is back in the queue goes on"
+    assert all(states[0] in end.text for end in ends)
+
+
+def test_too_little_gpu_memory_asks_for_no_more_memory_of_the_node(slurm, tmp_path):
+    slurm.memory(True)
+    slurm.partitions("main*|infinite|64000")
+    made, ends = executor(tmp_path), []
+    made.start(job("a"))
+    made.poll(0.0)
+    text = "Out of GPU memory while training."
+    write_atomic(file_of(made.folder, "a", "end.json"), dump_json({"cause": MEMORY, "text": text, "job": "1"}))
+    slurm.queue()
+    while not ends:
+        ends = [change.end for change in made.poll(0.0) if change.end]
+    made.start(job("a"))
+    made.poll(0.0)
+    assert [asked["mem"] for asked, _ in slurm.arrays] == ["4G", "4G"]
     made.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from types import TracebackType
 
 from rich.console import Group
@@ -30,6 +30,7 @@ class Estimate:
         self.began = time.monotonic()
         self.at_start: dict[str, float] = {}  # part of a run that an earlier session had done
         self.before = {run.id for run in plan.runs if run.state() == "done"}
+        self.planned = {run.id for run in plan.runs}
         self.plan = plan
 
     def observe(self, running: Collection[Running]) -> None:
@@ -38,18 +39,23 @@ class Estimate:
             if one.progress:
                 self.at_start.setdefault(one.run.id, one.fraction())
 
-    def seconds_left(self, running: Collection[Running]) -> float | None:
-        """None until there is something to go by."""
+    def seconds_left(
+        self, running: Collection[Running], finished: Collection[str], failed: Collection[str]
+    ) -> float | None:
+        """None until there is something to go by.
+
+        finished, failed: ids of runs; asking every run for its state would read many files.
+        """
         fractions = {one.run.id: one.fraction() for one in running if one.progress}
         worked = left = 0.0
         chain_left = 0.0
         for run in self.plan.runs:
-            if run.id in self.before or run.state() in ("failed", "blocked"):
+            if run.id in self.before or any(one.id in failed for one in _with_parents(run)):
                 continue
-            done = 1.0 if run.state() == "done" else fractions.get(run.id, 0.0)
+            done = 1.0 if run.id in finished else fractions.get(run.id, 0.0)
             worked += run.cost_macs * max(0.0, done - self.at_start.get(run.id, 0.0))
             left += run.cost_macs * (1 - done)
-            if done < 1 and (run.parent is None or run.parent.folder.result_file.exists()):
+            if done < 1 and (run.parent is None or run.parent.id in finished or run.parent.id not in self.planned):
                 chain_left = max(chain_left, run.chain_cost() - run.cost_macs * done)
         elapsed = time.monotonic() - self.began
         if worked <= 0 or elapsed < 5:
@@ -57,6 +63,13 @@ class Estimate:
         slots = max(1, len(running))
         # Slots fall idle at the end: no sooner than the longest chain on a slot of its own.
         return max(left / worked * elapsed, chain_left / (worked / slots) * elapsed)
+
+
+def _with_parents(run: PlannedRun) -> Iterator[PlannedRun]:
+    """A run, the run that it starts from, and so on."""
+    while run is not None:
+        yield run
+        run = run.parent
 
 
 def _accuracy(run: PlannedRun) -> str:
@@ -76,7 +89,9 @@ class Display:
         self.last_line = time.monotonic()
         self.started: dict[str, float] = {}
         self.queued = 0  # jobs that wait for a place
-        self.done = set(self.estimate.before)  # ids; asking every run for its state would read many files
+        self.done = set(self.estimate.before)  # ids
+        self.failed: set[str] = set()
+        self.placed: set[str] = set()  # by this sweep, not by another one
         self.time_left, self.estimated = "estimating the time left", 0.0
 
     def __enter__(self) -> Display:
@@ -97,6 +112,12 @@ class Display:
         name += f", {run.setting_text}" if run.setting else ""
         if len({r.spec.seed for r in self.plan.runs}) > 1:
             name += f", seed {run.spec.seed}"
+        if event == "failed":
+            self.failed.add(run.id)
+        elif event in ("started", "queued"):
+            self.placed.add(run.id)
+        elif event == "waiting":
+            self.placed.discard(run.id)
         took = duration(time.monotonic() - self.started.get(run.id, time.monotonic()))
         if event == "started":
             self.started[run.id] = time.monotonic()
@@ -111,7 +132,9 @@ class Display:
             text = f"waiting  {name}: in use by another process"
         elif event == "done":
             self.done.add(run.id)
-            text = f"done     {name}: {_accuracy(run)} in {took}"
+            here = f" in {took}" if run.id in self.started else ""  # a short job may end before it is seen to start
+            where = here if run.id in self.placed else " (in another sweep)"
+            text = f"done     {name}: {_accuracy(run)}{where}"
         elif event == "stopped":
             text = f"stopped  {name}; checkpoint saved"
         elif event == "cancelled":
@@ -121,7 +144,7 @@ class Display:
         elif event == "left":
             text = f"left     {name}; its job stays in the queue, and the same command takes it over"
         elif event in ("stalled", "resumed"):
-            text = f"{event:<9}{name}: {reason or 'it was told to stop, and goes on from its checkpoint'}"
+            text = f"{event:<9}{name}: {reason or 'it was told to stop; it continues from its checkpoint'}"
         else:
             reason = reason or (run.folder.error() or {}).get("error", "the run exited without an error message")
             text = f"{event:<9}{name}: {reason}"
@@ -147,7 +170,7 @@ class Display:
 
     def left(self, running: Collection[Running]) -> str:
         if time.monotonic() - self.estimated > ESTIMATE_EVERY:
-            self.estimated, seconds = time.monotonic(), self.estimate.seconds_left(running)
+            self.estimated, seconds = time.monotonic(), self.estimate.seconds_left(running, self.done, self.failed)
             self.time_left = "estimating the time left" if seconds is None else f"about {duration(seconds)} left"
         return self.time_left
 

@@ -28,6 +28,8 @@ NAME = "claim.json"
 QUEUED, RUNNING = "queued", "running"
 LARGEST = 1 << 16  # bytes; ours have some 400
 TRIES = 20
+LOST_AFTER = 120.0  # seconds without a heartbeat; NFS may show one a minute late
+SETTING = "SUITE_LOST_AFTER"  # seconds, in place of LOST_AFTER
 TOKEN = re.compile(r"[0-9a-f]{32}")
 # what link(2) gives on file systems without hard links
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -148,7 +150,7 @@ def take(file: Path, mine: Claim, may_replace: Callable[[Claim], bool]) -> None:
             time.sleep(0.01)
     finally:
         temporary.unlink(missing_ok=True)
-    raise Busy(f"{file.parent.name} changes hands too often.")
+    raise Busy(f"The claim of {file.parent.name} changed while it was being taken; run the command again.")
 
 
 def _take_over(temporary: Path, file: Path, found: Claim, mine: Claim, may_replace: Callable[[Claim], bool]) -> bool:
@@ -196,10 +198,21 @@ def progress_file(file: Path) -> Path:
     return file.with_name("progress.json")
 
 
+def lost_after() -> float:
+    """Seconds of silence after which the process of another machine counts as gone."""
+    try:
+        return max(0.1, float(os.environ.get(SETTING, "")))
+    except ValueError:
+        return LOST_AFTER
+
+
 def busy_text(file: Path, claim: Claim) -> str:
     """One sentence on who holds a claim."""
     if claim.damaged:
-        return f"{file} {claim.damaged}; it counts as a claim of another process until it has been silent long enough."
+        return (
+            f"{file} {claim.damaged}; it is treated as the claim of another process until it has not changed for "
+            f"{lost_after():.0f} s."
+        )
     where = f"process {claim.pid} on {claim.host}" + (f", job {claim.job}" if claim.job else "")
     return f"{file.parent.name} is in use by another process ({where}, since {claim.claimed})."
 

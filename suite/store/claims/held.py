@@ -30,6 +30,7 @@ from suite.store.claims.claim import (
 from suite.store.claims.silence import Watch, beat_seconds
 
 LOOK = 2.0  # seconds between looks for a request to stop
+AGAIN = 1.0  # seconds before the second look at a claim that could not be read
 CANCEL = "cancel"  # the file beside a claim that asks its holder to stop
 
 
@@ -45,15 +46,18 @@ class Held:
         self.thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def is_mine(self) -> bool:
-        """Whether this process still holds the claim, by the file."""
+        """Whether this process still holds the claim, by the file: one read may fail on a network file system."""
         found = read_claim(self.file)
+        if found is None or found.damaged:
+            self.ended.wait(min(AGAIN, beat_seconds()))
+            found = read_claim(self.file)
         return found is not None and found.token == self.claim.token
 
     def require(self) -> None:
         """Raises ClaimLost where another process has taken the claim over, or somebody has removed it."""
         if self.lost or not self.is_mine():
             self.lost = True
-            raise ClaimLost(f"{self.file.parent.name} was taken over by another process, or its claim was removed.")
+            raise ClaimLost(f"The claim of {self.file.parent.name} was taken over, removed, or cannot be read.")
 
     def is_to_stop(self) -> bool:
         """Whether the claim was lost, or somebody has asked for the run to be cancelled; reads no file."""

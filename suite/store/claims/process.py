@@ -35,12 +35,13 @@ def _machine() -> str:
 def start_time(pid: int) -> int | None:
     """When a process of this machine was started, in clock ticks since the machine was; None where it does not run.
 
-    0 on systems without /proc.  A process that has ended and that its parent has not yet asked about does not run.
+    0 where /proc does not show it: on systems without /proc, and for other users where it is mounted with hidepid.  A
+    process that has ended and that its parent has not yet asked about does not run.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return None if Path("/proc/self/stat").exists() or not _answers(pid) else 0
+        return 0 if _answers(pid) else None
     fields = stat.rpartition(b")")[2].split()  # the name before it may hold blanks and brackets
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
@@ -48,7 +49,7 @@ def start_time(pid: int) -> int | None:
 def runs(pid: int, started: int | None) -> bool:
     """Whether the process of this machine with this pid and start time still runs."""
     found = start_time(pid)
-    return found is not None and started == found
+    return found is not None and found in (started, 0)
 
 
 def _answers(pid: int) -> bool:

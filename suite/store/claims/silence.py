@@ -8,28 +8,17 @@ told by the clock of the file system; no clock of a machine, right or wrong, tak
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from pathlib import Path
 
 from suite.store.claims import process
-from suite.store.claims.claim import Claim
+from suite.store.claims.claim import Claim, lost_after
 
-LOST_AFTER = 120.0  # seconds without a heartbeat; NFS may show one a minute late
 BEATS = 12.0  # heartbeats in that time
-SETTING = "SUITE_LOST_AFTER"  # seconds, in place of LOST_AFTER
 CLOCK_FOR = 10.0  # seconds for which a look at the clock of a file system serves
 
 _offsets: dict[int, tuple[float, float]] = {}  # device -> its clock less the monotonic one, and when it was read
-
-
-def lost_after() -> float:
-    """Seconds of silence after which the process of another machine counts as gone."""
-    try:
-        return max(0.1, float(os.environ.get(SETTING, "")))
-    except ValueError:
-        return LOST_AFTER
 
 
 def beat_seconds() -> float:
@@ -44,6 +33,8 @@ def age(file: Path, claim: Claim) -> float:
 
 def looks_gone(file: Path, claim: Claim) -> bool:
     """Whether the holder is gone, as far as one look can tell: for showing it, not for taking it over."""
+    if claim.detached:
+        return False  # its job is in a queue, which only the cluster knows
     if claim.is_ours:
         return not process.runs(claim.pid, claim.started)
     return age(file, claim) >= lost_after()

@@ -15,7 +15,7 @@ from typing import Any
 from suite.spec import BadInput
 from suite.sweep import worker
 from suite.sweep.executors.base import CRASH, EXITED, LOST, MEMORY, Body, Change, End, Executor, Job
-from suite.sweep.executors.machine import Machine, gpus
+from suite.sweep.executors.machine import Machine
 from suite.sweep.out_of_memory import oom_kills, was_killed
 
 UNKNOWN = 255  # exit code that multiprocessing gives where the fork server can no longer tell
@@ -69,7 +69,7 @@ class LocalExecutor(Executor):
         taken = {slot.index for slot in self.slots}
         index = next(i for i in range(self.machine.slots) if i not in taken)
         if self.machine.device == "cuda":
-            job = replace(job, gpu=_gpus_of(index, job.processes))
+            job = replace(job, gpu=_gpus_of(index, job.processes, self.machine.gpus))
         ours, theirs = self.context.Pipe()
         process = self._forked(job, theirs) or self._forked(job, theirs)  # the second is from a new fork server
         if process is None:  # an EOFError that went on would end the driver without a word
@@ -116,10 +116,10 @@ class LocalExecutor(Executor):
         self.slots.clear()
 
 
-def _gpus_of(slot: int, processes: int) -> str:
+def _gpus_of(slot: int, processes: int, gpus: int) -> str:
     """The names of a slot's GPUs, one per process, among those that this process may see."""
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    groups = gpus() // processes  # of GPUs that work together; with more slots than groups, slots share one
+    groups = gpus // processes  # of GPUs that work together; with more slots than groups, slots share one
     first = slot % groups * processes
     return ",".join(visible[index] if visible else str(index) for index in range(first, first + processes))
 

@@ -18,11 +18,12 @@ class Machine:
     threads: int  # of each process
     workers: int  # of each process
     processes: int = 1  # per run; on GPUs one per GPU
+    gpus: int = 0  # of this machine, where the device is one
 
     def of_job(self) -> dict[str, Any]:
         """What a job is told of it."""
         told = asdict(self)
-        del told["slots"]
+        del told["slots"], told["gpus"]
         return told
 
     @classmethod
@@ -34,13 +35,14 @@ class Machine:
         Raises BadInput where the device is not there, or has too few GPUs.
         """
         device = usable_device(device)
-        if device == "cuda" and processes > gpus():
-            raise BadInput(f"--gpus-per-run {processes} asks for more GPUs than PyTorch finds here ({gpus()}).")
-        slots = slots or max(1, (gpus() if device == "cuda" else min(cores(), 8)) // processes)
+        there = gpus() if device == "cuda" else 0
+        if device == "cuda" and processes > there:
+            raise BadInput(f"--gpus-per-run {processes} asks for more GPUs than PyTorch finds here ({there}).")
+        slots = slots or max(1, (there if device == "cuda" else min(cores(), 8)) // processes)
         threads = max(1, cores() // (slots * processes))
         if workers is None:
             workers = min(12, threads) if device == "cuda" else 0
-        return cls(slots, device, threads, workers, processes)
+        return cls(slots, device, threads, workers, processes, there)
 
 
 def gpus() -> int:

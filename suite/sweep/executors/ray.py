@@ -17,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from suite.spec import BadInput
 from suite.store.claims.claim import Busy
 from suite.store.claims.held import Held
 from suite.store.folder import RunFolder
 from suite.store.full_disk import no_space
 from suite.store.identity import RunSpec
 from suite.sweep import worker
-from suite.sweep.executors.base import BUSY, CRASH, DISK, LOST, STOPPED, Body, Change, End, Executor, Job
+from suite.sweep.executors.base import BUSY, CRASH, DISK, INPUT, LOST, MEMORY, STOPPED, Body, Change, End, Executor, Job
 from suite.sweep.executors.machine import Machine
 from suite.sweep.executors.ray_cluster import at_node, joined_cluster, need_ray, reason
 from suite.sweep.executors.ray_task import KILL, STOP, Board, DriverPlace, attend
@@ -158,10 +159,14 @@ class RayExecutor(Executor):
             placed.held.close()
             try:
                 placed.claim = placed.held.enter_context(folder.claimed(placed.job.claim))
+                needed = needed_by(folder, RunSpec.from_resolved(placed.job.spec))
             except Busy as busy:
                 placed.end = End(BUSY, str(busy))
                 return
-            files = self.ray.put(needed_by(folder, RunSpec.from_resolved(placed.job.spec)))
+            except BadInput as error:
+                placed.end = End(INPUT, str(error))
+                return
+            files = self.ray.put(needed)
         placed.key = f"{placed.job.id}#{next(self.numbers)}"
         placed.task = self.attend.remote(placed.job, self.body, self.board, placed.key, self.place, files)
 
@@ -176,7 +181,7 @@ class RayExecutor(Executor):
         changes = []
         for id, placed in self.placed.items():
             for reference in sent.get(placed.key, ()):
-                with contextlib.suppress(self.ray.exceptions.RayError, OSError, Busy):  # the next may come through
+                with contextlib.suppress(self.ray.exceptions.RayError, OSError, BadInput):  # the last ones count
                     self._write(placed, self.ray.get(reference, timeout=60))
             progress = said.get(placed.key)
             if progress is None or (placed.begun and progress == placed.progress):
@@ -201,7 +206,7 @@ class RayExecutor(Executor):
         except errors.TaskCancelledError:
             return End(STOPPED)
         except errors.OutOfMemoryError as error:
-            return End(CRASH, f"Ray ended the run since the memory of its node was nearly full ({reason(error)}).")
+            return End(MEMORY, f"Ray ended the run because the memory of its node was nearly full ({reason(error)}).")
         except errors.RayTaskError as error:
             return End(CRASH, f"The Ray task of the run failed: {reason(error)}.")
         except errors.RayError as error:
@@ -218,6 +223,8 @@ class RayExecutor(Executor):
                 self._write(placed, attended.files, ended=True)
             except Busy as lost:
                 return End(LOST, str(lost))
+            except BadInput as error:
+                return End(INPUT, str(error))
             except OSError as error:
                 full = no_space(error, self.folder.parent)
                 return End(DISK, full) if full else End(CRASH, f"{error.filename}: {error.strerror}.")

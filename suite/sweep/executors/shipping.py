@@ -40,8 +40,10 @@ def needed_by(folder: RunFolder, spec: RunSpec) -> dict[str, bytes]:
         if spec.parent:
             before = source_folder(runs, spec.parent)
         elif run_named(spec.protocol.init):
-            with contextlib.suppress(BadInput):
+            try:
                 before = finished_source(spec.protocol.init, results)
+            except BadInput:  # it is gone
+                break
         else:
             break
         if not before.spec_file.is_file() or not before.path.is_relative_to(results):

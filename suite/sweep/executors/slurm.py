@@ -47,9 +47,10 @@ from suite.sweep.executors.slurm_needs import Needs, SlurmOptions, needs_of
 from suite.sweep.executors.slurm_queue import ACTIVE, WAITING
 from suite.sweep.executors.slurm_smoke import MINUTES, note_checked, smoke, was_checked
 from suite.sweep.executors.slurm_task import SlurmTask
+from suite.sweep.out_of_memory import GPU
 
-AGAIN = {"TIMEOUT", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}  # not the run's fault: from its checkpoint
 CAUSES = {"CANCELLED": CANCELLED, "OUT_OF_MEMORY": MEMORY, "FAILED": CRASH}
+FAULTS = {"TIMEOUT", "DEADLINE", "NODE_FAIL", "BOOT_FAIL"}  # not the run's own: it goes on from its checkpoint
 MISSED = 2  # polls in which a job is in no queue before it counts as gone
 MISSING = "--executor slurm needs the package submitit, which is not installed (uv pip install submitit)."
 
@@ -220,19 +221,20 @@ class SlurmExecutor(Executor):
         if end and end.get("job") == placed.number:
             if end["cause"] == DONE and self.about:
                 note_checked(self.folder, self.about)
-            if end["cause"] in (MEMORY, LOADER):
+            if end["cause"] in (MEMORY, LOADER) and not str(end["text"]).startswith(f"Out of {GPU}"):
                 self._had_too_little_memory(placed)
             return End(str(end["cause"]), str(end["text"]))
         if placed.missed < MISSED:
             return None
         if placed.state == "OUT_OF_MEMORY":
             self._had_too_little_memory(placed)
-        if placed.cancelled or placed.state in AGAIN:
+        if placed.cancelled or placed.state == "PREEMPTED":
             return End(STOPPED, f"Slurm job {placed.number} ended with state {placed.state}")
         cause = CAUSES.get(placed.state, LOST)
-        known = "is no longer in the queue" if cause == LOST else f"ended with state {placed.state}"
+        told = placed.state in CAUSES or placed.state in FAULTS
+        known = f"ended with state {placed.state}" if told else "is no longer in the queue"
         logs = self.folder / "logs" / f"{placed.number}_0_log.err"
-        return End(cause, f"Slurm job {placed.number} {known} and has not said why; its log is {logs}.")
+        return End(cause, f"Slurm job {placed.number} {known} and reported no reason; its log is {logs}.")
 
     def _had_too_little_memory(self, placed: _Placed) -> None:
         self.more[placed.job.id] = 2 * self.more.get(placed.job.id, 1)
