@@ -86,7 +86,7 @@ test-cluster: $(READY) ## test the executors for Slurm and Ray with a real Slurm
 	@$(VENV)/bin/python -c 'import ray, submitit' 2>/dev/null || \
 	  { PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export VIRTUAL_ENV="$(CURDIR)/$(VENV)"; \
 	    uv pip install --quiet submitit ray || echo "submitit and ray cannot be installed: their tests are skipped" >&2; }
-	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m more tests/cluster tests/sweep/test_executors.py \
+	@SUITE_TEST_CLUSTER=$(CLUSTER) $(VENV)/bin/python -m pytest -rs -m 'more or faults' tests/cluster tests/sweep/test_executors.py \
 	  tests/sweep/test_shared_sweep.py $(ARGS)
 
 chaos: $(READY)  ## break disks, files and clocks under sweeps, then kill one 50 times and compare its files (ARGS='--seed 1')

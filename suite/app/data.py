@@ -54,7 +54,9 @@ def prepare_data(plan: Plan, data: Path, console: Console) -> tuple[dict[str, in
 
 
 def note_videos(plan: Plan, dataset: Dataset) -> None:
-    """Keeps which videos a data set has, for `status`, which opens none."""
+    """Keeps which videos a data set has, for `status`, which opens none; a grid without results has nothing stale."""
+    if not plan.folder.is_dir():
+        return
     manifests = [dataset.split(split) for split in ("train", "val")]
     record_videos(plan.folder, dataset.info.name, {m.split: (m.sha256, m.list_sha256) for m in manifests})
 

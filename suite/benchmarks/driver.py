@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from suite.benchmarks.manifest import peak_mib
 from suite.store.folder import RunFolder, dump_json, sealed, write_atomic
 from suite.sweep.executors.base import DONE, End, Job
 
@@ -78,13 +78,9 @@ def measure(folder: Path, chains: int, slots: int) -> dict[str, Any]:
         "done": done,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
-        "mib": _peak_mib(),
+        "mib": peak_mib(),
         "again_seconds": time.perf_counter() - again,
     }
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

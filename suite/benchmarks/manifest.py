@@ -83,7 +83,7 @@ def _read(root: str, workers: int) -> dict[str, Any]:
     found = {
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
-        "mib": _peak_mib(),
+        "mib": peak_mib(),
     }
     return found | (_in_workers(manifest, workers) if workers else {})
 
@@ -110,7 +110,7 @@ def _in_workers(manifest: Any, workers: int) -> dict[str, float]:
     return {"worker_start_mib": private[0], "worker_end_mib": private[-1]}
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Peak memory of this process; `getrusage` would give that of the process that started it, if it was larger."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,10 @@ class PlannedRun:
     def result(self) -> dict[str, Any] | None:
         """What its training and the tests that are planned for it gave; None while something is missing."""
         return None if self.again else result_of(self.folder, self.spec)
+
+    def is_over(self, running: Container[str]) -> bool:
+        """Whether it has a result and its process, were it among the ids that are `running`, has ended."""
+        return self.id not in running and self.folder.result_file.exists()
 
     @property
     def pretrains(self) -> bool:

@@ -113,7 +113,7 @@ class Scheduler:
         room = self.executor.capacity() - len(self.running)
         if room <= 0:
             return []
-        able = [run for run in waiting if run.parent is None or run.parent.folder.result_file.exists()]
+        able = [run for run in waiting if run.parent is None or run.parent.is_over(self.running)]
         return sorted(able, key=lambda run: -run.chain_cost())[:room]
 
     def _start(self, outcome: SweepOutcome) -> None:

@@ -90,7 +90,7 @@ def test_two_drivers_train_each_run_once(tmp_path, second):
     assert leftovers(plan) == {"error.json"}
 
 
-@pytest.mark.more
+@pytest.mark.faults
 @pytest.mark.parametrize("machine", ["", "elsewhere"])
 def test_the_run_of_a_killed_driver_is_taken_over(tmp_path, machine):
     """On its own machine at once, on another one after the silence."""

@@ -13,7 +13,7 @@ from tests.sweep.builders import ROOT
 from tests.sweep.executor_contract import CHAINS, states, swept, tries
 from tests.sweep.fake_jobs import fake_job, fake_plan, orders
 
-pytestmark = pytest.mark.more
+pytestmark = pytest.mark.faults
 
 OTHER = """
 import json, sys
