@@ -278,4 +278,4 @@ def planned(grid: str, results: Path, chosen: Any, costs: bool = True, speed_of:
         chosen, speed_of = last_selection(load_grid(grid).name, results), None
         if not costs and (found := stored_plan(grid, chosen, results)):
             return found
-    return make_chosen_plan(grid, chosen, results, costs, speed_of)
+    return make_chosen_plan(grid, chosen, results, costs, speed_of, keep=costs)

@@ -11,7 +11,7 @@ from suite.report.tables.rendering.table import DEFAULT_PRINTING, Printing, Tabl
 from suite.spec.spreadsheets import csv_cell
 from suite.statistics.rounding import to_decimals
 from suite.store.folder import write_atomic
-from suite.sweep.estimates import read_estimates
+from suite.sweep.estimates import estimate_of, read_estimates
 from suite.sweep.parts import part_name, settings_text, unaccounted
 from suite.sweep.plan import Plan, add_costs
 from suite.sweep.reuse import reused_by_grid
@@ -151,8 +151,10 @@ def clocks_of(plan: Plan) -> pd.DataFrame:
 
     estimates = read_estimates(plan.folder)
     trained = [run for run in plan.runs if run.folder.result_file.exists()]
-    rows = [timing(run, estimates.get(run.id, {}).get("seconds")) for run in trained]
-    unknown = [key for key in ("seconds", "estimated_seconds") if all(row[key] is None for row in rows)]
+    rows = [timing(run, estimate_of(run, estimates)) for run in trained]
+    unknown = [
+        key for key in ("seconds", "estimated_seconds", "estimate_error") if all(row[key] is None for row in rows)
+    ]
     return pd.DataFrame([{key: row[key] for key in row if key not in unknown} for row in rows])
 
 

@@ -15,6 +15,8 @@ from suite.spec import BadInput, find_grid, find_protocol, load_grid
 from suite.store.find import ID
 from suite.store.folder import RunFolder, dump_json, intact, sealed, spec_of, write_atomic
 from suite.store.provenance import environment
+from suite.sweep.estimates import FILE as ESTIMATES
+from suite.sweep.estimates import read_estimates
 from suite.sweep.plan import Plan, Selection
 from suite.sweep.planned_run import PlannedRun
 
@@ -50,6 +52,8 @@ def stage(plan: Plan, root: Path, weights: bool = False) -> Plan:
             parent.children.append(staged[run.id])
     for name in BESIDE_RUNS:
         _copy_files(plan.folder / name, home / name, plan.folder, weights)
+    if noted := {staged[id].id: one for id, one in read_estimates(plan.folder).items() if id in staged}:
+        write_atomic(home / ESTIMATES, dump_json(noted))
     content = {
         "grid": plan.grid.name,
         "selection": plan.selection.as_dict(),

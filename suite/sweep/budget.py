@@ -25,6 +25,7 @@ class Budget:
     """hours: device-hours at most; ids: the runs that were chosen, empty before that.
 
     The choice is stored with the selection, so that a better estimate does not change it in the middle of a sweep.
+    of: a digest of all runs of the selection, among which they were chosen.
     used: device-hours of the chosen runs; next_hours: the smallest budget with more runs, 0 where none are left out.
     """
 
@@ -34,6 +35,7 @@ class Budget:
     next_hours: float = 0.0
     basis: str = ""
     left_out: tuple[LeftOut, ...] = ()
+    of: str = ""
 
     @property
     def text(self) -> str:
@@ -51,7 +53,8 @@ class Budget:
         """Raises KeyError, TypeError or ValueError where the data are none."""
         left_out = tuple(LeftOut(str(e["what"]), int(e["runs"]), float(e["device_hours"])) for e in data["left_out"])
         numbers = [float(data[key]) for key in ("used", "next_hours")]
-        return cls(float(data["hours"]), tuple(map(str, data["ids"])), *numbers, str(data["basis"]), left_out)
+        ids, of = tuple(map(str, data["ids"])), str(data.get("of", ""))
+        return cls(float(data["hours"]), ids, *numbers, str(data["basis"]), left_out, of)
 
     @classmethod
     def parsed(cls, text: str) -> Budget:

@@ -42,6 +42,7 @@ class Speed:
     threads: int = 1  # of a run on a CPU; else its GPUs
     workers: int = 0  # data-loading processes of a run
     name: str = ""  # of the device, where it is not this machine's
+    model: str = ""  # of the device, as sessions of runs name it; "" where it is assumed
     assumed: bool = False
 
     def seconds(self, run: PlannedRun, work: Work) -> float:
@@ -124,7 +125,7 @@ def speed_of_nodes(plan: Plan, machine: Machine) -> Speed | None:
 def _speed(plan: Plan, machine: Machine, name: str, measured: Calibration | None, device_text: str) -> Speed:
     threads = machine.processes * (machine.threads if machine.device == "cpu" else 1)
     timed = _timed_runs(plan, machine.device, name)
-    how = {"threads": threads, "workers": machine.workers}
+    how = {"threads": threads, "workers": machine.workers, "model": name}
     basis = []
     if timed:
         runs = f"{len(timed)} finished run{'s' * (len(timed) > 1)}"
@@ -194,7 +195,7 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
         return None
     if not result or not sessions or any((s.get("device"), s.get("name")) != (device, name) for s in sessions):
         return None
-    threads = {_threads(session, device) for session in sessions}
+    threads = {threads_of(session) for session in sessions}
     seconds = sum(line.get("seconds", 0.0) for line in history)
     videos = result.get("videos", {}).get("train", 0) * (1 - spec.protocol.dev)
     if len(threads) != 1 or not (count := threads.pop()) or seconds <= 0 or videos <= 0:
@@ -208,7 +209,7 @@ def _timed(folder: RunFolder, device: str, name: str) -> _TimedRun | None:
     return _TimedRun((spec.network, spec.frames, p.size), work, seconds, count, p.precision, spec.dataset)
 
 
-def _threads(session: dict[str, Any], device: str) -> int:
-    """CPU threads that a session had, or its GPUs; 0 where that is not known."""
-    processes, threads = session.get("processes", 1), session.get("threads") if device == "cpu" else 1
+def threads_of(session: dict[str, Any]) -> int:
+    """CPU threads that a session of a run had, or its GPUs; 0 where that is not known."""
+    processes, threads = session.get("processes", 1), session.get("threads") if session.get("device") == "cpu" else 1
     return processes * threads if isinstance(processes, int) and isinstance(threads, int) else 0

@@ -1,20 +1,21 @@
 """What runs were estimated to take when a sweep was about to start them, and how far that was from what they took.
 
-results/<grid>/estimates.json: {run id: {"seconds", "basis"}}; advice for a person, which nothing depends on.
+results/<grid>/estimates.json: {run id: {"seconds", "device", "name", "threads", "basis"}}; advice for a person, which
+nothing depends on.  An estimate counts only for a run of which all sessions were on that device, with as many threads.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.store.claims.held import held
 from suite.store.folder import dump_json, write_atomic
-from suite.sweep.estimate import Speed
+from suite.sweep.estimate import Speed, threads_of
 from suite.sweep.plan import Plan
 from suite.sweep.planned_run import PlannedRun
 
@@ -25,9 +26,15 @@ WAIT = 60.0  # seconds for another sweep of the grid that writes the file
 def record_estimates(plan: Plan, speed: Speed) -> None:
     """Notes the estimate of every run that is yet to be started; those of runs at work stay what they were."""
     new = {
-        run.id: {"seconds": round(speed.whole_seconds(run), 3), "basis": speed.basis}
+        run.id: {
+            "seconds": round(speed.whole_seconds(run), 3),
+            "device": speed.device,
+            "name": speed.model,
+            "threads": speed.threads,
+            "basis": speed.basis,
+        }
         for run in plan.runs
-        if run.state() != "done" and not run.folder.provenance.exists()
+        if run.again or (run.state() != "done" and not run.folder.provenance.exists())
     }
     if not new:
         return
@@ -37,15 +44,31 @@ def record_estimates(plan: Plan, speed: Speed) -> None:
 
 
 def read_estimates(folder: Path) -> dict[str, dict[str, Any]]:
-    """{run id: {"seconds", "basis"}} of the grid in `folder`; {} where none was noted, or the file is damaged."""
+    """What the file of the grid in `folder` has; {} where none was noted, or the file is damaged."""
     try:
         content = json.loads((folder / FILE).read_text())
         return {
-            str(run): {"seconds": float(about["seconds"]), "basis": str(about["basis"])}
+            str(run): {
+                "seconds": float(about["seconds"]),
+                "device": str(about["device"]),
+                "name": str(about["name"]),
+                "threads": int(about["threads"]),
+                "basis": str(about["basis"]),
+            }
             for run, about in content.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def estimate_of(run: PlannedRun, estimates: Mapping[str, dict[str, Any]]) -> float | None:
+    """Seconds that a finished run was expected to take on the device where it was; None where it was on another."""
+    noted, sessions = estimates.get(run.id), run.folder.read_provenance().get("sessions", [])
+    if noted is None or not noted["name"]:
+        return None
+    device = (noted["device"], noted["name"], noted["threads"])
+    same = all((one.get("device"), one.get("name"), threads_of(one)) == device for one in sessions)
+    return noted["seconds"] if same else None
 
 
 def seconds_taken(run: PlannedRun) -> float | None:
@@ -87,4 +110,4 @@ def estimate_error(plan: Plan) -> EstimateError | None:
     """Over the finished runs of a plan."""
     estimates = read_estimates(plan.folder)
     known = [run for run in plan.runs if run.id in estimates and run.state() == "done"]
-    return EstimateError.of((estimates[run.id]["seconds"], seconds_taken(run)) for run in known)
+    return EstimateError.of((estimate_of(run, estimates), seconds_taken(run)) for run in known)

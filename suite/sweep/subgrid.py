@@ -3,21 +3,30 @@
 A block is all modules and poolings of one backbone at one number of frames.  Blocks are added as long as they fit: the
 smaller number of frames first, then the backbone that costs less, each with all its data sets, seeds and settings.
 Where the first block does not fit as a whole, it is begun with the first seed, setting and data set.  Runs that chosen
-runs start from come along.  A larger budget never takes away a run.
+runs start from come along.  With the same speed, a larger budget never takes away a run.
+
+results/<grid>/budgets.json has what was chosen, one entry per selection.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from suite.spec import BadInput, load_grid, parse_model
+from suite.store.claims.held import held
+from suite.store.folder import dump_json, write_atomic
+from suite.store.identity import digest
 from suite.sweep.budget import Budget, LeftOut, device_time
 from suite.sweep.estimate import Speed, speed_here
-from suite.sweep.plan import Plan, Selection, last_selection, make_plan
+from suite.sweep.plan import Plan, Selection, add_costs, make_plan
 from suite.sweep.planned_run import PlannedRun
+
+FILE = "budgets.json"
+WAIT = 60.0  # seconds for another command that chooses runs of the grid
 
 
 class Block(NamedTuple):
@@ -41,34 +50,67 @@ def make_chosen_plan(
     results: Path,
     costs: bool = True,
     speed_of: Callable[[Plan], Speed] | None = None,
+    keep: bool = True,
 ) -> Plan:
     """`make_plan`, after choosing the runs of a selection with a budget.
 
     The runs that were chosen for the same selection before stay chosen, unless the grid has changed or `speed_of` is
-    given: it chooses anew.  Raises BadInput for a budget that is too small.
+    given: it chooses anew.  keep: the choice is stored.  Raises BadInput for a budget that is too small.
     """
     if selection.budget is None:
         return make_plan(name, selection, results, costs)
-    whole = replace(selection, shard=None)
-    if speed_of is None:
-        whole = with_earlier_choice(name, whole, results)
-        chosen = whole.budget.ids if whole.budget else ()
-        if chosen and {run.id for run in make_plan(name, whole, results, costs=False).runs} == set(chosen):
-            return make_plan(name, replace(whole, shard=selection.shard), results, costs)
-    plan = make_plan(name, replace(whole, budget=None), results)
-    budget = choose(plan, selection.budget.hours, (speed_of or speed_here)(plan))
+    without = replace(selection, shard=None, budget=None)
+    plan = make_plan(name, without, results, costs=False)
+    of = digest(sorted(run.id for run in plan.runs), 16)
+    budget = with_earlier_choice(name, selection, results).budget if speed_of is None else None
+    if budget is None or not budget.ids or budget.of != of:
+        add_costs(plan)
+        budget = choose(plan, selection.budget.hours, (speed_of or speed_here)(plan))
+        budget = replace(budget, of=of)
+        if keep:
+            budget = _stored(replace(without, budget=budget), plan.folder, anew=speed_of is not None)
     return make_plan(name, replace(selection, budget=budget), results, costs)
 
 
 def with_earlier_choice(name: str, selection: Selection, results: Path) -> Selection:
-    """The selection with the runs that were chosen for it before, where it has a budget and was the last one."""
+    """The selection with the runs that were chosen for it before, where it has a budget; the grid may have changed."""
     if selection.budget is None or selection.budget.ids:
         return selection
-    last = last_selection(load_grid(name).name, results)
-    if last.budget is None or last.budget.hours != selection.budget.hours:
-        return selection
-    same = replace(last, budget=None) == replace(selection, budget=None, shard=None)
-    return replace(selection, budget=last.budget) if same else selection
+    found = _earlier(selection, _read(results / load_grid(name).name))
+    return replace(selection, budget=found.budget) if found else selection
+
+
+def _stored(selection: Selection, folder: Path, anew: bool) -> Budget:
+    """Stores a choice of runs; gives the one that another command has stored meanwhile, unless it is made anew."""
+    made = selection.budget
+    assert made is not None
+    with held(folder / ".budgets", wait=WAIT):
+        stored = _read(folder)
+        there = _earlier(selection, stored)
+        if there and there.budget and there.budget.of == made.of and not anew:
+            return there.budget
+        kept = [one.as_dict() for one in (*(one for one in stored if one != there), selection)]
+        write_atomic(folder / FILE, dump_json(kept))
+    return made
+
+
+def _read(folder: Path) -> list[Selection]:
+    try:
+        content: Any = json.loads((folder / FILE).read_text())
+        return [Selection.from_dict(entry) for entry in content]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadInput(f"{folder / FILE} is damaged; remove it to choose the runs of a budget again.") from None
+
+
+def _earlier(selection: Selection, stored: Iterable[Selection]) -> Selection | None:
+    """The stored one that asks for the same, whatever was chosen for it and whichever share is wanted."""
+
+    def asked(one: Selection) -> Selection:
+        return replace(one, shard=None, budget=one.budget and Budget(one.budget.hours))
+
+    return next((one for one in stored if asked(one) == asked(selection)), None)
 
 
 def choose(plan: Plan, hours: float, speed: Speed) -> Budget:

@@ -109,10 +109,12 @@ def _sessions(run: PlannedRun) -> list[dict[str, Any]]:
 def timing(run: PlannedRun, estimated: float | None = None) -> dict[str, Any]:
     """Clocks of a finished run; they stay out of summary.csv, which is the same on every machine of a kind.
 
-    estimated: seconds that the run was expected to take, from its start to its result.
+    estimated: seconds that the run was expected to take, from its start to its result; estimate_error: 0.1 where that
+    is 10 % more than it took.
     """
     sessions = _sessions(run)
     history = run.folder.read_history()
+    taken = seconds_taken(run)
     seconds = sum(h.get("seconds", 0.0) for h in history)
     videos = (run.folder.result() or {}).get("videos", {}).get("train", 0)
     return {
@@ -123,6 +125,7 @@ def timing(run: PlannedRun, estimated: float | None = None) -> dict[str, Any]:
         "sessions": len(sessions),
         "device": sessions[-1].get("name") if sessions else None,
         "threads": sessions[-1].get("threads") if sessions else None,
-        "seconds": seconds_taken(run),
+        "seconds": taken,
         "estimated_seconds": estimated,
+        "estimate_error": round(estimated / taken - 1, 4) if estimated and taken else None,
     }

@@ -7,7 +7,7 @@ import pytest
 
 from suite.spec import BadInput, parse_model
 from suite.sweep.budget import Budget
-from suite.sweep.estimate import speed_on
+from suite.sweep.estimate import speed_here, speed_on
 from suite.sweep.plan import Selection, last_selection, make_plan, remember
 from suite.sweep.subgrid import budget_notes, choose, make_chosen_plan
 from tests.commands.test_plan import finish
@@ -105,6 +105,37 @@ def test_the_choice_is_kept_whatever_is_finished_until_another_is_asked_for(tmp_
     (tmp_path / "mine.yaml").write_text(GRID.replace("[8, 16, 32]", "[16, 32]"))
     other = make_chosen_plan(name, asked, tmp_path, speed_of=on_a_gpu)
     assert {run.spec.frames for run in other.runs} <= {16, 32}, "the grid is another one now"
+
+
+def test_the_choice_outlasts_other_selections_and_is_that_of_the_command_that_stored_it_first(tmp_path):
+    plan = whole_plan(tmp_path)
+    name, asked = plan.name, Selection(budget=Budget(hours_of(plan, plan.runs) * 0.3))
+    first = make_chosen_plan(name, asked, tmp_path, speed_of=on_a_gpu)
+    for other in (Selection(frames=(8,)), replace(asked, frames=(8, 16)), Selection(budget=Budget(1000.0))):
+        remember(make_chosen_plan(name, other, tmp_path, speed_of=other.budget and on_a_gpu))
+    finish(first.runs[0], seconds=1e6)
+    assert make_chosen_plan(name, replace(asked, shard=(2, 2)), tmp_path).selection.budget == first.selection.budget
+    assert make_chosen_plan(name, Selection(budget=Budget(1000.0)), tmp_path, keep=False).selection.budget.hours == 1000
+
+
+def test_a_model_that_joins_the_grid_joins_the_choice(tmp_path):
+    plan = whole_plan(tmp_path)
+    asked = Selection(budget=Budget(speed_here(plan).device_hours(plan.runs[0]) * 80))
+    first = make_chosen_plan(plan.name, asked, tmp_path)
+    assert 0 < len(first.runs) < len(plan.runs)
+    (tmp_path / "mine.yaml").write_text(GRID.replace("[tsn, tam]", "[tsn, tam, tsm]"))
+    for again in (make_chosen_plan(plan.name, asked, tmp_path), make_chosen_plan(plan.name, first.selection, tmp_path)):
+        modules = {parse_model(run.spec.model).module for run in again.runs}
+        assert modules == {"tsn", "tam", "tsm"}, "else the comparison would have lost its balance"
+
+
+@pytest.mark.parametrize("text", ["", '{"a": 1}', "[3]", '[{"only": []}]', "[" * 99_999])
+def test_choices_that_are_damaged_are_said(tmp_path, text):
+    plan = whole_plan(tmp_path)
+    plan.folder.mkdir()
+    (plan.folder / "budgets.json").write_text(text)
+    with pytest.raises(BadInput, match=r"budgets.json is damaged; remove it"):
+        make_chosen_plan(plan.name, Selection(budget=Budget(1.0)), tmp_path)
 
 
 def test_runs_that_are_left_out_do_not_count_as_children(tmp_path):
