@@ -240,7 +240,7 @@ def test_a_closed_terminal_stops_a_sweep_as_kill_does(tmp_path):
     assert len(list(plan.folder.glob("runs/*/saved.txt"))) == 2
 
 
-@pytest.mark.more
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_shard_beside_a_whole_sweep_is_waited_for(calibrated, grid, tmp_path):
     args = [*sweep_args(grid, calibrated, tmp_path), "--no-tracking", "--only", "tsn-*", "--set", "epochs=10"]
