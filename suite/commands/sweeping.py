@@ -162,6 +162,8 @@ def sweep(
     cluster = cluster_of(executor, given, slots, device, workers, processes)
     if not cluster:
         device = device_of(device, gpus_per_run, processes_per_run)
+    if not 0 <= checkpoint_seconds < float("inf"):  # nan too
+        raise BadInput(f"--checkpoint-seconds expects a number from 0 on, not {checkpoint_seconds:g}.")
     options = {"retries": retries, "checkpoint_seconds": checkpoint_seconds, "checkpoint_steps": checkpoint_steps}
     options["deterministic"] = deterministic
     if pilot and cluster:

@@ -77,7 +77,7 @@ def know_code(models: Iterable[str], grid: Path) -> None:
         found = json.loads(file.read_text())
         known = found["digests"] if found["code"] == state else {}
         TODAY.update({model: known[model] for model in wanted if model in known})
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         known = {}
     lacking = {model: code_digests(model) for model in sorted(wanted - known.keys())}
     TODAY.update(lacking)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,11 @@ class Calibration:
         if not rates or not all(rate.macs > 0 for rate in rates.values()):
             raise ValueError
         numbers = [int(record[key]) for key in ("threads", "slots", "workers")]
-        if numbers[0] < 1 or numbers[1] < 1:
+        if numbers[0] < 1 or numbers[1] < 1 or numbers[2] < 0 or record["device"] not in ("cpu", "cuda"):
+            raise ValueError
+        if not all(
+            isfinite(float(row["seconds"])) and row["seconds"] >= 0 for row in (*record["rows"], *record["data"])
+        ):
             raise ValueError
         return cls(str(record["name"]), str(record["device"]), str(record["measured"]), *numbers, rates, reading)
 
@@ -161,6 +166,6 @@ def _record(file: Path) -> dict[str, Any]:
     try:
         record = json.loads(file.read_text())
         Calibration.from_record(record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         raise BadInput(f"{file} is damaged; remove it, or measure again with `suite bench device`.") from None
     return record

@@ -10,6 +10,7 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def read_estimates(folder: Path) -> dict[str, dict[str, Any]]:
     """What the file of the grid in `folder` has; {} where none was noted, or the file is damaged."""
     try:
         content = json.loads((folder / FILE).read_text())
-        return {
+        found = {
             str(run): {
                 "seconds": float(about["seconds"]),
                 "device": str(about["device"]),
@@ -57,8 +58,9 @@ def read_estimates(folder: Path) -> dict[str, dict[str, Any]]:
             }
             for run, about in content.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
+    return {run: about for run, about in found.items() if isfinite(about["seconds"]) and about["seconds"] >= 0}
 
 
 def estimate_of(run: PlannedRun, estimates: Mapping[str, dict[str, Any]]) -> float | None:

@@ -242,5 +242,5 @@ def last_selection(grid: str, results: Path) -> Selection:
         return Selection.from_dict(json.loads(file.read_text()))
     except FileNotFoundError:
         return Selection()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BadInput(f"{file} is damaged; remove it to show the whole grid.") from None
