@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
+
+RESULTS = Path("results")  # where results lie unless --results names another place
 
 
 def command(arguments: str) -> str:
@@ -17,6 +20,11 @@ def command(arguments: str) -> str:
     if started.parts[-2:] == ("suite", "__main__.py"):
         return f"{_as_typed(Path(sys.executable))} -m suite {arguments}"
     return f"{_as_typed(started) if started.name == 'suite' else 'suite'} {arguments}"
+
+
+def results_option(place: Path) -> str:
+    """` --results DIR` for the end of a command line; nothing for the usual place."""
+    return "" if place == RESULTS else f" --results {shlex.quote(str(place))}"
 
 
 def _as_typed(program: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -50,10 +51,7 @@ def prepare(plan: Plan, data: Path, machine: Machine | None, cpu_is_meant: bool 
 def estimate_jobs(plan: Plan, cluster: ClusterOptions) -> str:
     """Notes in each run how long it may take on a node of the cluster; returns what that rests on, "" where nothing
     does."""
-    device = "cuda" if cluster.gpus_per_run else "cpu"
-    threads = max(1, cluster.cpus_per_run // cluster.processes)
-    workers = cluster.workers if cluster.workers is not None else (threads if device == "cuda" else 0)
-    speed = speed_of_nodes(plan, Machine(1, device, threads, workers, cluster.processes))
+    speed = speed_of_nodes(plan, replace(Machine.of_node(cluster), slots=1))
     if speed is None:
         return ""
     record_estimates(plan, speed)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.app.tracking import Tracking
-from suite.program import command
+from suite.program import command, results_option
 from suite.report.console.plain import PlainConsole
 from suite.report.console.progress import Display
 from suite.spec import load_grid
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 130
 InProcess = Callable[..., Any]  # calls a function, in this process or in one of its own
-RESULTS = Path("results")
 REPORT = 3600.0  # seconds to wait for other sweeps of the grid that write the report
 
 
@@ -161,9 +160,7 @@ def _turn_to_report(plan: Plan, console: PlainConsole) -> Iterator[bool]:
             try:
                 stack.enter_context(held(folder, wait=REPORT))
             except Busy:
-                place = plan.folder.parent
-                where = "" if place == RESULTS else f" --results {shlex.quote(str(place))}"
-                again = command(f"report {shlex.quote(plan.name)}{where}")
+                again = command(f"report {shlex.quote(plan.name)}{results_option(plan.folder.parent)}")
                 console.print(
                     f"The other sweep still holds the report, so this one did not write it; {again} writes it."
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -16,13 +17,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from suite.program import command
+from suite.program import command, results_option
 from suite.sweep.plan import Plan
 
 STALL = 5.0  # seconds without progress after which nobody waits any more at the end of a sweep
 LONGEST = 30.0  # seconds that one waits in all
 START_AGAIN = 60.0  # seconds until a process that died is started again
-DEFAULT_RESULTS = Path("results")
 
 
 class Tracking:
@@ -54,13 +54,12 @@ class Tracking:
             self.process.kill()  # one that has everything has ended, or is about to
             self.process.wait()
         if not self.complete:
-            place = self.plan.folder.parent
-            where = "" if place == DEFAULT_RESULTS else f" --results {place}"
             reason = "" if self.told else f" ({self.problem or 'no answer'})"
             what = f"MLflow does not have everything of this sweep{reason}; {{}} completes it."
             if self.elsewhere:
                 what = "Another sweep of this grid logs its runs to MLflow; {} completes what it leaves out."
-            self.console.print(what.format(command(f"publish {self.plan.name}{where}")))
+            again = f"publish {shlex.quote(self.plan.name)}{results_option(self.plan.folder.parent)}"
+            self.console.print(what.format(command(again)))
 
     def _start(self) -> None:
         import suite

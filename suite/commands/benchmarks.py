@@ -139,11 +139,12 @@ def _device(
 ) -> None:
     from suite.benchmarks.device_speed import MODELS, bench_device
     from suite.report.console.devices import print_device
-    from suite.sweep.calibration import save
+    from suite.sweep.calibration import make_folder, save
     from suite.sweep.executors.machine import Machine
 
     machine = Machine.of(slots, device)
     precisions = (precision,) if precision else ("fp32", "bf16") if machine.device == "cuda" else ("fp32",)
+    make_folder(results)  # what cannot be written is told before a minute of measuring
     found = bench_device(machine, names or MODELS, precisions)
     file = save(found, results)
     if as_json:

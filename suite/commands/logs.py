@@ -39,12 +39,12 @@ def logs(
     """
     from suite.report.console.logs import print_followed, print_logs
     from suite.store.find import need_runs
-    from suite.sweep.run_log import Follower, log_of
+    from suite.sweep.run_log import LogFollower, log_of
 
     if follow and as_json:
         raise BadInput("--follow prints lines as they come; leave out --json.")
     folders = list({run.path.resolve(): run for text in runs for run in need_runs(text, results)}.values())
-    follower = Follower(folders)
+    follower = LogFollower(folders)
     found = [log_of(folder, lines, tail.at) for folder, tail in zip(folders, follower.tails, strict=True)]
     if as_json:
         print_json({"runs": found})

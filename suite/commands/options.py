@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from suite.program import RESULTS as RESULTS  # commands take it with the other options
 from suite.spec import BadInput, one_line, parse_yaml, printable, shown
 
 RUN, LOOK, COMPARE, MODELS, DATA_SETS = PANELS = (
@@ -125,8 +126,6 @@ AllowCode = Annotated[
         "folders outside the working directory. Your own grids need no option.",
     ),
 ]
-
-RESULTS = Path("results")
 
 
 def log(message: str) -> None:

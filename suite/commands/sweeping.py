@@ -61,7 +61,10 @@ def sweep(
     workers: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, help="Data-loading processes per training process (default: depends on the device)."
+            metavar="N",
+            min=0,
+            max=256,
+            help="Data-loading processes per training process (default: depends on the device).",
         ),
     ] = None,
     retries: Annotated[

@@ -102,8 +102,17 @@ def cancel(
         return
     lines = [f"{run} was asked to save its state and stop." for run in working]
     lines += [f"{run} is not running; running sweeps will not start it." for run in others]
-    lines += [f"Running sweeps of {grid.name} were asked to stop." for grid in grids]
+    lines += [_told(grid) for grid in grids]
     show("\n".join(lines) or "Nothing to cancel: the runs are finished.")
+
+
+def _told(grid: Path) -> str:
+    from suite.store.locks import is_locked
+
+    lock = grid / ".lock"
+    if lock.exists() and is_locked(lock):
+        return f"Running sweeps of {grid.name} were asked to stop."
+    return f"No sweep of {grid.name} is running on this machine; those on other machines were asked to stop."
 
 
 def _folder_of(grid: str, results: Path) -> Path:

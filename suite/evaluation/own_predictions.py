@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from suite.evaluation.predictions import Outcome
-from suite.spec import BadInput
+from suite.spec import BadInput, shown
 from suite.statistics.calibration import confidence_of
 
 
@@ -28,7 +28,7 @@ def read_own(path: Path, classes: list[str] | tuple[str, ...] | None = None, kee
         ids, logits = np.asarray(table["id"].to_pylist()), table["logits"].combine_chunks()
         values = logits.values.to_numpy(zero_copy_only=False).reshape(len(logits), -1)
     except (OSError, pa.ArrowException, KeyError, ValueError, AttributeError) as error:
-        raise BadInput(f"{path} is missing or damaged ({' '.join(str(error).split())[:80]}).") from None
+        raise BadInput(f"{path} is {_state(error)}; restore it, or move its folder away to run it again.") from None
     if not np.isfinite(values).all():
         odd = np.flatnonzero(~np.isfinite(values).all(1))
         raise BadInput(f"{path}: the logits of video '{ids[odd[0]]}' are not finite ({len(odd)} such videos).")
@@ -93,3 +93,9 @@ def _pair_accuracy(outcome: Outcome, class_pairs: Sequence[tuple[str, str]]) -> 
     for first, second in class_pairs:
         pair_of[outcome.classes.index(second)] = outcome.classes.index(first)
     return 100 * float((pair_of[outcome.predicted] == pair_of[outcome.labels]).mean())
+
+
+def _state(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    return f"damaged ({shown(' '.join(str(error).split()))})"

@@ -69,11 +69,13 @@ def make_database(root: Path) -> None:
     """Makes `root`/mlflow.db where there is none.
 
     Under another name first: MLflow needs seconds for it, and a database that two processes make at once, or that one
-    did not finish, is broken for good.
+    did not finish, is broken for good.  Raises BadInput where something else has its name.
     """
     database = Path(root).resolve() / DATABASE
-    if database.exists():
+    if database.is_file():
         return
+    if database.exists():  # MLflow would try for minutes
+        raise BadInput(f"{database} is no regular file; move it away.")
     os.environ.update(settings(quiet=True))
     from mlflow import MlflowClient
 

@@ -18,6 +18,18 @@ def temporary_of(path: Path, by: int | None = None) -> Path:
     return path.with_name(f".{path.name}.{by or os.getpid()}-{machine}")
 
 
+Mark = tuple[int, int] | None
+
+
+def mark_of(file: Path) -> Mark:
+    """Which file it is, and when it was written, to see without a clock that another one has taken its place."""
+    try:
+        found = file.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes beside `path`, then renames.
 

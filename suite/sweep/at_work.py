@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from typing import Any
 
-from suite.program import command
+from suite.program import command, results_option
 from suite.spec import printable
 from suite.store.claims.held import read_progress
 from suite.store.claims.silence import age
@@ -50,9 +50,8 @@ def after_failure(run: PlannedRun, state: str, plan: Plan) -> dict[str, Any]:
 def rerun_command(run: PlannedRun, plan: Plan) -> str:
     """The command that runs a failed run again, with others of its model only where they are not done."""
     chosen = replace(plan.selection, only=(run.spec.model,), shard=None)
-    words = ["sweep", shlex.quote(plan.name), chosen.options()]
-    words += [f"--results {shlex.quote(str(plan.folder.parent))}"] if str(plan.folder.parent) != "results" else []
-    return command(" ".join(words))
+    text = f"sweep {shlex.quote(plan.name)} {chosen.options()}".rstrip()
+    return command(text + results_option(plan.folder.parent))
 
 
 def _last_lines(run: PlannedRun) -> list[str]:

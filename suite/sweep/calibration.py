@@ -123,13 +123,17 @@ def file_of(results: Path, name: str) -> Path:
     return results / FOLDER / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-') or 'device'}.json"
 
 
+def make_folder(results: Path) -> None:
+    (results / FOLDER).mkdir(parents=True, exist_ok=True)
+
+
 def save(record: dict[str, Any], results: Path) -> Path:
     """Writes a record in place of an earlier one of the device; rows of other precisions stay.  Returns the file."""
     file = file_of(results, record["name"])
     measured = {row["precision"] for row in record["rows"]}
     if file.is_file() and (earlier := _record(file)) and earlier.get("threads") == record["threads"]:
         record = record | {"rows": record["rows"] + [r for r in earlier["rows"] if r["precision"] not in measured]}
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(results)
     write_atomic(file, dump_json(record))
     return file
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.store.atomic import temporary_of
+from suite.store.atomic import mark_of, temporary_of
 from suite.store.claims.held import CANCEL
 from suite.store.folder import RunFolder
 from suite.sweep.plan import Plan
@@ -23,7 +23,6 @@ from suite.sweep.planned_run import PlannedRun
 
 LOOK = 2.0  # seconds between looks for requests
 BELL = "cancel-runs"
-Mark = tuple[int, int] | None  # of a file: which one, and when it was written
 
 
 class CancelRequests:
@@ -31,17 +30,17 @@ class CancelRequests:
 
     def __init__(self, plan: Plan):
         self.folder = plan.folder
-        self.before = {run.id: _mark(run.folder.path / CANCEL) for run in plan.runs}
-        self.grid, self.bell = _mark(self.folder / CANCEL), _mark(self.folder / BELL)
+        self.before = {run.id: mark_of(run.folder.path / CANCEL) for run in plan.runs}
+        self.grid, self.bell = mark_of(self.folder / CANCEL), mark_of(self.folder / BELL)
         self.looked = time.monotonic()
 
     def all_runs(self) -> bool:
         """Whether the whole grid is to stop."""
-        return _mark(self.folder / CANCEL) not in (None, self.grid)
+        return mark_of(self.folder / CANCEL) not in (None, self.grid)
 
     def is_cancelled(self, run: PlannedRun) -> bool:
         """Whether a run is to stop, or not to be started."""
-        return _mark(run.folder.path / CANCEL) not in (None, self.before[run.id])
+        return mark_of(run.folder.path / CANCEL) not in (None, self.before[run.id])
 
     def forget_earlier(self, run: PlannedRun) -> None:
         """Removes a request that an earlier driver was meant by, before the run is started."""
@@ -57,7 +56,7 @@ class CancelRequests:
 
     def news(self, runs: Iterable[PlannedRun]) -> list[PlannedRun]:
         """Those of `runs` for which a request has come since the last time that there was one for any run."""
-        bell = _mark(self.folder / BELL)
+        bell = mark_of(self.folder / BELL)
         if bell == self.bell:
             return []
         self.bell = bell
@@ -87,11 +86,3 @@ def _write(file: Path) -> None:
     temporary = temporary_of(file)
     temporary.touch()
     os.replace(temporary, file)
-
-
-def _mark(file: Path) -> Mark:
-    try:
-        found = file.lstat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns

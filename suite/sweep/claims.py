@@ -13,7 +13,7 @@ from pathlib import Path
 
 from suite.spec import BadInput
 from suite.store.claims import process
-from suite.store.claims.claim import QUEUED, Busy, Claim, new_claim, read_claim, release, take
+from suite.store.claims.claim import QUEUED, Busy, Claim, busy_text, new_claim, read_claim, release, take
 from suite.store.claims.silence import Watch, beat_seconds
 from suite.store.folder import RunFolder
 from suite.sweep.executors.base import Executor
@@ -69,6 +69,11 @@ class Claims:
         """Whether a process that lives works on the run; one of an earlier try of ours counts."""
         claim = folder.claim()
         return claim is not None and not self._may_replace(folder, claim)
+
+    def damage(self, folder: RunFolder) -> str:
+        """What is wrong with the claim of a run that is waited for; "" where it is sound."""
+        claim = folder.claim()
+        return busy_text(folder.claim_file, claim).rstrip(".") if claim and claim.damaged else ""
 
     def release(self, folder: RunFolder) -> None:
         """Removes what is left of our claim on a run whose job has ended; that of a process that still runs stays."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
+from suite.store.atomic import mark_of
 from suite.sweep.claims import Claims
 from suite.sweep.planned_run import PlannedRun
 
@@ -21,7 +21,7 @@ class Elsewhere:
         self.claims = claims
         self.runs: dict[str, PlannedRun] = {}
         self.looked = 0.0
-        self.errors = {run.id: _mark(run.folder.error_file) for run in runs}
+        self.errors = {run.id: mark_of(run.folder.error_file) for run in runs}
         self.settling: set[str] = set()  # they failed there, and may be tried again there
 
     def __bool__(self) -> bool:
@@ -32,11 +32,11 @@ class Elsewhere:
 
     def note_own_end(self, run: PlannedRun) -> None:
         """The error of a run is now that of this sweep."""
-        self.errors[run.id] = _mark(run.folder.error_file)
+        self.errors[run.id] = mark_of(run.folder.error_file)
 
     def has_failed(self, run: PlannedRun) -> bool:
         """Whether the run has failed in another sweep since this one began: it is not tried here too."""
-        return _mark(run.folder.error_file) not in (None, self.errors.get(run.id))
+        return mark_of(run.folder.error_file) not in (None, self.errors.get(run.id))
 
     def left(self) -> list[PlannedRun]:
         """Those that their processes have left since the last look, done or not; no longer waited for."""
@@ -51,12 +51,3 @@ class Elsewhere:
             del self.runs[run.id]
             self.settling.discard(run.id)
         return left
-
-
-def _mark(file: Path) -> tuple[int, int] | None:
-    """Which file it is, and when it was written; None without one."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns

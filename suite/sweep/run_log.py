@@ -103,8 +103,8 @@ class _Tail:
 
 
 @dataclass
-class Follower:
-    """Reads what runs write after `Follower(folders)` was made; `tails` have the positions of that moment."""
+class LogFollower:
+    """Reads what runs write after `LogFollower(folders)` was made; `tails` have the positions of that moment."""
 
     folders: Sequence[RunFolder]
     sleep: Callable[[float], None] = time.sleep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -117,9 +118,9 @@ class Scheduler:
         return sorted(able, key=lambda run: -run.chain_cost())[:room]
 
     def _start(self, outcome: SweepOutcome) -> None:
-        while self.changed:
+        while self.changed and not self.signals.count:
             self.changed = False
-            for run in self.ready(self.waiting):
+            for run in itertools.takewhile(lambda _: not self.signals.count, self.ready(self.waiting)):
                 self.waiting.remove(run)
                 self._start_one(run, outcome)
 
@@ -136,8 +137,7 @@ class Scheduler:
         except (OSError, BadInput) as error:
             self.changed = True
             self.claims.release(run.folder)
-            self._fail(run, end_by(error, self.plan.folder), outcome)
-            return
+            return self._fail(run, end_by(error, self.plan.folder), outcome)
         if key is None or done:
             self.changed = True
             self._wait_for(run) if key is None else self._done(run, outcome)
@@ -235,7 +235,7 @@ class Scheduler:
     def _wait_for(self, run: PlannedRun) -> None:
         self.elsewhere.add(run)
         self.changed = True  # its place is free for another one
-        self.on_event("waiting", run, "")
+        self.on_event("waiting", run, self.claims.damage(run.folder))
 
     def _look_elsewhere(self, outcome: SweepOutcome) -> None:
         left = self.elsewhere.left()

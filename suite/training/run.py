@@ -26,10 +26,10 @@ from suite.spec import BadInput, file_sha256, run_named, weights_file
 from suite.store.earlier import run_folder, source_folder
 from suite.store.evaluations import result_of
 from suite.store.folder import RunFolder, dump_json, sealed
-from suite.store.follower import Follower
 from suite.store.identity import RunSpec, digest
 from suite.store.pretraining import data_before, finished_source, pretraining_of
 from suite.store.provenance import device_facts, environment
+from suite.store.read_only_folder import ReadOnlyFolder
 from suite.training.loop import Trainer
 from suite.training.same_videos import require_same_videos
 from suite.training.tester import Tested, Tester
@@ -45,7 +45,7 @@ def execute(folder: RunFolder, data_root: Path, control: Control, planned: RunSp
     """
     group = control.group
     if not group.main:
-        folder = Follower(folder.path)
+        folder = ReadOnlyFolder(folder.path)
     with folder.claimed(wait=30):
         folder.clear_error()
         if planned and planned.id == folder.id and folder.result() is None:

@@ -226,7 +226,7 @@ BAD = {
     "nan": (["f8", "f16"], ["--weights", "1,nan"], "not negative"),
     "fusion": (["f8", "f16"], ["--fusion", "max"], "softmax or logits"),
     "published": (["f8", "published.mini_ssv2.tam-resnet50.f8"], [], "without logits"),
-    "damaged": (["f8", "f16"], [], "missing or damaged"),
+    "damaged": (["f8", "f16"], [], "restore it, or move its folder away"),
     "edited": (["f8", "f16"], [], "edited or is damaged"),
     "other videos": (["f8", "f16"], [], "not tested on the same videos: 40 are only in the first and 40 only"),
 }

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from suite.__main__ import main
+from suite.evaluation.own_predictions import read_own
+from suite.report.mlflow_store import make_database
 from suite.spec import BadInput
 from suite.sweep.calibration import calibrations
 from suite.sweep.estimates import FILE, read_estimates
@@ -70,3 +72,18 @@ def test_checkpoints_that_are_never_due_are_refused(monkeypatch, capsys, seconds
         main()
     assert ended.value.code == 2
     assert "--checkpoint-seconds expects a number from 0 on" in capsys.readouterr().err
+
+
+def test_a_folder_in_place_of_the_mlflow_database_is_said_at_once(tmp_path):
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(BadInput, match="is no regular file; move it away"):
+        make_database(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "state"), [(None, "is missing"), (b"x", "is damaged")])
+def test_predictions_that_cannot_be_read_say_what_to_do(tmp_path, content, state):
+    file = tmp_path / "predictions.parquet"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"{state}.*restore it, or move its folder away"):
+        read_own(file)

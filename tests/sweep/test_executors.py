@@ -261,3 +261,20 @@ def test_a_job_that_disappears_again_and_again_fails_in_the_end(tmp_path):
     assert [event for event, _, _ in events].count("resumed") == MOST_LOST
     assert outcome.errors == {plan.runs[0].id: "Nobody knows where the job is."}
     assert states(plan) == {"failed": 1, "blocked": 2}
+
+
+def test_after_a_signal_no_run_is_started(tmp_path):
+    """Ctrl-C comes while the first run is started, which takes seconds as long as the fork server loads PyTorch."""
+
+    class Slow(Vanishing):
+        def capacity(self):
+            return 3
+
+        def start(self, job):
+            super().start(job)
+            scheduler.signals.count = 1
+
+    executor = Slow()
+    scheduler = Scheduler(fake_plan(tmp_path, chains=3), tmp_path, executor)
+    scheduler.execute()
+    assert len(executor.started) == 1

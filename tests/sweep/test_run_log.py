@@ -9,7 +9,7 @@ import pytest
 
 from suite.store.folder import RunFolder
 from suite.sweep import run_log
-from suite.sweep.run_log import Follower, log_of
+from suite.sweep.run_log import LogFollower, log_of
 from tests.sweep.builders import ROOT
 
 
@@ -51,7 +51,7 @@ def test_following_gives_each_new_line_once_and_ends_with_the_run(run):
             run.add_log(f"new {step}")
 
     with run.claimed():
-        follower = Follower([run], sleep)
+        follower = LogFollower([run], sleep)
         shown = log_of(run, end=follower.tails[0].at)["log"]
         run.add_log("between")  # after what was shown
         lines = [line for _, line in follower.lines()]
@@ -60,7 +60,7 @@ def test_following_gives_each_new_line_once_and_ends_with_the_run(run):
 
 
 def test_a_log_that_was_put_in_place_of_another_is_read_from_its_start(run):
-    follower = Follower([run], lambda seconds: None)
+    follower = LogFollower([run], lambda seconds: None)
     run.log.rename(run.path / "old.txt")
     run.add_log("anew")
     run.result_file.write_text("{}")
@@ -70,7 +70,7 @@ def test_a_log_that_was_put_in_place_of_another_is_read_from_its_start(run):
 def test_a_run_that_failed_ends_only_when_it_is_not_tried_again(run, monkeypatch):
     monkeypatch.setattr(run_log, "SETTLED", 60.0)
     run.fail("no", "error")
-    tail = Follower([run]).tails[0]
+    tail = LogFollower([run]).tails[0]
     assert not tail.is_over()
     monkeypatch.setattr(run_log, "SETTLED", -1.0)
     assert tail.is_over()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.spec import one_line, printable
-from suite.sweep.run_log import Follower
+from suite.sweep.run_log import LogFollower
 
 
 def print_logs(found: list[dict[str, Any]]) -> None:
@@ -23,7 +23,7 @@ def print_logs(found: list[dict[str, Any]]) -> None:
             _line(f"log of its job: {file}")
 
 
-def print_followed(follower: Follower) -> None:
+def print_followed(follower: LogFollower) -> None:
     """New lines until the runs have ended, with a heading where the run changes; then how they ended."""
     last = None
     for folder, line in follower.lines():

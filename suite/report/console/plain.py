@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -26,6 +28,10 @@ class PlainConsole(Console):
 
     def __init__(self, **options: Any):
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self) -> None:
+        """The reader of our output has seen enough: what comes goes nowhere.  Rich would end a sweep for it."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def render_str(self, text: str, *, style: Any = "", **options: Any) -> Text:
         return super().render_str(

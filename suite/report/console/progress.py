@@ -129,7 +129,7 @@ class Display:
                 return
             text = f"queued   {name}"
         elif event == "waiting":
-            text = f"waiting  {name}: in use by another process"
+            text = f"waiting  {name}: {reason or 'in use by another process'}"
         elif event == "done":
             self.done.add(run.id)
             here = f" in {took}" if run.id in self.started else ""  # a short job may end before it is seen to start

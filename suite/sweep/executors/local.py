@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import time
@@ -81,6 +82,7 @@ class LocalExecutor(Executor):
         """The process of a job; None where the fork server has just been killed."""
         process = self.context.Process(target=worker.work, args=(job, theirs, self.body), name=job.id)
         try:
+            _start_fork_server()
             process.start()
         except (EOFError, ConnectionError):
             return None
@@ -114,6 +116,15 @@ class LocalExecutor(Executor):
             slot.process.join()
             slot.pipe.close()
         self.slots.clear()
+
+
+def _start_fork_server() -> None:
+    """Starts the fork server where there is none, deaf to Ctrl-C: while it loads PyTorch, that would end it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits this
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gpus_of(slot: int, processes: int, gpus: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from suite.device import cores, usable_device
 from suite.spec import BadInput
@@ -43,6 +43,24 @@ class Machine:
         if workers is None:
             workers = min(12, threads) if device == "cuda" else 0
         return cls(slots, device, threads, workers, processes, there)
+
+    @classmethod
+    def of_node(cls, options: NodeOptions) -> Machine:
+        """What each run may use of a node of a cluster."""
+        device = "cuda" if options.gpus_per_run else "cpu"
+        threads = max(1, options.cpus_per_run // options.processes)
+        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
+        return cls(options.jobs, device, threads, workers, options.processes)
+
+
+class NodeOptions(Protocol):
+    """What is asked of a cluster for each run, whichever cluster it is."""
+
+    gpus_per_run: int
+    cpus_per_run: int
+    processes: int
+    workers: int | None
+    jobs: int
 
 
 def gpus() -> int:

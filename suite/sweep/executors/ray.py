@@ -73,10 +73,7 @@ class RayExecutor(Executor):
     def __init__(self, options: RayOptions, body: Body = worker.run_job):
         need_ray()
         self.options, self.body, self.folder = options, body, options.folder.absolute()
-        device = "cuda" if options.gpus_per_run else "cpu"
-        threads = max(1, options.cpus_per_run // options.processes)
-        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
-        self.machine = Machine(options.jobs, device, threads, workers, options.processes)
+        self.machine = Machine.of_node(options)
         self.placed: dict[str, _Placed] = {}
         self.ray: Any = None  # the package, once there is a cluster
         self.asked = 0.0

@@ -79,11 +79,8 @@ class SlurmExecutor(Executor):
     def __init__(self, options: SlurmOptions, body: Body = worker.run_job):
         self.options, self.body, self.folder = options, body, options.folder.absolute()
         self.detached = options.detach
-        device = "cuda" if options.gpus_per_run else "cpu"
-        threads = max(1, options.cpus_per_run // options.processes)
-        workers = options.workers if options.workers is not None else (threads if device == "cuda" else 0)
-        self.machine = Machine(options.jobs, device, threads, workers, options.processes)
-        self.submitter, self.asked_for = _submitter(options, self.folder / "logs")
+        self.machine = Machine.of_node(options)
+        self.submitter, self.asked_for = _submitter(options, self.machine.threads, self.folder / "logs")
         self.limits = slurm_queue.limits_of(options.sbatch.get("partition", ""))
         self.placed: dict[str, _Placed] = {}
         self.before: dict[str, Submitted] = {}  # run id -> job of an earlier driver that is still queued or running
@@ -243,7 +240,7 @@ class SlurmExecutor(Executor):
         slurm_queue.cancel([one.number for one in placed if one.number], *options)
 
 
-def _submitter(options: SlurmOptions, logs: Path) -> tuple[Any, dict[str, Any]]:
+def _submitter(options: SlurmOptions, threads: int, logs: Path) -> tuple[Any, dict[str, Any]]:
     """submitit's executor, and the options of sbatch that hold for all jobs."""
     try:
         import submitit
@@ -257,11 +254,10 @@ def _submitter(options: SlurmOptions, logs: Path) -> tuple[Any, dict[str, Any]]:
     if options.gpus_per_run:
         asked["gpus_per_node"] = options.gpus_per_run
     asked |= {key.replace("-", "_"): value for key, value in options.sbatch.items()}
-    cpus, threads = options.cpus_per_run, max(1, options.cpus_per_run // options.processes)
     submitter.update_parameters(
         time=None,  # else submitit asks for five minutes
         # Before torch loads: two spinning threads of one run stall each other.
-        setup=[f"export OMP_NUM_THREADS={threads} GOMP_SPINCOUNT=0 SRUN_CPUS_PER_TASK={cpus}"],
+        setup=[f"export OMP_NUM_THREADS={threads} GOMP_SPINCOUNT=0 SRUN_CPUS_PER_TASK={options.cpus_per_run}"],
         array_parallelism=options.jobs,
         additional_parameters=asked,
     )

@@ -11,7 +11,7 @@ from suite.store.folder import RunFolder
 from suite.store.identity import RunSpec
 
 
-class Follower(RunFolder):
+class ReadOnlyFolder(RunFolder):
     """The folder of a run for its processes beside the first: they read in it, and write nothing."""
 
     @contextlib.contextmanager
