@@ -11,7 +11,7 @@ from suite.data.manifest import Manifest
 
 def classes_without(classes: tuple[str, ...], train: Manifest, val: Manifest) -> dict[str, list[str]]:
     """Names of classes, in their order, by what they lack: "training", "test", or "any" for both."""
-    counts = [Counter(video.class_name for video in manifest.videos) for manifest in (train, val)]
+    counts = [Counter(manifest.videos.column("class_name")) for manifest in (train, val)]
     found: dict[str, list[str]] = {"training": [], "test": [], "any": []}
     for name in classes:
         trained, tested = (count[name] > 0 for count in counts)

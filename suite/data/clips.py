@@ -38,7 +38,7 @@ class TrainClips(TorchDataset[tuple[torch.Tensor, int]]):
         self.flip_map, self.manifest = dataset.flip_map, manifest
         self.frames, self.protocol, self.seed = frames, protocol, seed
         self.decoder = decoder or Decoder()
-        if any(video.label is None for video in manifest.videos):
+        if None in manifest.videos.column("label"):
             raise BadInput(f"Split '{manifest.split}' has videos without labels; it cannot be trained on.")
 
     def __len__(self) -> int:

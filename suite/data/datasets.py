@@ -37,6 +37,7 @@ class Dataset:
     _read: Callable[[str], Manifest] = field(repr=False)
     remarks: list[str] = field(default_factory=list, repr=False)  # what opening it found
     _manifests: dict[str, Manifest] = field(default_factory=dict, repr=False)
+    _leakage: Leakage | None = field(default=None, repr=False)
 
     def split(self, name: str) -> Manifest:
         """The manifest of "train", "val" or "test"; the first call indexes the videos, which may take minutes."""
@@ -54,7 +55,9 @@ class Dataset:
 
     def leakage(self) -> Leakage:
         """Validation videos that are in the training split too."""
-        return find_leakage(self.split("train"), self.split("val"))
+        if self._leakage is None:
+            self._leakage = find_leakage(self.split("train"), self.split("val"))
+        return self._leakage
 
     @property
     def notes(self) -> list[str]:

@@ -61,8 +61,7 @@ class Leakage:
 
 def find_leakage(train: Manifest, val: Manifest) -> Leakage:
     """Compares the usable videos of two splits."""
-    by_id = {video.id: video for video in train.videos}
-    by_content = {video.fingerprint: video.id for video in reversed(train.videos) if video.fingerprint}
+    by_id, by_content = _of_training(train, val)
     shared, copies, unrelated = [], [], []
     for video in val.videos:
         namesake = by_id.get(video.id)
@@ -76,11 +75,25 @@ def find_leakage(train: Manifest, val: Manifest) -> Leakage:
     return Leakage(tuple(shared), tuple(copies), tuple(unrelated), len(val.videos))
 
 
+def _of_training(train: Manifest, val: Manifest) -> tuple[dict[str, Video], dict[str, str]]:
+    """Training videos with the id of a validation video, by id; and the id of the first with the content of one."""
+    ids, contents = set(val.videos.column("id")), set(val.videos.column("fingerprint")) - {""}
+    by_id, by_content = {}, {}
+    for place, (video, content) in enumerate(
+        zip(train.videos.column("id"), train.videos.column("fingerprint"), strict=True)
+    ):
+        if video in ids:
+            by_id[video] = train.videos[place]
+        if content in contents:
+            by_content.setdefault(content, video)
+    return by_id, by_content
+
+
 def _same(a: Video, b: Video) -> bool:
     return a.path == b.path or (a.fingerprint != "" and a.fingerprint == b.fingerprint)
 
 
 def duplicates(manifest: Manifest) -> int:
     """How many videos of a split have the content of an earlier one; no leakage, but fewer videos than it says."""
-    times = Counter(video.fingerprint for video in manifest.videos if video.fingerprint)
+    times = Counter(filter(None, manifest.videos.column("fingerprint")))
     return sum(count - 1 for count in times.values())

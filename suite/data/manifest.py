@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from json.encoder import encode_basestring_ascii as _text  # as json.dumps writes a string
@@ -52,7 +52,7 @@ class Manifest:
 
     split: str
     classes: tuple[str, ...]
-    videos: Sequence[Video]  # a VideoTable, whatever it is given
+    videos: VideoTable  # may be given as any sequence of videos
     missing: tuple[str, ...] = ()
     undecodable: tuple[str, ...] = ()
     root: Path = field(default=Path("."), repr=False, compare=False)  # of this machine; not in the hash
@@ -91,9 +91,10 @@ class Manifest:
     @cached_property
     def content_sha256(self) -> str | None:
         """Hash of the videos' fingerprints; None where one of them was not taken."""
-        if not all(video.fingerprint for video in self.videos):
+        contents = list(self.videos.column("fingerprint"))
+        if not all(contents):
             return None
-        return _digest([[video.id, video.fingerprint] for video in self.videos])
+        return _digest(list(zip(self.videos.column("id"), contents, strict=True)))
 
     @property
     def parts(self) -> dict[str, str | None]:

@@ -105,10 +105,22 @@ class VideoTable(Sequence[Video]):
         )
 
     def __iter__(self) -> Iterator[Video]:
-        names = map(self._names.__getitem__, self._of_name)
-        labels, firsts = map(_or_none, self._labels), map(_or_none, self._firsts)
-        columns = (self._ids, self._paths, names, labels, self._frames, self._fps, self._fingerprints, firsts)
-        return starmap(Video, zip(*columns, strict=True))
+        return starmap(Video, zip(*map(self.column, Video._fields), strict=True))
+
+    def column(self, field: str) -> Iterator[Any]:
+        """One field of all videos, in their order; without the cost of building each `Video`."""
+        if field == "class_name":
+            return map(self._names.__getitem__, self._of_name)
+        values = {
+            "id": self._ids,
+            "path": self._paths,
+            "label": self._labels,
+            "frames": self._frames,
+            "fps": self._fps,
+            "fingerprint": self._fingerprints,
+            "first": self._firsts,
+        }[field]
+        return map(_or_none, values) if field in ("label", "first") else iter(values)
 
     def __eq__(self, other: Any) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):

@@ -73,7 +73,7 @@ class LocalExecutor(Executor):
             job = replace(job, gpu=_gpus_of(index, job.processes, self.machine.gpus))
         ours, theirs = self.context.Pipe()
         process = self._forked(job, theirs) or self._forked(job, theirs)  # the second is from a new fork server
-        if process is None:  # an EOFError that went on would end the driver without a word
+        if process is None:  # an EOFError that propagates would end the driver without a word
             raise BadInput("The fork server, the process that starts the runs, ended as soon as it was started.")
         theirs.close()
         self.slots.append(_Slot(job, process, ours, index))
